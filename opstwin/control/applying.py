@@ -1,0 +1,396 @@
+"""Applying an approved plan: the only module that is ever given a `Writer`.
+
+An execution is driven by whichever worker holds its lease, one journalled step at a time. Each step is marked
+`intended`, with its inverse captured, before its effect; a worker that finds an intended step observes before it
+repeats it, with the same idempotency key. When a step or the verification fails, the stored inverses run.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from opstwin.control.drivers import Readers
+from opstwin.control.finishing import closing_writes
+from opstwin.control.journal import Journal, LeaseLost
+from opstwin.control.ledger import Ledger
+from opstwin.control.retrying import Backoff, Breakers
+from opstwin.control.reversing import back_steps, beyond_undoing
+from opstwin.control.starting import Gate
+from opstwin.control.verifying import Patience, Standing, Verifier, differences, judge
+from opstwin.domain.access import Actor
+from opstwin.domain.approval import Approval, Decision
+from opstwin.domain.audit import AuditEntry
+from opstwin.domain.execution import FINISHED, JOURNAL_FORMAT, Execution, ExecutionState, Phase, Step, StepState
+from opstwin.domain.plan import Change, Op, Plan, inverse, plan_digest
+from opstwin.domain.resource import Presence
+from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId
+from opstwin.errors import (
+    Cancelled,
+    Conflict,
+    InvalidInput,
+    OpstwinError,
+    Rejected,
+    StalePlan,
+    StoreError,
+    TargetError,
+    Timeout,
+    Unreachable,
+    Unverified,
+)
+from opstwin.targets.ports import Order, Reader, Renderer, Sighting, Writer
+from opstwin.twin.store import Put
+
+
+class Writers(Protocol):
+    """Where the writer of a target comes from. Wiring implements it and hands it to the `Applier` alone."""
+
+    def writer(self, target: Target) -> Writer:
+        """The writer of a target. Raises `InvalidInput` when no driver for its backend is installed."""
+        ...
+
+
+class Observing(Protocol):
+    """Brings the twin's observed records up to date after an execution."""
+
+    async def observe(self, resource_ids: Sequence[ResourceId]) -> object:
+        """Look at these resources and store what is seen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplySettings:
+    """How applying behaves; times in seconds.
+
+    `step_s`: deadline of one step at the target. `lease_s`: what the lease has beyond a step's deadline. `attempts`:
+    tries of one step while the target cannot be reached. `give_up_s`: after this a target that stays away ends the
+    execution. `parallel`: steps at the same time where the plan's order allows.
+    """
+
+    step_s: float = 120.0
+    lease_s: float = 30.0
+    attempts: int = 4
+    give_up_s: float = 900.0
+    parallel: int = 8
+    patience: Patience = field(default_factory=Patience)
+
+
+NO_LEASE: Final = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """Starts, drives and resumes executions. `owner` names this worker in leases."""
+
+    ledger: Ledger
+    gate: Gate
+    readers: Readers
+    writers: Writers
+    observing: Observing
+    breakers: Breakers
+    backoff: Backoff
+    owner: str
+    settings: ApplySettings = field(default_factory=ApplySettings)
+
+    async def start(self, plan_id: str, actor: Actor) -> Execution:
+        """The execution of an approved plan; see `Gate.start`. Its steps are done by `run`."""
+        return await self.gate.start(plan_id, actor)
+
+    async def run(self, execution_id: str) -> Execution:
+        """Drive an execution to its end and return it; safe to call again after any crash.
+
+        Raises `LeaseLost` when another worker has it, and `TargetError` when its target cannot be reached for now: the
+        execution then stays open and is taken up again.
+        """
+        execution = await self.ledger.need(Execution, execution_id)
+        if execution.state in FINISHED:
+            return execution
+        lease_s = self.settings.step_s + self.settings.lease_s
+        journal = await Journal.take(self.ledger, execution, self.owner, lease_s)
+        refusal = await self._why_not(execution)
+        if refusal is not None:
+            await self._end(journal, ExecutionState.NEEDS_HUMAN, refusal)
+            return journal.execution
+        try:
+            target = await self.ledger.need(Target, execution.target)
+            reader, renderer = self.readers.reader(target), self.readers.renderer(target)
+            worker = _Worker(self, journal, reader, renderer, self.writers.writer(target))
+        except InvalidInput as missing:
+            await self._end(journal, ExecutionState.NEEDS_HUMAN, missing)
+            return journal.execution
+        try:
+            await self._drive(journal, worker)
+        except Unreachable as away:
+            await self._put_off(journal, away)
+        return journal.execution
+
+    async def cancel(self, execution_id: str, actor: Actor) -> Execution:
+        """Ask the worker to stop before the next step and roll back. Raises `Conflict` when it has ended already."""
+        execution = await self.ledger.need(Execution, execution_id)
+        if execution.state in FINISHED:
+            raise Conflict(f"Execution {execution_id} has ended.", next_step=f"See it: opstwin show {execution_id}")
+        asked = replace(execution, cancel_requested_by=actor.id)
+        entry = AuditEntry(
+            action="execution.cancel", subject=execution.id, actor=actor, plan_id=execution.plan_id,
+            digest=execution.digest, execution_id=execution.id,
+        )  # fmt: skip
+        await self.ledger.commit([Put(asked)], [entry])
+        return replace(asked, version=asked.version + 1)
+
+    async def _why_not(self, execution: Execution) -> OpstwinError | None:
+        """Why this execution must not go on as it stands, if so: an unknown journal, or content that was changed."""
+        if execution.journal_format != JOURNAL_FORMAT:
+            return StoreError(
+                f"This execution was written by another version (journal format {execution.journal_format}).",
+                next_step="Look at what is there with opstwin drift, then plan again.",
+            )
+        plan = await self.ledger.need(Plan, execution.plan_id)
+        if plan_digest(plan) != execution.digest or plan.execution_id != execution.id:
+            return StalePlan("The plan was changed after it was approved.", next_step="Plan again: opstwin plan …")
+        for approval_id in execution.approval_ids:
+            row = await self.ledger.get(Approval, approval_id)
+            if row is None or (row.used_by, row.digest, row.decision) != (
+                execution.id, execution.digest, Decision.APPROVE,
+            ):  # fmt: skip
+                return StalePlan("The approval does not belong to this plan.", next_step="Plan again: opstwin plan …")
+        return None
+
+    async def _drive(self, journal: Journal, worker: "_Worker") -> None:
+        try:
+            if journal.execution.state is ExecutionState.APPLYING:
+                await worker.forward()
+                await journal.move(ExecutionState.VERIFYING)
+            if journal.execution.state is ExecutionState.VERIFYING:
+                await worker.verify(Phase.FORWARD)
+                await self._end(journal, ExecutionState.SUCCEEDED)
+        except (Rejected, Unverified, StalePlan, Cancelled, Timeout) as failure:
+            await self._turn_back(journal, failure)
+        if journal.execution.state is ExecutionState.ROLLING_BACK:
+            await self._go_back(journal, worker)
+        await self.observing.observe([step.change.resource for step in journal.of(Phase.FORWARD)])
+
+    async def _turn_back(self, journal: Journal, failure: OpstwinError) -> None:
+        forward = journal.of(Phase.FORWARD)
+        lost = beyond_undoing(forward)
+        if lost:
+            names = ", ".join(step.change.name for step in lost)
+            error = Rejected(
+                f"{failure.message} Going back is not possible without losing data: {names} was already removed.",
+                next_step="Decide by hand: opstwin drift shows what differs; restore the data, or plan again.",
+            )
+            await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
+            return
+        await journal.move(
+            ExecutionState.ROLLING_BACK, reason=failure.message, error=failure, new_steps=back_steps(forward)
+        )
+
+    async def _go_back(self, journal: Journal, worker: "_Worker") -> None:
+        try:
+            await worker.back()
+            await worker.verify(Phase.BACK)
+        except (Rejected, Unverified, StalePlan, Timeout) as failure:
+            error = Rejected(
+                f"The roll-back did not finish: {failure.message}",
+                next_step="Decide by hand: opstwin drift shows what differs; then plan again.",
+            )
+            await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
+            return
+        await self._end(journal, ExecutionState.ROLLED_BACK)
+
+    async def _end(self, journal: Journal, end: ExecutionState, error: OpstwinError | None = None) -> None:
+        writes = await closing_writes(self.ledger, journal.execution, end)
+        reason = error.message if error else str((journal.execution.error or {}).get("message", ""))
+        await journal.move(end, reason=reason, error=error, writes=writes)
+
+    async def _put_off(self, journal: Journal, away: Unreachable) -> None:
+        """Leave the execution for later; after `give_up_s` without the target, hand it to a person."""
+        age = self.ledger.clock.now() - journal.execution.started_at
+        if age.total_seconds() < self.settings.give_up_s:
+            await journal.renew(NO_LEASE)
+            raise away
+        error = Unreachable(
+            f"{journal.execution.target} stayed away for {age.total_seconds():.0f} s. {away.message}",
+            next_step="When it is back: opstwin drift shows what differs; then plan again.",
+        )
+        await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """The effects of one execution on its target."""
+
+    applier: Applier
+    journal: Journal
+    reader: Reader
+    renderer: Renderer
+    writer: Writer
+
+    async def forward(self) -> None:
+        """Do every step that is not done, as many at the same time as the plan's order and the settings allow."""
+        running: set[asyncio.Task[None]] = set()
+        failures: list[BaseException] = []
+        while True:
+            ready = [] if failures or self._cancelled() else self._ready()
+            free = self.applier.settings.parallel - len(running)
+            busy = {task.get_name() for task in running}
+            batch = [step for step in ready if step.id not in busy][: max(free, 0)]
+            if batch:
+                running |= await self._launch(batch, failures)
+            if not running:
+                break
+            ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            failures += [error for task in ended if (error := task.exception()) is not None]
+        if failures:
+            raise next((item for item in failures if not isinstance(item, OpstwinError)), failures[0])
+        if self._cancelled() and any(step.state is not StepState.DONE for step in self.journal.of(Phase.FORWARD)):
+            raise Cancelled(
+                f"{self.journal.execution.cancel_requested_by} asked to stop.", next_step="It is rolled back."
+            )
+
+    async def back(self) -> None:
+        """Undo, one step after the other, last first."""
+        for step in self.journal.of(Phase.BACK):
+            if step.state not in (StepState.PENDING, StepState.INTENDED):
+                continue
+            seen = await self._see(step.change.resource)
+            if step.state is StepState.PENDING and _not_ours(step, seen):
+                await self.journal.settle(step, StepState.SKIPPED)
+                continue
+            [intended] = await self.journal.intend([step], self._lease_s())
+            found = seen.spec if seen.presence is Presence.PRESENT else None
+            await self._effect(intended, found)
+
+    async def verify(self, phase: Phase) -> None:
+        """Prove that what the steps promised is there; forward also that it stays healthy."""
+        changes = [step.change for step in self.journal.of(phase) if step.state is StepState.DONE]
+        clock = self.applier.ledger.clock
+        verifier = Verifier(clock, self.reader, self.renderer, self.applier.settings.patience)
+        await verifier.hold(changes, self._keep, want_health=phase is Phase.FORWARD)
+
+    async def _launch(self, batch: list[Step], failures: list[BaseException]) -> set[asyncio.Task[None]]:
+        try:
+            prepared = await asyncio.gather(*(self._prepared(step) for step in batch))
+            intended = await self.journal.intend(prepared, self._lease_s())
+        except (TargetError, StalePlan, LeaseLost) as failure:
+            failures.append(failure)
+            return set()
+        return {asyncio.create_task(self._forward_step(step), name=step.id) for step in intended}
+
+    async def _prepared(self, step: Step) -> Step:
+        """The step with its inverse captured from what is there now. Raises `StalePlan` when that is not the base."""
+        if step.state is StepState.INTENDED:
+            return step
+        seen = await self._see(step.change.resource)
+        found = seen.spec if seen.presence is Presence.PRESENT else None
+        self._check_base(step.change, found)
+        return replace(step, inverse=inverse(step.change, found))
+
+    async def _forward_step(self, step: Step) -> None:
+        found = step.inverse.after if step.inverse else step.change.before
+        await self._effect(step, found)
+
+    async def _effect(self, step: Step, found: object) -> None:
+        order = Order(
+            change=step.change, key=step.key, fence=self.journal.execution.fence,
+            deadline_s=self.applier.settings.step_s, found=found if isinstance(found, dict) else step.change.before,
+        )  # fmt: skip
+        try:
+            await self._until_done(step, order)
+            if step.phase is Phase.FORWARD and self._others_wait_for(step.change.resource):
+                await self._until_healthy(step.change)
+        except (Rejected, Unverified, Timeout) as failure:
+            await self.journal.settle(step, StepState.FAILED, failure)
+            raise
+        await self.journal.settle(step, StepState.DONE)
+
+    async def _until_done(self, step: Step, order: Order) -> None:
+        settings, target = self.applier.settings, step.change.target
+        for attempt in range(settings.attempts):
+            try:
+                self.applier.breakers.check(target)
+                await self.writer.apply(order)
+            except (Unreachable, Timeout) as failure:
+                self.applier.breakers.record(target, ok=False)
+                if isinstance(failure, Timeout) and await self._already_there(step):
+                    return
+                if attempt == settings.attempts - 1:
+                    raise _away(failure) from failure
+                await self.applier.backoff.pause(attempt)
+            else:
+                self.applier.breakers.record(target, ok=True)
+                return
+
+    async def _already_there(self, step: Step) -> bool:
+        """Whether the effect of a step whose outcome is unknown is there to see."""
+        if step.change.op is Op.RESTART:
+            return False
+        seen = await self.reader.observe(step.change.resource)
+        standing, _ = judge(step.change, seen, self.renderer, want_health=False)
+        mine = step.change.after is None or seen.facts.get("step") in (None, step.key)
+        return standing is Standing.GOOD and mine
+
+    async def _until_healthy(self, change: Change) -> None:
+        patience = replace(self.applier.settings.patience, hold_s=0.0)
+        verifier = Verifier(self.applier.ledger.clock, self.reader, self.renderer, patience)
+        await verifier.hold([change], self._keep)
+
+    async def _see(self, resource: ResourceId) -> Sighting:
+        """One resource for certain; tries again while the target does not say. Raises `Unreachable`."""
+        for attempt in range(self.applier.settings.attempts - 1):
+            seen = await self.reader.observe(resource)
+            if seen.presence is not Presence.UNKNOWN:
+                return seen
+            await self.applier.backoff.pause(attempt)
+        seen = await self.reader.observe(resource)
+        if seen.presence is Presence.UNKNOWN:
+            raise Unreachable(f"{resource} cannot be seen: {seen.error}", next_step="Check it: opstwin targets test")
+        return seen
+
+    def _check_base(self, change: Change, found: object) -> None:
+        spec = found if isinstance(found, dict) else None
+        expected = change.before
+        if spec is None and expected is None:
+            return
+        if spec is None and change.op is Op.DELETE:
+            return
+        if spec is None or expected is None or differences(change.kind, spec, expected, self.renderer):
+            raise StalePlan(
+                f"{change.resource} is no longer what the plan was made for.",
+                next_step="Look again and make a new plan: opstwin discover, then opstwin plan …",
+                details={"moved": [change.resource]},
+            )
+
+    def _ready(self) -> list[Step]:
+        forward = self.journal.of(Phase.FORWARD)
+        open_resources = {step.change.resource for step in forward if step.state is not StepState.DONE}
+        waiting = (StepState.PENDING, StepState.INTENDED)
+        return [step for step in forward if step.state in waiting and not open_resources & set(step.change.needs)]
+
+    def _others_wait_for(self, resource: ResourceId) -> bool:
+        return any(resource in step.change.needs for step in self.journal.of(Phase.FORWARD))
+
+    def _cancelled(self) -> bool:
+        return self.journal.execution.cancel_requested_by is not None
+
+    def _lease_s(self) -> float:
+        return self.applier.settings.step_s + self.applier.settings.lease_s
+
+    async def _keep(self) -> None:
+        """Renew the lease when less than half of it is left."""
+        left = self.journal.execution.lease_expires_at - self.applier.ledger.clock.now()
+        if left.total_seconds() < self._lease_s() / 2:
+            await self.journal.renew(self._lease_s())
+
+
+def _not_ours(step: Step, seen: Sighting) -> bool:
+    """Whether undoing a create would remove something that this execution did not make, or that is not there."""
+    if step.change.after is not None:
+        return False
+    if seen.presence is Presence.ABSENT:
+        return True
+    return step.change.kind == "container" and seen.facts.get("step") != step.undoes
+
+
+def _away(failure: TargetError) -> Unreachable:
+    return Unreachable(failure.message, next_step=failure.next_step, details=failure.details)

@@ -1,0 +1,110 @@
+"""What is written when an execution ends: the plan's fate, what is wanted now, and the deployment records."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from opstwin.control.ledger import Ledger
+from opstwin.domain.access import ActorKind
+from opstwin.domain.deployment import Deployment
+from opstwin.domain.execution import Before, Execution, ExecutionState
+from opstwin.domain.plan import Plan, PlanState, WorkloadChange
+from opstwin.domain.resource import Desired, WorkloadRecord
+from opstwin.domain.values import ExecutionId, resource_id
+from opstwin.domain.workload import Workload
+from opstwin.errors import NotFound
+from opstwin.twin.store import Put, Remove, Write
+
+_FATE = {
+    ExecutionState.SUCCEEDED: PlanState.APPLIED,
+    ExecutionState.ROLLED_BACK: PlanState.ROLLED_BACK,
+    ExecutionState.NEEDS_HUMAN: PlanState.FAILED,
+}
+
+
+async def closing_writes(ledger: Ledger, execution: Execution, end: ExecutionState) -> list[Write]:
+    """The writes that belong to the same moment as the move to `end`."""
+    plan = await ledger.need(Plan, execution.plan_id)
+    writes: list[Write] = [Put(replace(plan, state=_FATE[end]))]
+    if end is ExecutionState.ROLLED_BACK:
+        writes += await restoring(ledger, execution)
+    now = ledger.clock.now()
+    before = {item.resource: item.workload for item in execution.before if item.workload}
+    for item in plan.workloads:
+        old = before.get(resource_id(item.target, "workload", item.name))
+        record = _deployment(plan, item, old.workload if old else None)
+        ended = replace(
+            record, id=ledger.ids.new("dep"), execution_id=execution.id, deployed_at=now, outcome=end.value,
+            success=end is ExecutionState.SUCCEEDED,
+        )  # fmt: skip
+        writes.append(Put(ended))
+    return writes
+
+
+async def restoring(ledger: Ledger, execution: Execution) -> list[Write]:
+    """The writes that make the twin want again what it wanted before the execution began."""
+    writes: list[Write] = []
+    for item in execution.before:
+        if item.resource.split("/")[1] == "workload":
+            writes += await _restore_workload(ledger, item)
+        else:
+            writes += await _restore_desired(ledger, item)
+    return writes
+
+
+async def _restore_desired(ledger: Ledger, item: Before) -> Sequence[Write]:
+    current = await ledger.get(Desired, item.resource)
+    if current is None or (item.desired is not None and current.spec == item.desired.spec):
+        return []
+    if item.desired is None:
+        return [Remove(current)]
+    return [Put(replace(item.desired, revision=current.revision + 1, version=current.version))]
+
+
+async def _restore_workload(ledger: Ledger, item: Before) -> Sequence[Write]:
+    current = await ledger.get(WorkloadRecord, item.resource)
+    if current is None:
+        raise NotFound(f"The workload record {item.resource} is gone.")
+    if item.workload is None:
+        return [Remove(current)]
+    return [Put(replace(item.workload, revision=current.revision + 1, version=current.version))]
+
+
+def _deployment(plan: Plan, item: WorkloadChange, previous: Workload | None) -> Deployment:
+    shown = item.workload or previous
+    name, tag = _image_parts(shown)
+    limits = shown.resources if shown else None
+    cpu = limits.cpu_millicores if limits else None
+    memory = limits.memory_bytes if limits else None
+    return Deployment(
+        id="", service_name=item.name, image_name=name, image_tag=tag, service_type=_service_type(shown),
+        language=(shown.labels.get("language", "") if shown else ""), cpu_request=cpu, cpu_limit=cpu,
+        memory_request=memory, memory_limit=memory, replicas=item.workload.replicas if item.workload else 0,
+        target_cluster=item.target, deployed_at=plan.created_at, success=False, outcome="",
+        ai_generated=plan.requested_by.kind is ActorKind.AGENT, plan_id=plan.id, execution_id=ExecutionId(""),
+        workload=item.workload, previous=previous,
+    )  # fmt: skip
+
+
+def _image_parts(workload: Workload | None) -> tuple[str, str]:
+    if workload is None:
+        return "", ""
+    bare = workload.image.split("@")[0]
+    head, _, last = bare.rpartition("/")
+    name, _, tag = last.partition(":")
+    return (f"{head}/{name}" if head else name), tag or workload.image.partition("@")[2]
+
+
+_TYPES = {
+    "db": ("postgres", "mysql", "mariadb", "mongo"),
+    "cache": ("redis", "memcached", "valkey"),
+    "web": ("nginx", "httpd", "caddy", "traefik"),
+}
+"""Images whose purpose is known by name; everything else is said by the label `service-type` or left empty."""
+
+
+def _service_type(workload: Workload | None) -> str:
+    if workload is None:
+        return ""
+    base = _image_parts(workload)[0].rpartition("/")[2]
+    known = next((kind for kind, names in _TYPES.items() if base in names), "")
+    return workload.labels.get("service-type", known)

@@ -1,0 +1,36 @@
+"""Short typed ids: `plan_7f3k…`; random in the hub, seeded in tests and in the simulator."""
+
+import random
+import secrets
+from typing import Final, Protocol
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no letters that look alike."""
+
+_LENGTH: Final = 10
+"""50 random bits: a collision among a million ids has a chance of about 1 in 2000, and the store would refuse it."""
+
+
+class Ids(Protocol):
+    """Makes ids."""
+
+    def new(self, prefix: str) -> str:
+        """A new id such as `plan_9k2m4x7q1z`."""
+        ...
+
+
+class RandomIds:
+    """Ids nobody can guess."""
+
+    def new(self, prefix: str) -> str:
+        return prefix + "_" + "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+
+
+class SeededIds:
+    """The same ids for the same seed."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - not for secrets
+
+    def new(self, prefix: str) -> str:
+        return prefix + "_" + "".join(self._random.choice(_ALPHABET) for _ in range(_LENGTH))

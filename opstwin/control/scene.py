@@ -1,0 +1,115 @@
+"""What the twin holds about one target at the moment a plan is made. Unknown is never read as absent."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from opstwin.control.drivers import Readers
+from opstwin.control.ledger import Ledger
+from opstwin.control.observing import Observer
+from opstwin.domain.plan import Base
+from opstwin.domain.resource import Desired, Observed, Presence, WorkloadRecord
+from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId, Spec, TargetId, resource_id
+from opstwin.domain.workload import Workload
+from opstwin.errors import InvalidInput, Unreachable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Desired, observed and workloads of one target, by id (workloads by name)."""
+
+    target: Target
+    desired: Mapping[ResourceId, Desired]
+    observed: Mapping[ResourceId, Observed]
+    records: Mapping[str, WorkloadRecord]
+
+    def workload(self, name: str) -> Workload | None:
+        """The Workload of that name as it should be, None when there is none or it was taken down."""
+        record = self.records.get(name)
+        return record.workload if record else None
+
+    def live(self) -> Mapping[ResourceId, Desired]:
+        """What should exist."""
+        return {key: item for key, item in self.desired.items() if item.spec is not None}
+
+    def containers_of(self, workload: str) -> Sequence[Desired]:
+        """The containers of a workload that should exist."""
+        return [item for item in self.live().values() if item.kind == "container" and item.workload == workload]
+
+    def seen(self, resource: ResourceId) -> Spec | None:
+        """The observed spec of what is there, None when it is absent."""
+        found = self.observed.get(resource)
+        return found.spec or {} if found is not None and found.presence is Presence.PRESENT else None
+
+    def ours(self, resource: ResourceId) -> bool:
+        """Whether Opstwin owns what is there: a live desired record, or an old one and Opstwin's mark on the thing."""
+        record, found = self.desired.get(resource), self.observed.get(resource)
+        return record is not None and (record.spec is not None or (found is not None and found.managed))
+
+    def adopted(self, resource: ResourceId) -> bool:
+        """Whether it is ours by a desired record only: what is there does not carry Opstwin's mark."""
+        found = self.observed.get(resource)
+        return found is not None and not found.managed and self.ours(resource)
+
+    def unsure(self, resources: Iterable[ResourceId]) -> list[ResourceId]:
+        """Those of which nobody can say whether they are there."""
+        known = (Presence.PRESENT, Presence.ABSENT)
+        return [item for item in resources if item not in self.observed or self.observed[item].presence not in known]
+
+    def base(self, resource: ResourceId) -> Base:
+        """The revisions of a resource that a plan made now stands on."""
+        record, found = self.desired.get(resource), self.observed.get(resource)
+        return Base(
+            resource=resource,
+            desired_revision=record.revision if record else 0,
+            observed_revision=found.revision if found else 0,
+        )
+
+    def workload_base(self, name: str) -> Base:
+        """The revision of a workload that a plan made now stands on."""
+        record = self.records.get(name)
+        key = resource_id(self.target.id, "workload", name)
+        return Base(resource=key, desired_revision=record.revision if record else 0, observed_revision=0)
+
+
+async def scene_of(ledger: Ledger, target_id: str) -> Scene:
+    """Everything the twin holds about a target. Raises `NotFound`, and `InvalidInput` for one that is switched off."""
+    target = await ledger.need(Target, target_id, next_step="List targets: opstwin targets list")
+    if not target.is_active:
+        raise InvalidInput(
+            f"Target {target.id} is switched off.",
+            field="target",
+            next_step=f"Switch it on: opstwin targets update {target.id} --active",
+        )
+    where: dict[str, str | bool | None] = {"target": target.id}
+    return Scene(
+        target=target,
+        desired={item.id: item for item in await ledger.all(Desired, where)},
+        observed={item.id: item for item in await ledger.all(Observed, where)},
+        records={item.name: item for item in await ledger.all(WorkloadRecord, where)},
+    )
+
+
+async def made_sure(ledger: Ledger, readers: Readers, scene: Scene, resources: Iterable[ResourceId]) -> Scene:
+    """`scene` after looking at those of `resources` that were never seen or are unknown.
+
+    Raises `Unreachable` naming what still cannot be told: a plan is never made on unknown.
+    """
+    open_questions = scene.unsure(resources)
+    if not open_questions:
+        return scene
+    looked = await Observer(ledger, readers).observe(open_questions)
+    clearer = replace(scene, observed={**scene.observed, **{item.id: item for item in looked}})
+    still = clearer.unsure(open_questions)
+    if still:
+        raise _cannot_tell(scene.target.id, still)
+    return clearer
+
+
+def _cannot_tell(target: TargetId, resources: Sequence[ResourceId]) -> Unreachable:
+    names = ", ".join(item.split("/", 2)[2] for item in resources[:5])
+    return Unreachable(
+        f"Cannot tell whether {names} {'is' if len(resources) == 1 else 'are'} there: {target} did not say.",
+        next_step=f"Observe first: opstwin discover {target}, then plan again.",
+        details={"target": target, "unknown": list(resources)},
+    )

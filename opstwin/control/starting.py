@@ -1,0 +1,206 @@
+"""The gate: a plan becomes an execution only with approvals bound to its very content and a world that has not moved.
+
+Everything that changes a target starts here, whichever way it came in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from opstwin.control.ledger import Ledger
+from opstwin.domain.access import Actor, Principal
+from opstwin.domain.approval import Approval, Policy, authorise, people_of
+from opstwin.domain.audit import AuditEntry
+from opstwin.domain.event import Event
+from opstwin.domain.execution import FINISHED, Before, Execution, ExecutionState, Step, step_id, step_key
+from opstwin.domain.plan import Base, Change, Plan, PlanState, WorkloadChange
+from opstwin.domain.resource import Desired, Observed, WorkloadRecord
+from opstwin.domain.target import Target
+from opstwin.domain.values import ExecutionId, Json, TargetId, resource_id
+from opstwin.errors import Conflict, Forbidden, NotApproved, RequestError, StalePlan
+from opstwin.twin.store import Put, Require, Write
+
+_TRIES = 5
+"""How often a start is tried again when an observation of the same resources is written at the same moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Turns an approved plan into an execution, exactly once."""
+
+    ledger: Ledger
+    policy: Policy
+
+    async def start(self, plan_id: str, actor: Actor) -> Execution:
+        """The execution of this plan: a new one, or the one that an earlier call began.
+
+        Raises `NotFound`, `NotApproved` (says who must decide), `StalePlan` (the plan is then marked stale),
+        `Forbidden` (inactive target) or `Conflict` (another execution runs on the target). Refusals are audited.
+        """
+        for attempt in range(_TRIES):
+            plan = await self.ledger.need(Plan, plan_id, next_step="List plans: opstwin get plans")
+            if plan.execution_id is not None:
+                return await self.ledger.need(Execution, plan.execution_id)
+            try:
+                return await self._begin(plan, actor)
+            except (NotApproved, StalePlan, Forbidden) as refusal:
+                await self._refuse(plan, actor, refusal)
+                raise
+            except Conflict:
+                if attempt == _TRIES - 1 or await self._busy(plan.target):
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _begin(self, plan: Plan, actor: Actor) -> Execution:
+        await self._check_target(plan.target)
+        approvals = await self._authorised(plan)
+        holds = await self._base_holds(plan)
+        now = self.ledger.clock.now()
+        before, wanted = await self._wanted(plan, actor, now)
+        execution = _execution(self.ledger.ids.new("exec"), plan, approvals, actor, before, now)
+        used = [Put(replace(item, used_by=execution.id)) for item in approvals]
+        running = replace(plan, state=PlanState.APPLYING, execution_id=execution.id)
+        steps = [Put(step) for step in steps_of(execution.id, plan.changes)]
+        await self.ledger.commit(
+            [*holds, *used, Put(running), Put(execution), *steps, *wanted],
+            [_started(execution, actor, [str(item.id) for item in approvals])],
+            [_event(execution, now)],
+        )
+        return replace(execution, version=1)
+
+    async def _authorised(self, plan: Plan) -> tuple[Approval, ...]:
+        if plan.state not in (PlanState.PENDING, PlanState.APPROVED, PlanState.REJECTED):
+            raise StalePlan(f"Plan {plan.id} is {plan.state.value}.", next_step="Plan again: opstwin plan …")
+        approvals = await self.ledger.all(Approval, {"plan_id": plan.id})
+        people = people_of(await self.ledger.all(Principal))
+        return authorise(plan, approvals, self.policy, people, self.ledger.clock.now())
+
+    async def _check_target(self, target_id: TargetId) -> None:
+        target = await self.ledger.need(Target, target_id, next_step="List targets: opstwin targets list")
+        if not target.is_active:
+            raise Forbidden(
+                f"Target {target_id} is switched off.",
+                next_step=f"Switch it on: opstwin targets update {target_id} --active",
+            )
+        if await self._busy(target_id):
+            raise Conflict(
+                f"Another execution is running on {target_id}.",
+                next_step="Wait for it: opstwin watch",
+                details={"target": target_id},
+                retry_after_s=2,
+            )
+
+    async def _busy(self, target_id: TargetId) -> bool:
+        states = [state for state in ExecutionState if state not in FINISHED]
+        where = [{"target": str(target_id), "state": state.value} for state in states]
+        return any([await self.ledger.all(Execution, item) for item in where])
+
+    async def _base_holds(self, plan: Plan) -> list[Write]:
+        """What the write must require so that no revision moves while it is made. Raises `StalePlan` if one has."""
+        holds: list[Write] = []
+        moved: list[Json] = []
+        touched = {change.resource for change in plan.changes}
+        for base in plan.base:
+            found = await self._records(base)
+            revisions = [record.revision if record else 0 for record in found]
+            if revisions != [base.desired_revision, base.observed_revision]:
+                moved.append(base.resource)
+            observed = found[1]
+            holds.append(Require(Observed, base.resource, observed.version if observed else 0))
+            if base.resource not in touched and isinstance(found[0], Desired):
+                holds.append(Require(Desired, base.resource, found[0].version))
+        if moved:
+            raise StalePlan(
+                f"The world moved since plan {plan.id} was made: {', '.join(map(str, moved[:5]))}.",
+                next_step="Look again and make a new plan: opstwin discover, then opstwin plan …",
+                details={"plan": plan.id, "moved": moved},
+            )
+        return holds
+
+    async def _records(self, base: Base) -> tuple[Desired | WorkloadRecord | None, Observed | None]:
+        if base.resource.split("/")[1:2] == ["workload"]:
+            return await self.ledger.get(WorkloadRecord, base.resource), None
+        return await self.ledger.get(Desired, base.resource), await self.ledger.get(Observed, base.resource)
+
+    async def _wanted(self, plan: Plan, actor: Actor, now: datetime) -> tuple[tuple[Before, ...], list[Write]]:
+        before: list[Before] = []
+        writes: list[Write] = []
+        for change in plan.changes:
+            old = await self.ledger.get(Desired, change.resource)
+            before.append(Before(resource=change.resource, desired=old))
+            new = _desired(plan, change, old, actor, now)
+            if new is not None:
+                writes.append(Put(new))
+        for item in plan.workloads:
+            key = resource_id(item.target, "workload", item.name)
+            record = await self.ledger.get(WorkloadRecord, key)
+            before.append(Before(resource=key, workload=record))
+            writes.append(Put(_workload_record(plan, item, record, actor, now)))
+        return tuple(before), writes
+
+    async def _refuse(self, plan: Plan, actor: Actor, refusal: RequestError) -> None:
+        stale = isinstance(refusal, StalePlan) and plan.state in (PlanState.PENDING, PlanState.APPROVED)
+        entry = AuditEntry(
+            action="execution.start", subject=plan.id, actor=actor, outcome="refused", plan_id=plan.id,
+            digest=plan.digest, reason=refusal.message[:500],
+        )  # fmt: skip
+        writes = [Put(replace(plan, state=PlanState.STALE))] if stale else []
+        try:
+            await self.ledger.commit(writes, [entry])
+        except Conflict:
+            await self.ledger.commit([], [entry])
+
+
+def steps_of(execution: ExecutionId, changes: Sequence[Change]) -> tuple[Step, ...]:
+    """The journal before anything has happened: one pending step for each change, in the plan's order."""
+    return tuple(
+        Step(
+            id=step_id(execution, index), execution_id=execution, index=index, change=change,
+            key=step_key(execution, index),
+        )
+        for index, change in enumerate(changes)
+    )  # fmt: skip
+
+
+def _execution(
+    new_id: str, plan: Plan, approvals: Sequence[Approval], actor: Actor, before: tuple[Before, ...], now: datetime
+) -> Execution:
+    return Execution(
+        id=ExecutionId(new_id), plan_id=plan.id, digest=plan.digest, target=plan.target, started_by=actor,
+        approval_ids=tuple(item.id for item in approvals), lease_owner="", lease_expires_at=now, before=before,
+        started_at=now,
+    )  # fmt: skip
+
+
+def _desired(plan: Plan, change: Change, old: Desired | None, actor: Actor, now: datetime) -> Desired | None:
+    if old is not None and old.spec == change.after:
+        return None
+    return Desired(
+        id=change.resource, target=change.target, kind=change.kind, name=change.name, workload=change.workload,
+        spec=change.after, mode=old.mode if old else None, revision=old.revision + 1 if old else 1, set_by=actor,
+        plan_id=plan.id, set_at=now, version=old.version if old else 0,
+    )  # fmt: skip
+
+
+def _workload_record(
+    plan: Plan, item: WorkloadChange, old: WorkloadRecord | None, actor: Actor, now: datetime
+) -> WorkloadRecord:
+    return WorkloadRecord(
+        id=resource_id(item.target, "workload", item.name), target=item.target, name=item.name, workload=item.workload,
+        revision=old.revision + 1 if old else 1, set_by=actor, plan_id=plan.id, set_at=now,
+        version=old.version if old else 0,
+    )  # fmt: skip
+
+
+def _started(execution: Execution, actor: Actor, approvals: Sequence[str]) -> AuditEntry:
+    return AuditEntry(
+        action="execution.start", subject=execution.id, actor=actor, plan_id=execution.plan_id, digest=execution.digest,
+        execution_id=execution.id, approval_id=",".join(approvals), details={"target": execution.target},
+    )  # fmt: skip
+
+
+def _event(execution: Execution, now: datetime) -> Event:
+    return Event(
+        at=now, type="execution.started", target=execution.target, plan_id=execution.plan_id,
+        execution_id=execution.id, message=f"Applying plan {execution.plan_id}.",
+    )  # fmt: skip

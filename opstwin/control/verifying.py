@@ -1,0 +1,152 @@
+"""Does the target show what the plan promised, and does it stay healthy for the hold time?"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from opstwin.clock import Clock
+from opstwin.domain.diff import diff
+from opstwin.domain.plan import Change
+from opstwin.domain.resource import Health, Presence
+from opstwin.domain.values import Json, ResourceId, Spec
+from opstwin.errors import Unreachable, Unverified
+from opstwin.targets.ports import Reader, Renderer, Sighting
+
+_AT_ONCE: Final = 16
+"""Observations made at the same time during verification."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long verification waits, in seconds.
+
+    `hold_s`: all must be healthy this long without a restart. `timeout_s`: and that must begin to hold within this
+    time, plus what the health checks themselves need for a first verdict. `poll_s`: between two looks.
+    """
+
+    hold_s: float = 3.0
+    timeout_s: float = 60.0
+    poll_s: float = 0.25
+
+
+class Standing(StrEnum):
+    """How one look compares with the promise."""
+
+    GOOD = "good"
+    WAIT = "wait"
+    BAD = "bad"
+    UNKNOWN = "unknown"
+
+
+def judge(change: Change, seen: Sighting, renderer: Renderer, *, want_health: bool = True) -> tuple[Standing, str]:
+    """Whether `seen` is what `change` promised, and if not, why in words."""
+    if seen.presence is Presence.UNKNOWN:
+        return Standing.UNKNOWN, f"{seen.resource} cannot be seen: {seen.error}"
+    if change.after is None:
+        gone = seen.presence is Presence.ABSENT
+        return (Standing.GOOD, "") if gone else (Standing.WAIT, f"{seen.resource} is still there")
+    if seen.presence is Presence.ABSENT or seen.spec is None:
+        return Standing.BAD, f"{seen.resource} is not there"
+    differing = differences(change.kind, seen.spec, change.after, renderer)
+    if differing:
+        return _judge_difference(change, seen, differing)
+    return _judge_health(change.after, seen) if want_health else (Standing.GOOD, "")
+
+
+def differences(kind: str, seen: Spec, wanted: Spec, renderer: Renderer) -> tuple[str, ...]:
+    """The dotted paths in which two specs of one kind differ, as far as they can be compared."""
+    changes = diff(renderer.comparable(kind, seen), renderer.comparable(kind, wanted))
+    return tuple(".".join(change.path) for change in changes)
+
+
+def _judge_difference(change: Change, seen: Sighting, differing: Sequence[str]) -> tuple[Standing, str]:
+    if list(differing) == ["running"] and change.after is not None and change.after.get("running"):
+        return Standing.BAD, f"{seen.resource} stopped with exit code {seen.facts.get('exit_code')}"
+    return Standing.BAD, f"{seen.resource} differs from the plan in {', '.join(differing[:5])}"
+
+
+def _judge_health(wanted: Spec, seen: Sighting) -> tuple[Standing, str]:
+    if seen.health is Health.UNHEALTHY:
+        return Standing.BAD, f"{seen.resource} is unhealthy"
+    if seen.health is Health.STOPPED and wanted.get("running", True):
+        return Standing.BAD, f"{seen.resource} stopped with exit code {seen.facts.get('exit_code')}"
+    if seen.health in (Health.STARTING, Health.UNKNOWN):
+        return Standing.WAIT, f"{seen.resource} is {seen.health.value}"
+    return Standing.GOOD, ""
+
+
+def allowance_s(changes: Sequence[Change]) -> float:
+    """How long the slowest health check among `changes` may take to a first verdict, in seconds."""
+    return max((_verdict_s(change.after) for change in changes), default=0.0)
+
+
+def _verdict_s(spec: Spec | None) -> float:
+    health = (spec or {}).get("health")
+    if not isinstance(health, dict):
+        return 0.0
+    numbers = {key: value for key, value in health.items() if isinstance(value, int | float)}
+    each = numbers.get("interval_s", 0) + numbers.get("timeout_s", 0)
+    return float(numbers.get("start_period_s", 0) + each * (numbers.get("retries", 1) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Looks at a target until a set of changes is proved or disproved."""
+
+    clock: Clock
+    reader: Reader
+    renderer: Renderer
+    patience: Patience
+
+    async def hold(
+        self, changes: Sequence[Change], keep: Callable[[], Awaitable[None]], *, want_health: bool = True
+    ) -> None:
+        """Return once everything is as promised and stays so for the hold time; `keep` is called at every look.
+
+        Raises `Unverified` (with the reason) when it is not, and `Unreachable` when the target did not say.
+        """
+        hold_s = self.patience.hold_s if want_health else 0.0
+        deadline_s = self.clock.monotonic_s() + self.patience.timeout_s + allowance_s(changes)
+        good_since: float | None = None
+        restarts: dict[ResourceId, Json] = {}
+        while True:
+            await keep()
+            seen = await self._look(changes)
+            standing, why = self._worst(changes, seen, want_health=want_health)
+            now_s = self.clock.monotonic_s()
+            counted = {item.resource: item.facts.get("restart_count") for item in seen}
+            if standing is not Standing.GOOD or counted != restarts:
+                good_since, restarts = now_s if standing is Standing.GOOD else None, dict(counted)
+            if good_since is not None and now_s - good_since >= hold_s:
+                return
+            _give_up(standing, why, late=now_s >= deadline_s)
+            await self.clock.sleep(self.patience.poll_s)
+
+    async def _look(self, changes: Sequence[Change]) -> list[Sighting]:
+        slots = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(change: Change) -> Sighting:
+            async with slots:
+                return await self.reader.observe(change.resource)
+
+        return list(await asyncio.gather(*map(one, changes)))
+
+    def _worst(self, changes: Sequence[Change], seen: Sequence[Sighting], *, want_health: bool) -> tuple[Standing, str]:
+        verdicts = [
+            judge(change, item, self.renderer, want_health=want_health)
+            for change, item in zip(changes, seen, strict=True)
+        ]
+        order = (Standing.BAD, Standing.UNKNOWN, Standing.WAIT)
+        found = [verdict for standing in order for verdict in verdicts if verdict[0] is standing]
+        return found[0] if found else (Standing.GOOD, "")
+
+
+def _give_up(standing: Standing, why: str, *, late: bool) -> None:
+    if standing is Standing.BAD:
+        raise Unverified(f"Verification failed: {why}.", next_step="It is rolled back; see opstwin history.")
+    if late and standing is Standing.UNKNOWN:
+        raise Unreachable(f"Verification cannot go on: {why}.", next_step="Check the target: opstwin targets test")
+    if late:
+        raise Unverified(f"Verification took too long: {why}.", next_step="It is rolled back; see opstwin history.")

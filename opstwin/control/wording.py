@@ -1,0 +1,58 @@
+"""What plans say in notes, in English and Korean."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    "no_changes": (
+        "No changes. What runs on {target} is as asked.",
+        "변경 사항이 없습니다. {target}에서 실행 중인 것이 요청과 같습니다.",
+    ),
+    "exists": (
+        "{name} is on {target} already: this plan changes it to exactly what is asked, and takes away what the request "
+        "does not name.",
+        "{name}은(는) 이미 {target}에 있습니다. 이 계획은 요청한 그대로 바꾸며, 요청에 없는 설정은 제거합니다.",
+    ),
+    "volume_kept": (
+        "Volume {name} and its data are kept.",
+        "볼륨 {name}과(와) 그 데이터는 그대로 둡니다.",
+    ),
+    "volume_shared": (
+        "Volume {name} is kept: {others} still uses it.",
+        "볼륨 {name}은(는) {others}이(가) 아직 사용하므로 그대로 둡니다.",
+    ),
+    "used_as_is": (
+        "{kind} {name} is there already and was not made by Opstwin: it is used as it is and never removed.",
+        "{kind} {name}은(는) 이미 있으며 Opstwin이 만든 것이 아닙니다. 그대로 사용하고 제거하지 않습니다.",
+    ),
+    "image_missing": (
+        "Image {image} is not on {target} yet: it is fetched while applying.",
+        "이미지 {image}이(가) 아직 {target}에 없습니다. 적용하면서 가져옵니다.",
+    ),
+    "other_person": (
+        "This is {risk} risk: somebody other than the requester must approve it.",
+        "위험도가 {risk}입니다. 요청한 사람이 아닌 다른 사람이 승인해야 합니다.",
+    ),
+    "unknown_skipped": (
+        "{name} is left alone: nobody can say whether it is there.",
+        "{name}은(는) 있는지 알 수 없어 건드리지 않습니다.",
+    ),
+    "unhealthy_left": (
+        "{name} is as desired but unhealthy; look at opstwin logs {name}, or ask for a restart.",
+        "{name}은(는) 원하는 상태이지만 건강하지 않습니다. opstwin logs {name}을(를) 보거나 재시작을 요청하세요.",
+    ),
+    "back_to": (
+        "Back to what ran before: {image}, {replicas} replica(s).",
+        "이전에 실행되던 상태로 되돌립니다: {image}, 복제본 {replicas}개.",
+    ),
+    "back_to_nothing": (
+        "Back to what was before: {name} did not exist.",
+        "이전 상태로 되돌립니다: {name}은(는) 없었습니다.",
+    ),
+}
+
+
+def worded(key: str, language: str = "en", **values: object) -> str:
+    """The text of that name in `language` (`en` or `ko`; anything else is English)."""
+    english, korean = _TEXTS[key]
+    return (korean if language == "ko" else english).format(**values)

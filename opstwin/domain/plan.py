@@ -1,0 +1,244 @@
+"""A plan: ordered changes with a digest and the revisions they were made against."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from opstwin.domain.access import Actor
+from opstwin.domain.diff import FieldChange, diff
+from opstwin.domain.ordering import in_order
+from opstwin.domain.values import (
+    Digest,
+    Json,
+    PlanId,
+    ResourceId,
+    Spec,
+    TargetId,
+    canonical,
+    digest_of,
+    to_json,
+)
+from opstwin.domain.workload import Workload
+
+
+class Op(StrEnum):
+    """What one change does to one resource."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    RESTART = "restart"
+
+
+SYMBOLS: Mapping[Op, str] = {
+    Op.CREATE: "+",
+    Op.UPDATE: "~",
+    Op.REPLACE: "-/+",
+    Op.DELETE: "-",
+    Op.RESTART: "~",
+}
+
+
+class Risk(StrEnum):
+    """How bad it is when the change is wrong. Ordered by `rank`."""
+
+    NONE = "none"
+    LOW = "low"
+    HIGH = "high"
+    DESTRUCTIVE = "destructive"
+
+    @property
+    def rank(self) -> int:
+        """0 for none to 3 for destructive."""
+        return list(Risk).index(self)
+
+
+class PlanState(StrEnum):
+    """`pending` waits for a human; `applied`, `rolled_back` and `failed` are what became of the execution."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    APPLYING = "applying"
+    APPLIED = "applied"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+    STALE = "stale"
+
+
+class Origin(StrEnum):
+    """Where a plan came from."""
+
+    WORDS = "words"
+    FILE = "file"
+    COMPONENT = "component"
+    DRIFT = "drift"
+    DESIRED = "desired"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One create, update, replace, delete or restart of one resource.
+
+    `needs` are the resources of the same plan that must be done (and, for containers, healthy) before this one.
+    `before` is what was observed when the plan was made; `reasons` say in words why the risk is what it is and, for a
+    replace, which fields force it.
+    """
+
+    resource: ResourceId
+    target: TargetId
+    kind: str
+    name: str
+    op: Op
+    workload: str | None = None
+    before: Spec | None = None
+    after: Spec | None = None
+    needs: tuple[ResourceId, ...] = ()
+    risk: Risk = Risk.LOW
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        """The field-level difference that this change makes."""
+        return diff(self.before, self.after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """The revisions of one resource (or workload) that the plan was made against; 0 where there was no record."""
+
+    resource: ResourceId
+    desired_revision: int
+    observed_revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadChange:
+    """The Workload that the plan leaves behind on a target; `workload` None takes it down."""
+
+    target: TargetId
+    name: str
+    workload: Workload | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would happen, bound by `digest`. Only `state`, `execution_id` and `version` change after it is made."""
+
+    INDEXED: ClassVar[tuple[str, ...]] = ("target", "state", "origin")
+    ORDER: ClassVar[str] = "position"
+
+    id: PlanId
+    target: TargetId
+    origin: Origin
+    request: str
+    requested_by: Actor
+    mode: str = ""
+    changes: tuple[Change, ...]
+    workloads: tuple[WorkloadChange, ...] = ()
+    base: tuple[Base, ...] = ()
+    risk: Risk
+    notes: tuple[str, ...] = ()
+    tainted: bool = False
+    digest: Digest
+    created_at: datetime
+    expires_at: datetime
+    state: PlanState = PlanState.PENDING
+    execution_id: str | None = None
+    version: int = 0
+
+
+def plan_digest(plan: Plan) -> Digest:
+    """The digest of everything that an approval covers: it ignores the order of changes, and changes with any field.
+
+    Covered: target, origin, request, requester, mode, changes, workloads, base revisions, risk, notes, taint, moments.
+    """
+    content: dict[str, Json] = {
+        "plan": [plan.id, plan.target, plan.origin.value, plan.request, plan.mode, plan.risk.value, plan.tainted],
+        "requested_by": to_json(plan.requested_by),
+        "notes": to_json(tuple(sorted(plan.notes))),
+        "changes": _sorted_json([_change_json(change) for change in plan.changes]),
+        "workloads": _sorted_json([to_json(item) for item in plan.workloads]),
+        "base": _sorted_json([to_json(item) for item in plan.base]),
+        "moments": [plan.created_at.isoformat(), plan.expires_at.isoformat()],
+    }
+    return digest_of(content)
+
+
+def sealed(plan: Plan) -> Plan:
+    """`plan` with its changes in dependency order and its digest set."""
+    ordered = replace(plan, changes=ordered_changes(plan.changes))
+    return replace(ordered, digest=plan_digest(ordered))
+
+
+def ordered_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The changes so that each comes after those it needs; raises `InvalidInput` naming a cycle."""
+    by_id = {str(change.resource): change for change in changes}
+    order = in_order({key: [str(need) for need in change.needs] for key, change in by_id.items()})
+    return tuple(by_id[key] for key in order)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many resources are added, changed, replaced, removed and restarted."""
+
+    add: int = 0
+    change: int = 0
+    replace: int = 0
+    remove: int = 0
+    restart: int = 0
+
+    def __str__(self) -> str:
+        text = (
+            f"Plan: {self.add + self.replace} to add, {self.change} to change, {self.remove + self.replace} to remove"
+        )
+        return f"{text}, {self.restart} to restart." if self.restart else f"{text}."
+
+
+def summary(changes: Sequence[Change]) -> Summary:
+    """Counts as Terraform counts them: a replace is one to add and one to remove."""
+    count = {op: sum(change.op is op for change in changes) for op in Op}
+    return Summary(count[Op.CREATE], count[Op.UPDATE], count[Op.REPLACE], count[Op.DELETE], count[Op.RESTART])
+
+
+def inverse(change: Change, found: Spec | None) -> Change | None:
+    """The change that brings back `found`, the spec seen just before `change` was made.
+
+    None when nothing has to be undone (a restart) or nothing can bring it back: a deleted or replaced volume has lost
+    its data, and making an empty one of the same name would hide that.
+    """
+    if change.op is Op.RESTART or (change.kind == "volume" and found is not None and change.op is not Op.CREATE):
+        return None
+    op = _inverse_op(change, found)
+    if op is None:
+        return None
+    return replace(change, op=op, before=change.after, after=found, needs=(), reasons=("undoes a failed change",))
+
+
+def loses_data(change: Change) -> bool:
+    """Whether no inverse can bring back what this change removes."""
+    return change.kind == "volume" and change.op in (Op.DELETE, Op.REPLACE)
+
+
+def _inverse_op(change: Change, found: Spec | None) -> Op | None:
+    if found is None:
+        return Op.DELETE if change.after is not None else None
+    if change.op is Op.DELETE or change.op is Op.CREATE:
+        return Op.CREATE if change.op is Op.DELETE else Op.REPLACE
+    return change.op
+
+
+def _change_json(change: Change) -> Json:
+    shown = to_json(change)
+    if isinstance(shown, dict):
+        shown["needs"] = to_json(tuple(sorted(change.needs)))
+        shown["reasons"] = to_json(tuple(sorted(change.reasons)))
+    return shown
+
+
+def _sorted_json(items: list[Json]) -> list[Json]:
+    return sorted(items, key=canonical)

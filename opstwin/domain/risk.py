@@ -1,0 +1,81 @@
+"""How risky a change is, and how risky a set of changes is together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from opstwin.domain.plan import Change, Op, Risk, loses_data
+from opstwin.domain.values import Spec
+
+MANY_CHANGES: Final = 50
+"""From this number on, a plan of low-risk changes is high risk: nobody reads fifty of them one by one."""
+
+REMOVED_SHARE: Final = 0.5
+"""Removing at least this share of what a target should run is high risk, however small each removal is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is known around a change when its risk is judged.
+
+    `siblings_left` is how many replicas of the same workload stay untouched or remain after the plan; `recently` is how
+    many low-risk removals the same human asked for within the policy's window, `standing` how many resources of the
+    target are desired now.
+    """
+
+    siblings_left: int = 0
+    adopted: bool = False
+    standing: int = 0
+    recently_removed: int = 0
+
+
+def judged(change: Change, around: Surroundings) -> Change:
+    """`change` with its risk and the reasons for it."""
+    risk, reason = _judge(change, around)
+    return replace(change, risk=risk, reasons=(*change.reasons, *([reason] if reason else [])))
+
+
+def together(changes: Sequence[Change], around: Surroundings) -> tuple[Risk, tuple[str, ...]]:
+    """The risk of the whole plan, and why it is higher than its parts where it is.
+
+    Earlier removals count too, so that one destructive change cannot be split into small ones.
+    """
+    risk = max((change.risk for change in changes), key=lambda item: item.rank, default=Risk.NONE)
+    notes: list[str] = []
+    if len(changes) >= MANY_CHANGES and risk.rank < Risk.HIGH.rank:
+        risk = Risk.HIGH
+        notes.append(f"{len(changes)} changes at once are high risk together.")
+    removed = sum(change.op is Op.DELETE for change in changes) + around.recently_removed
+    if (
+        around.standing > 1
+        and removed > 1
+        and removed >= around.standing * REMOVED_SHARE
+        and risk.rank < Risk.HIGH.rank
+    ):
+        risk = Risk.HIGH
+        notes.append(f"With earlier plans this removes {removed} of {around.standing} resources.")
+    return risk, tuple(notes)
+
+
+def _judge(change: Change, around: Surroundings) -> tuple[Risk, str]:
+    if loses_data(change):
+        return Risk.DESTRUCTIVE, f"the data in volume {change.name} is lost and cannot be brought back"
+    if change.op is Op.DELETE and change.kind == "container" and not around.siblings_left:
+        return Risk.HIGH, "nothing of this workload keeps running"
+    if around.adopted and change.op in (Op.REPLACE, Op.DELETE):
+        return Risk.HIGH, "this container was not made by Opstwin; files written inside it are lost"
+    if gains_host_access(change.before, change.after):
+        return Risk.HIGH, "it gains access to files of the host"
+    return Risk.LOW, ""
+
+
+def gains_host_access(before: Spec | None, after: Spec | None) -> bool:
+    """Whether `after` mounts a path of the host that `before` did not."""
+    return bool(_host_paths(after) - _host_paths(before))
+
+
+def _host_paths(spec: Spec | None) -> set[str]:
+    mounts = (spec or {}).get("mounts")
+    if not isinstance(mounts, list):
+        return set()
+    return {str(mount["host_path"]) for mount in mounts if isinstance(mount, dict) and mount.get("host_path")}

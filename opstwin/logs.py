@@ -1,0 +1,90 @@
+"""Structured logs: one JSON object a line (or coloured text on a terminal), with context and without secrets."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Final, TextIO
+
+import structlog
+
+MASK: Final = "***"
+_SECRET_NAME: Final = re.compile(
+    r"(pass(word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization|cookie)",
+    re.IGNORECASE,
+)
+_SECRET_TEXT: Final = re.compile(
+    r"opt_[A-Za-z0-9_-]{20,}"
+    r"|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}"
+    r"|\b(?:sk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{10,}"
+    r"|\bAKIA[0-9A-Z]{16}\b"
+    r"|(?<=://)[^/\s:@]{1,64}:[^/\s@]{1,128}(?=@)"
+)
+_PLAIN: Final = frozenset({"idempotency_key", "key", "next_token", "secret_env"})
+_LEVELS: Final = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable or field of this name usually holds a secret."""
+    return name.lower() not in _PLAIN and _SECRET_NAME.search(name) is not None
+
+
+def masked(name: str, value: str) -> str:
+    """`value`, or a mask when the name says that it is a secret; secrets inside the text are masked too."""
+    return MASK if value and looks_secret(name) else redacted(value)
+
+
+def redacted(text: str) -> str:
+    """`text` with tokens, keys and passwords in URLs masked."""
+    return _SECRET_TEXT.sub(MASK, text)
+
+
+def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor: masks by field name and inside text, at any depth."""
+    return {key: _clean(key, value) for key, value in event.items()}
+
+
+def _clean(key: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return masked(key, value)
+    if isinstance(value, dict):
+        return {name: _clean(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(key, item) for item in value]
+    return value
+
+
+def configure_logs(level: str = "INFO", form: str = "auto", stream: TextIO | None = None) -> None:
+    """Set up logging for this process. `form` is `auto`, `json` or `console`; logs go to stderr."""
+    out = stream or sys.stderr
+    as_text = form == "console" or (form == "auto" and out.isatty())
+    renderer = structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            redact_event,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+
+
+def bind(**context: str | None) -> None:
+    """Add to every log line of this task: `request_id`, `user_id`, `actor`, `plan_id`, `execution_id`."""
+    structlog.contextvars.bind_contextvars(**{key: value for key, value in context.items() if value is not None})
+
+
+def unbind_all() -> None:
+    """Forget what `bind` added."""
+    structlog.contextvars.clear_contextvars()
+
+
+def logger() -> structlog.typing.FilteringBoundLogger:
+    """A logger; call it inside functions so that configuration made later holds."""
+    made: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return made

@@ -1,0 +1,146 @@
+"""Settings of the hub: defaults, then `/etc/opstwin/config.toml`, the user's file, and `OPSTWIN_…` variables."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from opstwin.errors import InvalidInput
+
+_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET_KEY: Final = re.compile(r"(password|passwd|secret|token|api_?key|private_?key)$", re.IGNORECASE)
+PREFIX: Final = "OPSTWIN_"
+DEFAULT_PORT: Final = 7373
+
+
+class Settings(BaseModel):
+    """Everything that can be set. `docs/settings.md` lists the same fields; a test compares them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("opstwin"), description="Where the hub keeps its files."
+    )
+    database_url: str = Field("", description="Twin database; empty means SQLite in the data directory.")
+    host: str = Field("127.0.0.1", description="Address the hub listens on.")
+    port: int = Field(DEFAULT_PORT, ge=0, le=65535, description="Port the hub listens on; 0 picks a free one.")
+    replicas: int = Field(1, ge=1, description="Hub processes that share the database; more than 1 needs PostgreSQL.")
+    policy: Literal["two-person", "solo"] = Field(
+        "two-person", description="Whether somebody other than the requester must approve high risk."
+    )
+    allowed_hosts: tuple[str, ...] = Field((), description="Host names, besides loopback, that requests may name.")
+    allowed_origins: tuple[str, ...] = Field((), description="Web origins, besides the hub's own, that may call.")
+    docker_socket: str = Field(
+        "unix:///var/run/docker.sock", description="Docker Engine that becomes the target `local` when it answers."
+    )
+    detect_docker: bool = Field(True, description="Whether to look for the local Docker Engine at start.")
+    secrets_dir: Path | None = Field(
+        None, description="Folder behind `file:NAME` references; default: data_dir/secrets."
+    )
+    reconcile_interval_s: float = Field(15.0, gt=0, description="Seconds between two looks of the reconciler.")
+    sample_interval_s: float = Field(60.0, gt=0, description="Seconds between two usage samples of a container.")
+    step_timeout_s: float = Field(120.0, gt=0, description="Deadline of one step at a target.")
+    hold_s: float = Field(3.0, ge=0, description="How long everything must stay healthy before a plan counts as done.")
+    verify_timeout_s: float = Field(
+        60.0, gt=0, description="How long verification waits for health, beyond the checks' own time."
+    )
+    parallel: int = Field(8, ge=1, le=64, description="Steps done at the same time where the plan's order allows.")
+    stop_grace_s: int = Field(10, ge=0, le=600, description="Seconds a container gets to stop by itself.")
+    plan_expires_s: float = Field(86400.0, gt=0, description="How long a plan can be approved and applied.")
+    log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = Field("INFO", description="Least level that is logged.")
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="`auto`: console on a terminal, else JSON."
+    )
+    max_body_bytes: int = Field(2 * 1024 * 1024, gt=0, description="Largest request body that is read.")
+
+    @property
+    def url(self) -> str:
+        """The twin database's URL."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'twin.db'}"
+
+    @property
+    def secrets_folder(self) -> Path:
+        """The folder of secret files."""
+        return self.secrets_dir or self.data_dir / "secrets"
+
+
+def load_settings(environ: Mapping[str, str] | None = None, files: tuple[Path, ...] | None = None) -> Settings:
+    """The settings in force. Raises `InvalidInput` naming the setting and its source."""
+    variables = os.environ if environ is None else environ
+    merged: dict[str, Any] = {}
+    for path in files if files is not None else config_files(variables):
+        merged |= _from_file(path, variables)
+    merged |= _from_environment(variables)
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(
+            f"Setting {name}: {first['msg']}.",
+            field=name,
+            next_step=f"Correct {PREFIX}{name.upper()} or the config file.",
+        ) from error
+    if settings.replicas > 1 and settings.url.startswith("sqlite"):
+        raise InvalidInput(
+            "More than one replica cannot share an SQLite file.",
+            field="replicas",
+            next_step="Set OPSTWIN_DATABASE_URL=postgresql+psycopg://… or replicas = 1.",
+        )
+    return settings
+
+
+def config_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The config files that exist, weakest first."""
+    named = environ.get(f"{PREFIX}CONFIG")
+    candidates = [Path("/etc/opstwin/config.toml"), user_config_path("opstwin") / "config.toml"]
+    if named:
+        candidates = [Path(named)]
+    return tuple(path for path in candidates if path.is_file() or named)
+
+
+def _from_file(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        loaded = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"Config file {path.name} cannot be read: {error}.", field="config", next_step="Correct it."
+        ) from error
+    loaded.pop("context", None)
+    return {key: _resolved(key, value, environ) for key, value in loaded.items()}
+
+
+def _resolved(key: str, value: Any, environ: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _resolved(f"{key}.{name}", item, environ) for name, item in value.items()}
+    if not isinstance(value, str):
+        return value
+    if _SECRET_KEY.search(key) and value and not _REFERENCE.fullmatch(value):
+        raise InvalidInput(
+            f"Config key {key} holds a secret in clear.",
+            field=key,
+            next_step=f"Write ${{{key.rsplit('.', maxsplit=1)[-1].upper()}}} and set that variable.",
+        )
+
+    def variable(match: re.Match[str]) -> str:
+        if match[1] not in environ:
+            raise InvalidInput(
+                f"Config key {key} needs the variable {match[1]}.", field=key, next_step=f"Set {match[1]}."
+            )
+        return environ[match[1]]
+
+    return _REFERENCE.sub(variable, value)
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        value = environ.get(PREFIX + name.upper())
+        if value is not None and value != "":
+            found[name] = value.split(",") if name.startswith("allowed_") else value
+    return found

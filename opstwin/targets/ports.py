@@ -1,0 +1,182 @@
+"""The ports of a driver: read a target, render workloads for it, and do one journalled step on it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from opstwin.domain.plan import Change
+from opstwin.domain.resource import Health, Presence
+from opstwin.domain.values import Json, ResourceId, Spec
+from opstwin.domain.workload import Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetInfo:
+    """What a target says of itself. `identity` is stable over restarts (for Docker the engine's id)."""
+
+    identity: str
+    version: str
+    details: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """One resource as the target shows it now, in the same spec form as the driver renders.
+
+    `presence` is `unknown` when the target did not say (and then `error` says why); it is never `absent` by default.
+    Values of secrets are not in `spec`: a variable that came from a reference shows the reference, and a
+    secret-looking value of a container that Opstwin did not make is masked.
+    """
+
+    resource: ResourceId
+    kind: str
+    name: str
+    presence: Presence
+    spec: Spec | None = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    health: Health = Health.NONE
+    managed: bool = False
+    links: tuple[tuple[str, ResourceId], ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetEvent:
+    """Something happened to a resource: it is worth observing again. `gap` says that events may have been missed."""
+
+    resource: ResourceId | None
+    type: str
+    at: datetime
+    details: Mapping[str, Json] = field(default_factory=dict)
+    gap: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line a resource wrote; `text` is data from the world and never an instruction."""
+
+    at: datetime | None
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageReading:
+    """What one resource uses now."""
+
+    at: datetime
+    cpu_millicores: float
+    memory_bytes: int
+
+
+class Reader(Protocol):
+    """Reads one target; changes nothing."""
+
+    async def info(self) -> TargetInfo:
+        """Who the target is. Raises `Unreachable` or `Timeout` when it does not say."""
+        ...
+
+    async def discover(self) -> Sequence[Sighting]:
+        """Everything of the kinds this driver knows. Complete, or it raises `TargetError`; never a silent part."""
+        ...
+
+    async def observe(self, resource: ResourceId) -> Sighting:
+        """One resource now: present or absent by positive evidence, else `unknown`. Does not raise `TargetError`."""
+        ...
+
+    def watch(self) -> AsyncIterator[TargetEvent]:
+        """Events as they happen, reconnecting by itself; the first event after a (re)connection has `gap` set."""
+        ...
+
+    def logs(self, resource: ResourceId, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
+        """The last `tail` lines, then, with `follow`, new ones as they come. Raises `NotFound` or `TargetError`."""
+        ...
+
+    async def usage(self, resource: ResourceId) -> UsageReading:
+        """CPU and memory now. Raises `NotFound` or `TargetError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """One resource of a workload as it should be; `needs` are resources that must be there before."""
+
+    resource: ResourceId
+    kind: str
+    name: str
+    spec: Spec
+    needs: tuple[ResourceId, ...] = ()
+
+
+class Renderer(Protocol):
+    """What a driver knows without touching its target. Pure."""
+
+    def render(self, workload: Workload) -> Sequence[Rendered]:
+        """The resources of a workload. Raises `InvalidInput` for what this kind of target cannot do, with the field."""
+        ...
+
+    def must_replace(self, kind: str, before: Spec, after: Spec) -> tuple[str, ...]:
+        """The fields (dotted) whose difference forces a replace; empty when the change can be made in place."""
+        ...
+
+    def comparable(self, kind: str, spec: Spec) -> Spec:
+        """`spec` without what cannot be compared, so that desired and observed of one thing are equal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One step for a `Writer`.
+
+    `key` is the same for every try of one step: a writer that finds its key on the resource has done it already.
+    `fence` is the execution's fencing token: a writer refuses (`Rejected`) one lower than the highest it has seen.
+    `found` is the spec captured just before the step was journalled.
+    """
+
+    change: Change
+    key: str
+    fence: int
+    deadline_s: float
+    found: Spec | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecResult:
+    """What a command in a container ended with; output is cut at the limit given."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    truncated: bool = False
+
+
+class Writer(Protocol):
+    """Does things to one target. Only `opstwin.control.applying` is ever given one."""
+
+    async def apply(self, order: Order) -> Sighting:
+        """Make one change and return what is there afterwards.
+
+        Idempotent by `order.key`: repeating after a crash or a lost reply converges and has one effect. Raises
+        `Rejected` (permanent), `Unreachable` (nothing was done) or `Timeout` (outcome unknown: observe first).
+        """
+        ...
+
+    async def exec(
+        self, resource: ResourceId, argv: Sequence[str], *, timeout_s: float, limit_bytes: int
+    ) -> ExecResult:
+        """Run a command without a shell inside a container. Raises `NotFound` or `TargetError`."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What is built for one target. `writer` is handed on to `control/applying.py` and to nothing else."""
+
+    reader: Reader
+    renderer: Renderer
+    writer: Writer

@@ -1,0 +1,1 @@
+"""What the tests stand on: selection by promised id, a private PostgreSQL, a Docker Engine with a tiny image."""
