@@ -76,7 +76,8 @@ class ApplySettings:
     patience: Patience = field(default_factory=Patience)
 
 
-NO_LEASE: Final = 0.0
+LATER_S: Final = 5.0
+"""How long an execution whose target stays away rests before a worker takes it up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,14 @@ class Applier:
         except Unreachable as away:
             await self._put_off(journal, away)
         return journal.execution
+
+    async def release(self, execution: Execution) -> None:
+        """End the lease on an execution whose worker is known to be dead."""
+        entry = AuditEntry(
+            action="execution.lease", subject=execution.id, actor=execution.started_by, plan_id=execution.plan_id,
+            digest=execution.digest, execution_id=execution.id, reason="taken over after a restart",
+        )  # fmt: skip
+        await self.ledger.commit([Put(replace(execution, lease_expires_at=self.ledger.clock.now()))], [entry])
 
     async def cancel(self, execution_id: str, actor: Actor) -> Execution:
         """Ask the worker to stop before the next step and roll back. Raises `Conflict` when it has ended already."""
@@ -207,7 +216,7 @@ class Applier:
         """Leave the execution for later; after `give_up_s` without the target, hand it to a person."""
         age = self.ledger.clock.now() - journal.execution.started_at
         if age.total_seconds() < self.settings.give_up_s:
-            await journal.renew(NO_LEASE)
+            await journal.renew(LATER_S)
             raise away
         error = Unreachable(
             f"{journal.execution.target} stayed away for {age.total_seconds():.0f} s. {away.message}",
@@ -229,7 +238,7 @@ class _Worker:
     async def forward(self) -> None:
         """Do every step that is not done, as many at the same time as the plan's order and the settings allow."""
         running: set[asyncio.Task[None]] = set()
-        failures: list[BaseException] = []
+        failures: list[BaseException] = [*self._failed_before()]
         while True:
             ready = [] if failures or self._cancelled() else self._ready()
             free = self.applier.settings.parallel - len(running)
@@ -243,7 +252,10 @@ class _Worker:
             failures += [error for task in ended if (error := task.exception()) is not None]
         if failures:
             raise next((item for item in failures if not isinstance(item, OpstwinError)), failures[0])
-        if self._cancelled() and any(step.state is not StepState.DONE for step in self.journal.of(Phase.FORWARD)):
+        undone = [step for step in self.journal.of(Phase.FORWARD) if step.state is not StepState.DONE]
+        if undone and not self._cancelled():
+            raise Rejected(f"{undone[0].change.resource} could not be reached in the plan's order.")
+        if undone:
             raise Cancelled(
                 f"{self.journal.execution.cancel_requested_by} asked to stop.", next_step="It is rolled back."
             )
@@ -360,6 +372,11 @@ class _Worker:
                 next_step="Look again and make a new plan: opstwin discover, then opstwin plan …",
                 details={"moved": [change.resource]},
             )
+
+    def _failed_before(self) -> list[Rejected]:
+        """Failures that a worker wrote down before it died and could turn back."""
+        failed = [step for step in self.journal.of(Phase.FORWARD) if step.state is StepState.FAILED]
+        return [Rejected(str((step.error or {}).get("message", "A step failed."))) for step in failed]
 
     def _ready(self) -> list[Step]:
         forward = self.journal.of(Phase.FORWARD)

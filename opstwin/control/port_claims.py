@@ -4,11 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Generic, TypeVar
 
 from opstwin.domain.values import ResourceId, Spec
-
-H = TypeVar("H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +28,21 @@ def claims(spec: Spec | None) -> Iterator[Claim]:
     if spec is None or spec.get("running") is False or not isinstance(ports, list):
         return
     for port in ports:
-        if isinstance(port, dict) and isinstance(port.get("host"), int):
-            yield Claim(str(port.get("protocol") or "tcp"), int(str(port["host"])), str(port.get("address") or "0.0.0.0"))  # noqa: S104
+        number = port.get("host") if isinstance(port, dict) else None
+        if isinstance(port, dict) and isinstance(number, int):
+            yield Claim(str(port.get("protocol") or "tcp"), number, str(port.get("address") or ""))
 
 
-class Ledgered(Generic[H]):
+class Held:
     """Who holds which port, found by number."""
 
-    def __init__(self, specs: Iterable[tuple[H, Spec | None]]) -> None:
-        self._by_number: dict[tuple[str, int], list[tuple[Claim, H]]] = defaultdict(list)
+    def __init__(self, specs: Iterable[tuple[ResourceId, Spec | None]]) -> None:
+        self._by_number: dict[tuple[str, int], list[tuple[Claim, ResourceId]]] = defaultdict(list)
         for holder, spec in specs:
             for claim in claims(spec):
                 self._by_number[claim.protocol, claim.port].append((claim, holder))
 
-    def holders(self, claim: Claim) -> list[H]:
+    def holders(self, claim: Claim) -> list[ResourceId]:
         """Everybody whose claim overlaps."""
         return [holder for held, holder in self._by_number[claim.protocol, claim.port] if held.overlaps(claim)]
 
@@ -53,7 +51,7 @@ def clash(
     wanted: Mapping[ResourceId, Spec], around: Mapping[ResourceId, Spec]
 ) -> tuple[ResourceId, Claim, ResourceId] | None:
     """The first of `wanted` that cannot have a port because another of `wanted` or of `around` holds it."""
-    held = Ledgered([*wanted.items(), *((key, spec) for key, spec in around.items() if key not in wanted)])
+    held = Held([*wanted.items(), *((key, spec) for key, spec in around.items() if key not in wanted)])
     for resource, spec in wanted.items():
         for claim in claims(spec):
             others = [holder for holder in held.holders(claim) if holder != resource]
@@ -63,6 +61,7 @@ def clash(
 
 
 def _is_any(address: str) -> bool:
+    """An address that is none counts as all of them: better a clash too many than one too few."""
     try:
         return ip_address(address).is_unspecified
     except ValueError:

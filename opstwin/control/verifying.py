@@ -110,15 +110,17 @@ class Verifier:
         hold_s = self.patience.hold_s if want_health else 0.0
         deadline_s = self.clock.monotonic_s() + self.patience.timeout_s + allowance_s(changes)
         good_since: float | None = None
-        restarts: dict[ResourceId, Json] = {}
+        restarts: dict[ResourceId, Json] | None = None
         while True:
             await keep()
             seen = await self._look(changes)
             standing, why = self._worst(changes, seen, want_health=want_health)
             now_s = self.clock.monotonic_s()
             counted = {item.resource: item.facts.get("restart_count") for item in seen}
-            if standing is not Standing.GOOD or counted != restarts:
-                good_since, restarts = now_s if standing is Standing.GOOD else None, dict(counted)
+            if standing is not Standing.GOOD:
+                good_since = None
+            elif good_since is None or counted != restarts:
+                good_since, restarts = now_s, counted
             if good_since is not None and now_s - good_since >= hold_s:
                 return
             _give_up(standing, why, late=now_s >= deadline_s)

@@ -9,8 +9,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "변경 사항이 없습니다. {target}에서 실행 중인 것이 요청과 같습니다.",
     ),
     "exists": (
-        "{name} is on {target} already: this plan changes it to exactly what is asked, and takes away what the request "
-        "does not name.",
+        "{name} is on {target} already: this plan makes it exactly what is asked; what is not named is taken away.",
         "{name}은(는) 이미 {target}에 있습니다. 이 계획은 요청한 그대로 바꾸며, 요청에 없는 설정은 제거합니다.",
     ),
     "volume_kept": (

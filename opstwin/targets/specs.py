@@ -101,8 +101,13 @@ def clean_path(path: str) -> str:
 
 def _clean_health(health: Spec) -> Json:
     full = _filled(BARE_HEALTH, health)
-    times = {name: float(str(full[name])) for name in ("interval_s", "timeout_s", "start_period_s")}
-    return {**full, **times}
+    return {**full, **{name: _seconds(name, full[name]) for name in ("interval_s", "timeout_s", "start_period_s")}}
+
+
+def _seconds(name: str, value: Json) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidInput(f"health.{name} is not a number.", field=f"health.{name}", next_step="Use seconds.")
+    return float(value)
 
 
 def _users_labels(labels: Json) -> Json:

@@ -1,0 +1,1 @@
+"""An example plugin: one component, found by its entry point."""

@@ -1,0 +1,240 @@
+"""Verbs that change something: plan, approve, reject, apply, watch, rollback, adopt."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from opstwin.cli import output
+from opstwin.cli.client import Hub
+from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.options import Execution, Output, Plan, Resource, Target, Token, Url, hub_of, path_of, resource_of
+from opstwin.cli.output import Form
+from opstwin.cli.seeing import execution_text, plan_view
+from opstwin.cli.watching import finish, follow
+
+_MAX_FILE: Final = 1024 * 1024
+DetailedExit = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when the plan has changes.")]
+File = Annotated[Path | None, typer.Option("--file", "-f", help="A workload, Compose or components file; - for stdin.")]
+Endpoint = Annotated[str | None, typer.Option("--endpoint", help="Where the component's controller should answer.")]
+
+
+def plan(
+    words: Annotated[
+        str | None, typer.Argument(help='What should change, such as "scale web to 3", or a file.')
+    ] = None,
+    file: File = None,
+    drift: Annotated[bool, typer.Option("--drift", help="Put everything back to what it should be.")] = False,
+    target: Target = None,
+    endpoint: Endpoint = None,
+    detailed_exitcode: DetailedExit = False,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show exactly what would happen. Nothing changes until a human approves the plan."""
+    hub = hub_of(url, token)
+    made = hub.post("/plans", _request(words, file, drift=drift, target=target, endpoint=endpoint))
+    output.data(made, form) if form is not Form.TABLE else plan_view(made)
+    if made["changes"]:
+        output.note(f"Approve it: opstwin approve {made['id']}")
+    if detailed_exitcode and made["changes"]:
+        raise typer.Exit(Exit.CHANGES)
+
+
+def _request(
+    words: str | None, file: Path | None, *, drift: bool, target: str | None, endpoint: str | None
+) -> dict[str, Any]:
+    named = Path(words) if words and file is None and _is_file(words) else None
+    if named is not None:
+        words, file = None, named
+    if sum(map(bool, (words, file, drift))) != 1:
+        raise CliError(
+            Exit.ERROR,
+            "Say what should change: words, a file, or --drift.",
+            next_step='Such as: opstwin plan "scale web to 3"',
+        )
+    body: dict[str, Any] = {"target": target, "endpoint": endpoint}
+    if words:
+        body["words"] = words
+    elif drift:
+        body["drift"] = True
+    elif file is not None:
+        body |= {"file": _read(file), "project": _project(file)}
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _is_file(words: str) -> bool:
+    return " " not in words and len(words) < 1024 and Path(words).is_file()
+
+
+def _read(file: Path) -> str:
+    if str(file) == "-":
+        return sys.stdin.read(_MAX_FILE + 1)
+    try:
+        if file.stat().st_size > _MAX_FILE:
+            raise CliError(Exit.ERROR, f"{file} is larger than 1 MiB.", next_step="Split it.", code="limit_exceeded")
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(
+            Exit.ERROR, f"{file} cannot be read: {error}", next_step="Name a YAML file.", code="invalid_input"
+        ) from error
+
+
+def _project(file: Path) -> str:
+    """The project's name as Compose takes it: the folder of the file."""
+    folder = file.resolve().parent.name if str(file) != "-" else "stdin"
+    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in folder.lower())
+    return "-".join(part for part in kept.split("-") if part)[:40] or "project"
+
+
+def approve(
+    plan_id: Plan,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask again for what cannot be undone.")] = False,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Approve exactly the plan that is shown: the decision is bound to its digest."""
+    hub = hub_of(url, token)
+    found = hub.get(path_of("plans", plan_id))
+    if form is Form.TABLE:
+        plan_view(found)
+    if found["risk"] == "destructive" and not yes:
+        _ask_for_name(found["target"])
+    decided = _decide(hub, found, "approve", reason)
+    if form is not Form.TABLE:
+        output.data(decided, form)
+    output.note(f"Approved {plan_id} ({found['digest'][:19]}…).", colour="ok")
+    output.note(f"Apply it: opstwin apply {plan_id}")
+
+
+def reject(
+    plan_id: Plan,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit.")],
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Reject a plan; it can then never run."""
+    hub = hub_of(url, token)
+    decided = _decide(hub, hub.get(path_of("plans", plan_id)), "reject", reason)
+    if form is not Form.TABLE:
+        output.data(decided, form)
+    output.note(f"Rejected {plan_id}.")
+
+
+def _decide(hub: Hub, found: dict[str, Any], decision: str, reason: str) -> dict[str, Any]:
+    body = {"decision": decision, "reason": reason, "digest": found["digest"]}
+    return dict(hub.post(path_of("plans", found["id"], ":decide"), body))
+
+
+def _ask_for_name(target: str) -> None:
+    if not sys.stdin.isatty():
+        raise CliError(
+            Exit.REFUSED, "This cannot be undone, so it asks for a name.", next_step="Add --yes when you are sure."
+        )
+    typed = typer.prompt(f"This cannot be undone. Type the target's name ({target}) to go on", err=True)
+    if typed != target:
+        raise CliError(Exit.REFUSED, "The name does not match; nothing was approved.", next_step="Run it again.")
+
+
+def apply(
+    what: Annotated[str, typer.Argument(help="An approved plan, or a file to plan first.")],
+    target: Target = None,
+    endpoint: Endpoint = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve as yourself, where the policy allows it.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow the steps until the end.")] = True,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Do what an approved plan says, watch it, verify it; it is undone when verification fails."""
+    hub = hub_of(url, token)
+    made = hub.get(path_of("plans", what)) if what.startswith("plan_") else _planned(hub, what, target, endpoint, form)
+    if not made["changes"]:
+        if form is not Form.TABLE:
+            output.data({"kind": "reconcile", "plan": made["id"], "changes": 0, "phases": made.get("phases", [])}, form)
+        output.note("Nothing to do: everything is as it should be.", colour="ok")
+        return
+    if yes and made["state"] == "pending":
+        _decide(hub, made, "approve", "approved on the command line with --yes")
+    execution = hub.post(path_of("plans", made["id"], ":apply"))
+    if wait:
+        execution = follow(hub, execution["id"])
+    if form is not Form.TABLE:
+        output.data(
+            {"kind": "reconcile", "plan": made["id"], "changes": len(made["changes"]), "execution": execution}, form
+        )
+    elif wait:
+        execution_text(execution)
+    if wait:
+        finish(execution)
+    else:
+        output.note(f"Watch it: opstwin watch {execution['id']}")
+
+
+def _planned(hub: Hub, file: str, target: str | None, endpoint: str | None, form: Form) -> dict[str, Any]:
+    if not _is_file(file):
+        raise CliError(Exit.ERROR, f"{file!r} is neither a plan nor a file.", next_step="List plans: opstwin get plans")
+    made = dict(hub.post("/plans", _request(None, Path(file), drift=False, target=target, endpoint=endpoint)))
+    if form is Form.TABLE:
+        plan_view(made)
+    return made
+
+
+def watch(execution: Execution, form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Follow an execution until it ends."""
+    hub = hub_of(url, token)
+    ended = follow(hub, execution)
+    output.data(ended, form) if form is not Form.TABLE else execution_text(ended)
+    finish(ended)
+
+
+def cancel(execution: Execution, form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Ask a running execution to stop and undo what it did."""
+    asked = hub_of(url, token).post(path_of("executions", execution, ":cancel"))
+    if form is not Form.TABLE:
+        output.data(asked, form)
+    output.note(f"Asked to stop. Watch it: opstwin watch {execution}")
+
+
+def rollback(
+    what: Annotated[str, typer.Argument(help="A workload, or an execution to undo.")],
+    target: Target = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Plan the way back to what ran before. Like any plan it needs an approval."""
+    made = hub_of(url, token).post("/plans", {"rollback": what, **({"target": target} if target else {})})
+    output.data(made, form) if form is not Form.TABLE else plan_view(made)
+    if made["changes"]:
+        output.note(f"Approve it: opstwin approve {made['id']}")
+
+
+def adopt(
+    name: Resource,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit.")] = "",
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Take over a container that Opstwin did not make. Nothing on the target changes."""
+    hub = hub_of(url, token)
+    resource = resource_of(hub, name)
+    adopted = hub.post(path_of("resources", resource, ":adopt"), {"reason": reason})
+    if form is not Form.TABLE:
+        output.data(adopted, form)
+    output.note(f"{resource} is managed now, as it is. See it: opstwin get {resource}", colour="ok")
+
+
+def resume(name: Resource, form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Let healing go on for a resource where it was paused because something kept changing it back."""
+    hub = hub_of(url, token)
+    answer = hub.post(path_of("resources", resource_of(hub, name), ":resume"))
+    if form is not Form.TABLE:
+        output.data(answer, form)
+    output.note("Healing goes on.", colour="ok")

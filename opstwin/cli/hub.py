@@ -1,0 +1,133 @@
+"""Verbs for the hub itself: up, demo, doctor, backup, restore."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from opstwin.cli import output
+from opstwin.cli.context import data_dir, find_context
+from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.options import Output, Token, Url, hub_of
+from opstwin.cli.output import Form
+
+
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (default: this machine only).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    check_config: Annotated[bool, typer.Option("--check-config", help="Check the settings and stop.")] = False,
+) -> None:
+    """Start the hub; it runs until Ctrl-C."""
+    from opstwin.errors import OpstwinError
+    from opstwin.settings import load_settings
+
+    try:
+        settings = load_settings()
+        given = {"host": host, "port": port}
+        settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
+        if check_config:
+            output.note("The settings are sound.", colour="ok")
+            return
+        from opstwin.server.serving import serve
+
+        serve(settings, ready=_ready)
+    except OpstwinError as error:
+        raise CliError(Exit.ERROR, error.message, next_step=error.next_step, code=error.code) from error
+
+
+def _ready(url: str, login_url: str) -> None:
+    output.note(f"The hub runs at {url}", colour="ok")
+    output.note(f"Sign in once, within 10 minutes: {login_url}")
+    output.note('Try: opstwin discover · opstwin plan "deploy nginx:1.27 as web with 2 replicas on port 8080"')
+
+
+def demo(
+    target: Annotated[str, typer.Option(help="docker, sim, or auto: Docker when an engine answers.")] = "auto",
+    keep_going: Annotated[bool, typer.Option("--no-pause", hidden=True)] = True,
+) -> None:
+    """Show the whole loop on a throw-away twin; it leaves nothing behind."""
+    from opstwin.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(target))
+
+
+def doctor(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Check the set-up and say what to do about each problem; exit 1 when something is wrong."""
+    checks = [_python(), *_hub(url, token)]
+    if form is not Form.TABLE:
+        output.data(checks, form)
+    else:
+        rows = [["ok" if item["ok"] else "PROBLEM", item["check"], item["found"], item["next_step"]] for item in checks]
+        output.table(["", "check", "found", "next"], rows)
+    if not all(item["ok"] for item in checks):
+        raise typer.Exit(Exit.ERROR)
+
+
+def _check(name: str, ok: bool, found: str, next_step: str = "") -> dict[str, Any]:
+    return {"check": name, "ok": ok, "found": found, "next_step": "" if ok else next_step}
+
+
+def _python() -> dict[str, Any]:
+    found = ".".join(map(str, sys.version_info[:3]))
+    return _check("Python", sys.version_info >= (3, 11), found, "Install Python 3.11 or newer.")
+
+
+def _hub(url: str | None, token: str | None) -> list[dict[str, Any]]:
+    checks = [_files()]
+    try:
+        context = find_context(url, token)
+        hub = hub_of(url, token)
+        info = hub.get("/hub")
+    except CliError as error:
+        return [*checks, _check("hub", False, error.message, error.next_step)]
+    checks.append(_check("hub", True, f"{context.url}, version {info.get('version')}"))
+    checks.append(_check("database", True, str(info.get("database"))))
+    checks += [_target(hub, item) for item in hub.all("/targets")["items"]]
+    try:
+        verified = hub.post("/audit:verify")
+        checks.append(_check("audit chain", True, f"{verified['rows']} rows"))
+    except CliError as error:
+        checks.append(_check("audit chain", False, error.message, error.next_step))
+    return checks
+
+
+def _target(hub: Any, item: dict[str, Any]) -> dict[str, Any]:
+    name = f"target {item['id']}"
+    if not item["is_active"]:
+        return _check(name, True, "switched off")
+    try:
+        answer = hub.post(f"/targets/{item['id']}:test")
+    except CliError as error:
+        return _check(name, False, error.message, error.next_step or "Start it, or switch it off.")
+    return _check(name, True, f"{item['backend_type']} {answer.get('version')}")
+
+
+def _files() -> dict[str, Any]:
+    folder = data_dir()
+    loose = [path.name for path in folder.glob("*") if path.is_file() and path.stat().st_mode & 0o077]
+    if loose:
+        return _check("files", False, f"{', '.join(loose[:3])} can be read by others", f"Run: chmod 600 {folder}/*")
+    return _check("files", True, str(folder))
+
+
+def backup(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Write a consistent copy of the twin while the hub runs."""
+    made = hub_of(url, token).post("/backup")
+    output.data(made, form) if form is not Form.TABLE else output.line(made["path"])
+
+
+def restore(
+    backup_file: Annotated[Path, typer.Argument(help="A file that opstwin backup wrote.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace the twin that is there.")] = False,
+) -> None:
+    """Put a backup back in place of the twin; the hub must be stopped."""
+    from opstwin.errors import OpstwinError
+    from opstwin.server.serving import restore_backup
+    from opstwin.settings import load_settings
+
+    try:
+        restore_backup(load_settings(), backup_file, replace=yes)
+    except OpstwinError as error:
+        raise CliError(Exit.ERROR, error.message, next_step=error.next_step, code=error.code) from error
+    output.note("Restored. Start the hub: opstwin up", colour="ok")

@@ -1,0 +1,117 @@
+"""The command line's entry: verbs, exit codes, and errors in words."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from opstwin.cli import changing, hub, output, places, seeing
+from opstwin.cli.exits import MEANING, CliError, Exit
+
+_EPILOG: Final = "Exit codes: " + " · ".join(f"{code.value} {words}" for code, words in MEANING.items())
+
+app = typer.Typer(
+    name="opstwin",
+    help="Say what should change, see exactly what would happen, approve it; it is done, verified, or undone.",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_VERBS: Final[tuple[Callable[..., None], ...]] = (
+    hub.up, hub.demo, hub.doctor, hub.backup, hub.restore,
+    seeing.discover, seeing.get, seeing.show, seeing.history, seeing.drift, seeing.logs,
+    changing.plan, changing.approve, changing.reject, changing.apply, changing.watch, changing.cancel,
+    changing.rollback, changing.adopt, changing.resume,
+)  # fmt: skip
+for verb in _VERBS:
+    app.command()(verb)
+app.add_typer(places.targets, name="targets")
+app.add_typer(places.people, name="people")
+app.add_typer(seeing.audit, name="audit")
+
+
+@app.command()
+def plugins(
+    form: output.Form = typer.Option(output.Form.TABLE, "--output", "-o"), url: str = "", token: str = ""
+) -> None:
+    """The components that can be planned by name."""
+    from opstwin.cli.options import hub_of
+
+    answer = hub_of(url or None, token or None).get("/components")
+    if form is not output.Form.TABLE:
+        output.data(answer["items"], form)
+        return
+    output.table(
+        ["component", "version", "needs"], [[i["name"], i["version"], " ".join(i["requires"])] for i in answer["items"]]
+    )
+
+
+@app.command()
+def completion(shell: str = typer.Argument("bash", help="bash, zsh or fish.")) -> None:
+    """Print the script that completes verbs and ids: eval "$(opstwin completion bash)"."""
+    from typer._completion_shared import get_completion_script
+
+    print_script = get_completion_script(prog_name="opstwin", complete_var="_OPSTWIN_COMPLETE", shell=shell)
+    output.line(print_script)
+
+
+@app.command()
+def version() -> None:
+    """The version."""
+    from importlib.metadata import version as installed
+
+    output.line(installed("opstwin"))
+
+
+def main() -> None:
+    """Run the command line and exit with a code from `opstwin.cli.exits`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code and never raises for what the user or the hub did wrong."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)
+    try:
+        result = command.main(args=arguments, prog_name="opstwin", standalone_mode=False)
+    except CliError as error:
+        return _failed(error, arguments)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return Exit.OK
+    except Exception as error:
+        return _unexpected(error)
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _failed(error: CliError, arguments: list[str]) -> int:
+    if _wants_json(arguments):
+        sys.stderr.write(json.dumps(error.as_json(), ensure_ascii=False) + "\n")
+    else:
+        output.note(error.message, colour="bad")
+        if error.next_step:
+            output.note(error.next_step)
+    return error.exit_code
+
+
+def _unexpected(error: Exception) -> int:
+    """Errors of the option parser are the user's to mend; anything else is ours, and is shown whole."""
+    shown: Any = getattr(error, "format_message", None)
+    if shown is not None:
+        output.note(str(shown()), colour="bad")
+        output.note("See: opstwin --help")
+        return Exit.ERROR
+    if type(error).__name__ in ("Abort", "Exit"):
+        return int(getattr(error, "exit_code", Exit.ERROR))
+    raise error
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    text = " ".join(arguments)
+    return any(mark in text for mark in ("-o json", "--output json", "-ojson", "--output=json"))

@@ -1,0 +1,78 @@
+"""What the user sees: data on stdout, everything else on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any, Final
+
+_COLOURS: Final = {"+": "32", "~": "33", "-": "31", "-/+": "35", "ok": "32", "bad": "31", "dim": "2", "bold": "1"}
+
+
+class Form(StrEnum):
+    """How data is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def data(value: Any, form: Form) -> None:
+    """Write data for programs: JSON or YAML."""
+    print(_yaml(value) if form is Form.YAML else json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def line(text: str = "") -> None:
+    """One line of data for people."""
+    print(plain(text))
+
+
+def note(text: str, *, colour: str = "") -> None:
+    """One line beside the data: progress, hints, errors."""
+    print(paint(plain(text), colour, sys.stderr), file=sys.stderr, flush=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "Nothing here.") -> None:
+    """Aligned columns; a note instead when there are no rows."""
+    cells = [[plain("" if cell is None else str(cell)) for cell in row] for row in rows]
+    if not cells:
+        note(empty)
+        return
+    head = [name.upper() for name in columns]
+    widths = [max(len(row[place]) for row in [head, *cells]) for place in range(len(columns))]
+    for number, row in enumerate([head, *cells]):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        print(paint(text, "bold" if number == 0 else "", sys.stdout))
+
+
+def plan_text(lines: Iterable[str]) -> None:
+    """A plan's lines with the colour of their sign."""
+    for text in lines:
+        sign = text.strip().split(" ")[0] if text.strip() else ""
+        print(paint(plain(text), sign if sign in _COLOURS else "", sys.stdout))
+
+
+def plain(text: str) -> str:
+    """`text` with control characters made visible: what runs on a target must not drive a terminal."""
+    return "".join(item if item in "\n\t" or item.isprintable() else f"\\x{ord(item):02x}" for item in text)
+
+
+def paint(text: str, colour: str, stream: Any) -> str:
+    """`text` in a colour when `stream` is a terminal and `NO_COLOR` is not set (no-color.org)."""
+    code = _COLOURS.get(colour)
+    wanted = code and not os.environ.get("NO_COLOR") and (stream.isatty() or os.environ.get("FORCE_COLOR"))
+    return f"\033[{code}m{text}\033[0m" if wanted else text
+
+
+def _yaml(value: Any) -> str:
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    out = StringIO()
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.allow_unicode = True
+    writer.dump(value, out)
+    return out.getvalue().rstrip("\n")

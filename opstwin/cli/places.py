@@ -1,0 +1,171 @@
+"""Verbs for targets, people and their tokens."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from opstwin.cli import output
+from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.options import Output, Token, Url, complete_target, hub_of, path_of
+from opstwin.cli.output import Form
+
+targets = typer.Typer(no_args_is_help=True, help="The places that run things.")
+people = typer.Typer(no_args_is_help=True, help="Who may do what, and their tokens.")
+TargetId = Annotated[str, typer.Argument(help="The target's id.", autocompletion=complete_target)]
+
+
+@targets.command("list")
+def targets_list(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """All targets."""
+    answer = hub_of(url, token).all("/targets")
+    if form is not Form.TABLE:
+        output.data(answer, form)
+        return
+    rows = [
+        [
+            item["id"], item["backend_type"], item["agent_endpoint"], item["mode"], "yes" if item["is_default"] else "",
+            "yes" if item["is_active"] else "no", item.get("breaker", "closed"),
+        ]
+        for item in answer["items"]
+    ]  # fmt: skip
+    output.table(
+        ["target", "backend", "endpoint", "mode", "default", "active", "breaker"], rows, empty="No targets yet."
+    )
+
+
+@targets.command("add")
+def targets_add(
+    id: Annotated[str | None, typer.Argument(help="A short name such as prod.")] = None,
+    endpoint: Annotated[str, typer.Option(help="Where it answers, such as unix:///var/run/docker.sock.")] = "",
+    backend: Annotated[str, typer.Option(help="docker, kubernetes or sim.")] = "docker",
+    display_name: Annotated[str, typer.Option(help="The name people see.")] = "",
+    default: Annotated[bool, typer.Option("--default", help="Use it when no target is named.")] = False,
+    mode: Annotated[str, typer.Option(help="observe or propose.")] = "propose",
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="A YAML file with clusters: and docker:.")] = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Add a target, or all those in a file."""
+    hub = hub_of(url, token)
+    if file is not None:
+        added = hub.post("/targets:import", {"file": _text(file)})
+    elif id and endpoint:
+        body = {"id": id, "display_name": display_name or id, "backend_type": backend, "agent_endpoint": endpoint}
+        added = hub.post("/targets", {**body, "is_default": default, "mode": mode})
+    else:
+        raise CliError(
+            Exit.ERROR, "A target needs a name and an endpoint.",
+            next_step="Such as: opstwin targets add lab --endpoint tcp://10.0.0.5:2375",
+        )  # fmt: skip
+    output.data(added, form) if form is not Form.TABLE else output.note("Added.", colour="ok")
+    if id:
+        output.note(f"Check it: opstwin targets test {id}")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliError(Exit.ERROR, f"{file} cannot be read: {error}", next_step="Name a YAML file.") from error
+
+
+@targets.command("test")
+def targets_test(id: TargetId, form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Ask a target who it is."""
+    answer = hub_of(url, token).post(path_of("targets", id, ":test"))
+    if form is not Form.TABLE:
+        output.data(answer, form)
+    else:
+        output.line(f"{id} answers: version {answer.get('version')}, {answer.get('latency_ms', 0):.0f} ms.")
+
+
+@targets.command("update")
+def targets_update(
+    id: TargetId,
+    endpoint: Annotated[str | None, typer.Option(help="A new address.")] = None,
+    display_name: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Switch it on or off.")] = None,
+    default: Annotated[
+        bool | None, typer.Option("--default/--no-default", help="Use it when no target is named.")
+    ] = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Change a target's settings."""
+    given = {"agent_endpoint": endpoint, "display_name": display_name, "is_active": active, "is_default": default}
+    body = {key: value for key, value in given.items() if value is not None}
+    changed = hub_of(url, token).send("PATCH", path_of("targets", id), body)
+    output.data(changed, form) if form is not Form.TABLE else output.note("Changed.", colour="ok")
+
+
+@targets.command("mode")
+def targets_mode(
+    id: TargetId,
+    mode: Annotated[str, typer.Argument(help="observe, propose or heal.")],
+    resource: Annotated[str | None, typer.Option(help="Only for this resource.")] = None,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Why; needed for heal.")] = "",
+    days: Annotated[float, typer.Option(help="How long healing is allowed.", min=0.01, max=30)] = 7,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """What the reconciler may do about drift: observe, propose a plan, or heal what was approved before."""
+    body: dict[str, Any] = {"mode": mode, "reason": reason}
+    if resource:
+        body["resource"] = resource
+    if mode == "heal":
+        body["expires_in_s"] = days * 86400
+    changed = hub_of(url, token).post(path_of("targets", id, ":mode"), body)
+    output.data(changed, form) if form is not Form.TABLE else output.note(f"{resource or id}: {mode}.", colour="ok")
+
+
+@people.command("list")
+def people_list(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Everybody who may sign in."""
+    answer = hub_of(url, token).all("/people")
+    if form is not Form.TABLE:
+        output.data(answer, form)
+        return
+    rows = [
+        [item["id"], item["kind"], item["display_name"], " ".join(sorted(item["scopes"]))] for item in answer["items"]
+    ]
+    output.table(["id", "kind", "name", "scopes"], rows)
+
+
+@people.command("add")
+def people_add(
+    id: Annotated[str, typer.Argument(help="A short name.")],
+    name: Annotated[str, typer.Option(help="The full name.")] = "",
+    agent: Annotated[bool, typer.Option("--agent", help="An AI client or script: it may never approve.")] = False,
+    scopes: Annotated[str, typer.Option(help="Scopes, separated by spaces; empty for the usual ones.")] = "",
+    same_person_as: Annotated[str, typer.Option(help="Another account of the same human.")] = "",
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Add a person, or an agent that acts for you; prints a token once."""
+    hub = hub_of(url, token)
+    body: dict[str, Any] = {"id": id, "display_name": name or id}
+    if scopes:
+        body["scopes"] = scopes.split()
+    if same_person_as:
+        body["same_person_as"] = same_person_as
+    hub.post("/people/agents" if agent else "/people", body)
+    issued = hub.post(path_of("people", id, "/tokens"))
+    output.data(issued, form) if form is not Form.TABLE else output.line(issued["token"])
+    output.note("This token is shown once. Use it as OPSTWIN_TOKEN.")
+
+
+@people.command("revoke")
+def people_revoke(
+    token_id: Annotated[str, typer.Argument(help="The token's id.")],
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Make a token useless at once."""
+    answer = hub_of(url, token).post(path_of("tokens", token_id, ":revoke"))
+    output.data(answer, form) if form is not Form.TABLE else output.note("Revoked.", colour="ok")

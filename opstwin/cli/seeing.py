@@ -1,0 +1,290 @@
+"""Verbs that read: discover, get, show, history, drift, logs, and the audit."""
+
+from typing import Annotated, Any
+
+import typer
+
+from opstwin.cli import output
+from opstwin.cli.exits import Exit
+from opstwin.cli.options import Output, Resource, Target, Token, Url, hub_of, path_of, resource_of
+from opstwin.cli.output import Form
+
+_ENDPOINT_MARKS = ("://", ".", ":")
+
+
+def discover(
+    where: Annotated[str | None, typer.Argument(help="A target, or an endpoint such as http://10.0.0.5:8080.")] = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Look at what runs on a target (all targets when none is named), or ask whether an endpoint exists."""
+    hub = hub_of(url, token)
+    if where and any(mark in where for mark in _ENDPOINT_MARKS):
+        found = hub.post("/discover", {"endpoint": where})
+        _endpoint(found, form)
+        return
+    names = [where] if where else [item["id"] for item in hub.all("/targets")["items"] if item["is_active"]]
+    results = [hub.post(path_of("targets", name, ":discover")) for name in names]
+    if form is not Form.TABLE:
+        output.data(results[0] if where else results, form)
+        return
+    rows = [
+        [item["target"], item["found"], len(item["new"]), len(item["changed"]), len(item["gone"]), len(item["unknown"])]
+        for item in results
+    ]
+    output.table(["target", "found", "new", "changed", "gone", "unknown"], rows, empty="No active target.")
+    output.note("See them: opstwin get")
+
+
+def _endpoint(found: dict[str, Any], form: Form) -> None:
+    if form is not Form.TABLE:
+        output.data(found, form)
+        return
+    word = {True: "exists", False: "does not exist", None: "cannot be told"}[found.get("exists")]
+    output.line(f"{found.get('endpoint', '')}: {word}. {found.get('seen', '')}".strip())
+    if found.get("next_step"):
+        output.note(str(found["next_step"]))
+
+
+def get(
+    name: Annotated[
+        str | None, typer.Argument(help="A resource, a kind (container), or: plans, executions, workloads.")
+    ] = None,
+    target: Target = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """What should be and what is, side by side."""
+    hub = hub_of(url, token)
+    lists = {"plans": _plans, "executions": _executions, "workloads": _workloads}
+    if name in lists:
+        answer = hub.all(f"/{name}", target=target)
+        output.data(answer, form) if form is not Form.TABLE else lists[name](answer)
+        return
+    kinds = ("container", "volume", "network", "image")
+    kind = name.removesuffix("s") if name and name.removesuffix("s") in kinds else None
+    if name and kind is None:
+        one = hub.get(path_of("resources", resource_of(hub, name)))
+        _resource(one, form)
+        return
+    answer = hub.all("/resources", target=target, kind=kind)
+    output.data(answer, form) if form is not Form.TABLE else _resources(answer, images=kind == "image")
+
+
+def _resources(answer: dict[str, Any], *, images: bool) -> None:
+    shown = [item for item in answer["items"] if images or item["kind"] != "image"]
+    rows = [_resource_row(item) for item in shown if (item.get("observed") or item.get("desired"))]
+    output.table(["resource", "health", "managed", "drift", "image", "observed"], rows, empty="Nothing is known yet.")
+    if not rows:
+        output.note("Look first: opstwin discover")
+
+
+def _resource_row(item: dict[str, Any]) -> list[object]:
+    observed = item.get("observed") or {}
+    spec = observed.get("spec") or (item.get("desired") or {}).get("spec") or {}
+    health = observed.get("health") or "-"
+    presence = observed.get("presence")
+    state = presence if presence in ("absent", "unknown") else health
+    drift = (item.get("drift") or {}).get("kind") or "-"
+    moment = str(observed.get("observed_at") or "-")[:19].replace("T", " ")
+    return [item["id"], state, "yes" if item.get("managed") else "no", drift, spec.get("image", "-"), moment]
+
+
+def _resource(one: dict[str, Any], form: Form) -> None:
+    output.data(one, Form.YAML if form is Form.TABLE else form)
+
+
+def _plans(answer: dict[str, Any]) -> None:
+    rows = [
+        [item["id"], item["state"], item["risk"], item["target"], item["summary"]["text"], item["request"][:48]]
+        for item in answer["items"]
+    ]
+    output.table(["plan", "state", "risk", "target", "summary", "request"], rows, empty="No plans yet.")
+
+
+def _executions(answer: dict[str, Any]) -> None:
+    rows = [
+        [item["id"], item["state"], item["plan_id"], item["target"], str(item["started_at"])[:19].replace("T", " ")]
+        for item in answer["items"]
+    ]
+    output.table(["execution", "state", "plan", "target", "started"], rows, empty="Nothing was applied yet.")
+
+
+def _workloads(answer: dict[str, Any]) -> None:
+    rows = [
+        [
+            item["id"],
+            (item["workload"] or {}).get("image", "-"),
+            (item["workload"] or {}).get("replicas", 0),
+            item["revision"],
+        ]
+        for item in answer["items"]
+    ]
+    output.table(["workload", "image", "replicas", "revision"], rows, empty="No workloads yet.")
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="A plan or an execution.")],
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """A plan with its full diff, or an execution with its steps."""
+    hub = hub_of(url, token)
+    if id.startswith("exec_"):
+        execution = hub.get(path_of("executions", id))
+        output.data(execution, form) if form is not Form.TABLE else execution_text(execution)
+        return
+    plan = hub.get(path_of("plans", id))
+    output.data(plan, form) if form is not Form.TABLE else plan_view(plan)
+
+
+def plan_view(plan: dict[str, Any]) -> None:
+    """A plan for people."""
+    output.plan_text(plan["lines"])
+
+
+def execution_text(execution: dict[str, Any]) -> None:
+    """An execution for people."""
+    output.line(f"{execution['id']}  {execution['state']}  plan {execution['plan_id']} on {execution['target']}")
+    rows = [
+        [
+            item["phase"],
+            item["change"]["op"],
+            item["change"]["resource"],
+            item["state"],
+            (item.get("error") or {}).get("message", ""),
+        ]
+        for item in execution.get("steps", [])
+    ]
+    output.table(["phase", "change", "resource", "state", "error"], rows, empty="No steps.")
+    if execution.get("error"):
+        output.note(
+            f"{execution['error'].get('message')} {execution['error'].get('next_step', '')}".strip(), colour="bad"
+        )
+
+
+def history(
+    service: Annotated[str | None, typer.Argument(help="A workload's name.")] = None,
+    target: Target = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Past deployments and their outcome."""
+    answer = hub_of(url, token).all("/deployments", service=service, target=target)
+    if form is not Form.TABLE:
+        output.data(answer, form)
+        return
+    rows = [
+        [
+            str(item["deployed_at"])[:19].replace("T", " "), item["service_name"],
+            f"{item['image_name']}:{item['image_tag']}", item["replicas"], item["outcome"], item["oom_events"],
+            item["plan_id"],
+        ]
+        for item in answer["items"]
+    ]  # fmt: skip
+    output.table(
+        ["when", "service", "image", "replicas", "outcome", "oom", "plan"], rows, empty="Nothing was deployed yet."
+    )
+
+
+def drift(
+    target: Target = None,
+    detailed_exitcode: Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when there is drift.")] = False,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Where what is differs from what should be, and why."""
+    answer = hub_of(url, token).get("/drift", target=target)
+    if form is not Form.TABLE:
+        output.data(answer, form)
+    else:
+        rows = [[item["resource"], item["kind"], item["message"]] for item in answer["items"]]
+        output.table(["resource", "drift", "what"], rows, empty="No drift: everything is as it should be.")
+        if rows:
+            output.note("Put it right: opstwin plan --drift")
+    if detailed_exitcode and answer["items"]:
+        raise typer.Exit(Exit.CHANGES)
+
+
+def logs(
+    name: Resource,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as new lines come.")] = False,
+    tail: Annotated[int, typer.Option("--tail", help="How many past lines.", min=0, max=10000)] = 100,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """What a container wrote."""
+    hub = hub_of(url, token)
+    path = path_of("resources", resource_of(hub, name), "/logs")
+    if follow:
+        with hub.stream(path, tail=tail, follow="true") as events:
+            for event in events:
+                _log_line(event["data"], form)
+        return
+    answer = hub.get(path, tail=tail)
+    if form is not Form.TABLE:
+        output.data(answer, form)
+        return
+    for item in answer["items"]:
+        _log_line(item, form)
+
+
+def _log_line(item: dict[str, Any], form: Form) -> None:
+    if form is Form.TABLE:
+        output.line(str(item.get("text", "")).rstrip("\n"))
+    else:
+        output.data(item, form)
+
+
+audit = typer.Typer(no_args_is_help=True, help="Who did what, in a chain that shows tampering.")
+
+
+@audit.command("list")
+def audit_list(
+    action: Annotated[str | None, typer.Option(help="Only this action, such as plan.decide.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Only this plan.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """The newest audit rows."""
+    answer = hub_of(url, token).get("/audit", action=action, plan_id=plan, limit=limit, newest_first="true")
+    if form is not Form.TABLE:
+        output.data(answer, form)
+        return
+    rows = [
+        [
+            item["seq"],
+            str(item["at"])[:19].replace("T", " "),
+            item["action"],
+            item["subject"],
+            item["actor"]["id"],
+            item["outcome"],
+            item["reason"][:60],
+        ]
+        for item in answer["items"]
+    ]
+    output.table(["seq", "when", "action", "subject", "actor", "outcome", "reason"], rows, empty="The audit is empty.")
+
+
+@audit.command("verify")
+def audit_verify(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+    """Check the whole chain; exit 1 and name the first bad row when it does not hold."""
+    answer = hub_of(url, token).post("/audit:verify")
+    if form is not Form.TABLE:
+        output.data(answer, form)
+        return
+    output.line(f"The audit chain holds: {answer['rows']} rows, head {answer['head']}.")
+
+
+@audit.command("head")
+def audit_head(form: Output = Form.JSON, url: Url = None, token: Token = None) -> None:
+    """The signed head, to keep somewhere else: it betrays a chain that was rebuilt whole."""
+    output.data(hub_of(url, token).get("/audit/head"), Form.JSON if form is Form.TABLE else form)

@@ -1,0 +1,111 @@
+"""What is wanted of a resource, compared with what is there. Pure, given a `Scene`."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from opstwin.control.scene import Scene
+from opstwin.control.spec_reading import masked_variables
+from opstwin.domain.diff import apply, diff
+from opstwin.domain.plan import Change, Op
+from opstwin.domain.values import ResourceId, Spec, TargetId
+from opstwin.errors import Conflict, InvalidInput
+from opstwin.targets.ports import Renderer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One resource as it should be; `spec` None says that it should not exist."""
+
+    resource: ResourceId
+    kind: str
+    name: str
+    workload: str | None
+    spec: Spec | None
+    needs: tuple[ResourceId, ...] = ()
+
+
+def compared(scene: Scene, renderer: Renderer, wanted: Iterable[Wanted]) -> Iterator[Change]:
+    """One change for each resource that is not as wanted. Raises `Conflict` for a container that is not ours."""
+    for item in wanted:
+        change = change_of(scene, renderer, item)
+        if change is not None:
+            yield change
+
+
+def change_of(scene: Scene, renderer: Renderer, wanted: Wanted) -> Change | None:
+    """What makes one resource as wanted, None when it is so already and the twin wants nothing else either."""
+    found = scene.seen(wanted.resource)
+    if found is not None and not scene.ours(wanted.resource):
+        _refuse_foreign(scene, wanted)
+        return None
+    _refuse_other_owner(scene, wanted)
+    if wanted.spec is None:
+        return _change(wanted, Op.DELETE, found)
+    if found is None:
+        return _change(wanted, Op.CREATE, None)
+    return _difference(scene, renderer, wanted, found)
+
+
+def _difference(scene: Scene, renderer: Renderer, wanted: Wanted, found: Spec) -> Change | None:
+    assert wanted.spec is not None
+    after = wanted.spec
+    full = renderer.comparable(wanted.kind, after)
+    back = diff(full, renderer.comparable(wanted.kind, found))
+    before = apply(after, back)
+    if not back:
+        record = scene.desired.get(wanted.resource)
+        noted = record is not None and record.spec is not None
+        if noted and record is not None and not diff(renderer.comparable(wanted.kind, record.spec or {}), full):
+            return None
+        return _change(wanted, Op.UPDATE, before, "it is so already on the target; only the desired state changes")
+    forced = renderer.must_replace(wanted.kind, before, after)
+    if forced:
+        return _change(wanted, Op.REPLACE, before, f"{', '.join(forced)} cannot be changed in place")
+    return _change(wanted, Op.UPDATE, before)
+
+
+def _change(wanted: Wanted, op: Op, before: Spec | None, *reasons: str) -> Change:
+    if op in (Op.CREATE, Op.REPLACE):
+        _refuse_masked(wanted)
+    lost = masked_variables(before) if op in (Op.REPLACE, Op.DELETE) else ()
+    if lost:
+        reasons = (*reasons, f"the value of {', '.join(lost)} is not known here, so it cannot be brought back")
+    target = TargetId(wanted.resource.split("/", 1)[0])
+    return Change(
+        resource=wanted.resource, target=target, kind=wanted.kind, name=wanted.name, op=op, workload=wanted.workload,
+        before=before, after=wanted.spec, needs=wanted.needs, reasons=reasons,
+    )  # fmt: skip
+
+
+def _refuse_masked(wanted: Wanted) -> None:
+    hidden = masked_variables(wanted.spec)
+    if hidden:
+        raise InvalidInput(
+            f"{wanted.name} cannot be made anew: the value of {', '.join(hidden)} was never read, as it is secret.",
+            field="env",
+            next_step="Give a reference for it in the workload's secret_env, such as env:NAME, and plan again.",
+            details={"resource": wanted.resource, "variables": list(hidden)},
+        )
+
+
+def _refuse_foreign(scene: Scene, wanted: Wanted) -> None:
+    if wanted.kind != "container":
+        return
+    raise Conflict(
+        f"A container named {wanted.name} runs on {scene.target.id} already, and Opstwin did not make it.",
+        next_step=f"Take it over with opstwin adopt {wanted.resource}, or use another name.",
+        details={"field": "name", "resource": wanted.resource},
+    )
+
+
+def _refuse_other_owner(scene: Scene, wanted: Wanted) -> None:
+    record = scene.desired.get(wanted.resource)
+    if wanted.kind != "container" or record is None or record.spec is None:
+        return
+    if record.workload in (None, wanted.workload):
+        return
+    raise Conflict(
+        f"Container {wanted.name} belongs to workload {record.workload}.",
+        next_step="Use another name.",
+        details={"field": "name", "resource": wanted.resource},
+    )

@@ -1,0 +1,118 @@
+"""Setting the desired state of one resource directly; what happens then is the reconciler's to plan."""
+
+from typing import Final
+
+from opstwin.control.ledger import Ledger
+from opstwin.control.spec_reading import KINDS, checked_spec
+from opstwin.domain.access import Actor, ActorKind, Principal, Scope
+from opstwin.domain.audit import AuditEntry
+from opstwin.domain.diff import diff
+from opstwin.domain.event import Event
+from opstwin.domain.names import checked_name
+from opstwin.domain.resource import Desired, Observed, Presence
+from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId, Spec
+from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, OpstwinError
+from opstwin.twin.store import Put
+
+_GET: Final = "See what is there: opstwin get"
+
+
+async def set_desired(
+    ledger: Ledger, resource_id: str, spec: Spec | None, *, if_revision: int | None, actor: Actor
+) -> Desired:
+    """The stored desired record. `spec` None says that the resource should go away; `if_revision` 0 that none exists.
+
+    The target is not touched. What an agent sets is kept like this, and healed only by a plan that a person approves.
+    Raises `InvalidInput` (field), `NotFound`, `Forbidden` (an agent without the scope `twin:plan`) and `Conflict`
+    (another revision, or a container that is not ours).
+    """
+    try:
+        return await _set(ledger, resource_id, spec, if_revision, actor)
+    except (Forbidden, Conflict) as refusal:
+        await ledger.commit([], [_refused(resource_id, actor, refusal)])
+        raise
+
+
+async def _set(ledger: Ledger, resource_id: str, spec: Spec | None, if_revision: int | None, actor: Actor) -> Desired:
+    await _check_agent(ledger, actor)
+    target, kind, name = await _parts(ledger, resource_id)
+    old = await ledger.get(Desired, resource_id)
+    _check_revision(resource_id, old, if_revision)
+    if old is None and spec is None:
+        raise NotFound(f"Nothing is desired of {resource_id}.", next_step=_GET, details={"id": resource_id})
+    await _check_ours(ledger, resource_id, kind, old)
+    checked = None if spec is None else checked_spec(target.id, kind, spec)
+    if old is not None and old.spec == checked:
+        return old
+    now = ledger.clock.now()
+    new = Desired(
+        id=ResourceId(resource_id), target=target.id, kind=kind, name=name, workload=old.workload if old else None,
+        spec=checked, mode=old.mode if old else None, revision=old.revision + 1 if old else 1, set_by=actor, set_at=now,
+        version=old.version if old else 0,
+    )  # fmt: skip
+    event = Event(at=now, type="desired.changed", target=target.id, resource=new.id, message=f"set by {actor.id}")
+    await ledger.commit([Put(new)], [_entry(new, old, actor)], [event])
+    return await ledger.need(Desired, resource_id)
+
+
+def _entry(new: Desired, old: Desired | None, actor: Actor) -> AuditEntry:
+    changed = [".".join(item.path) for item in diff(old.spec if old else None, new.spec)]
+    return AuditEntry(
+        action="desired.set", subject=new.id, actor=actor,
+        details={"revision": new.revision, "fields": list(changed[:50]), "removed": new.spec is None},
+    )  # fmt: skip
+
+
+def _refused(resource_id: str, actor: Actor, refusal: OpstwinError) -> AuditEntry:
+    return AuditEntry(
+        action="desired.set", subject=resource_id[:500], actor=actor, outcome="refused",
+        details={"code": refusal.code, "message": refusal.message[:500]},
+    )  # fmt: skip
+
+
+async def _parts(ledger: Ledger, resource_id: str) -> tuple[Target, str, str]:
+    target_id, _, rest = resource_id.partition("/")
+    kind, _, name = rest.partition("/")
+    if kind not in KINDS or not name:
+        raise InvalidInput(
+            f"{resource_id[:120]!r} is not a resource with a desired state.",
+            field="id",
+            next_step="Write it like local/container/web-1.",
+        )
+    target = await ledger.need(Target, target_id, next_step="List targets: opstwin targets list")
+    if await ledger.get(Desired, resource_id) is None:
+        checked_name(name, "name")
+    return target, kind, name
+
+
+async def _check_agent(ledger: Ledger, actor: Actor) -> None:
+    if actor.kind is ActorKind.PERSON:
+        return
+    account = await ledger.get(Principal, actor.id)
+    if account is None or not account.is_active or Scope.PLAN not in account.scopes:
+        raise Forbidden(
+            f"{actor.id} may not set desired state: it lacks the scope {Scope.PLAN.value}.",
+            next_step="Ask the person it acts for.",
+            details={"actor": actor.id, "scope": Scope.PLAN.value},
+        )
+
+
+def _check_revision(resource_id: str, old: Desired | None, if_revision: int | None) -> None:
+    revision = old.revision if old else 0
+    if if_revision is not None and if_revision != revision:
+        raise Conflict(
+            f"{resource_id} is at desired revision {revision}, not {if_revision}.",
+            next_step=f"Read it again: opstwin get {resource_id}, then repeat.",
+            details={"id": resource_id, "revision": revision},
+        )
+
+
+async def _check_ours(ledger: Ledger, resource_id: str, kind: str, old: Desired | None) -> None:
+    found = await ledger.get(Observed, resource_id)
+    if found is None or found.presence is Presence.ABSENT:
+        return
+    if old is not None and (old.spec is not None or found.managed):
+        return
+    step = f"Take it over first: opstwin adopt {resource_id}" if kind == "container" else "Use another name."
+    raise Conflict(f"{resource_id} is there already, and Opstwin did not make it.", next_step=step)

@@ -1,0 +1,130 @@
+"""From a goal to a draft: render, look where it is not certain, compare, put in order."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from opstwin.control.asking import current_workload
+from opstwin.control.building import Draft, Goal, foreign_notes, freed, left_over, rendered, resolved
+from opstwin.control.comparing import Wanted, change_of, compared
+from opstwin.control.drivers import Readers
+from opstwin.control.ledger import Ledger
+from opstwin.control.port_claims import clash
+from opstwin.control.scene import Scene, made_sure
+from opstwin.control.sequencing import sequenced
+from opstwin.domain.plan import Change, Op, WorkloadChange
+from opstwin.domain.resource import Presence
+from opstwin.domain.values import ResourceId, Spec, TargetId
+from opstwin.domain.workload import Workload
+from opstwin.errors import InvalidInput
+from opstwin.targets.ports import Renderer
+
+
+@dataclass(frozen=True, slots=True)
+class Drafter:
+    """Drafts changes for one target."""
+
+    ledger: Ledger
+    readers: Readers
+    scene: Scene
+
+    @property
+    def renderer(self) -> Renderer:
+        """What the target's driver knows without touching it."""
+        return self.readers.renderer(self.scene.target)
+
+    async def reaching(self, goal: Goal) -> "Drafted":
+        """What brings the target to `goal`.
+
+        Raises `InvalidInput` (a field is wrong, a port is taken, needs in a circle), `NotFound` (a workload to remove),
+        `Conflict` (a container of that name is not ours) and `Unreachable` (it is unknown what is there).
+        """
+        for name in goal.remove:
+            current_workload(name, self.scene)
+        goal, notes = resolved(self.scene, goal)
+        after = left_over(self.scene, goal)
+        wanted = rendered(self.scene, self.renderer, goal)
+        leaving, kept = freed(self.scene, goal, wanted)
+        wanted += leaving
+        scene = await made_sure(self.ledger, self.readers, self.scene, [item.resource for item in wanted])
+        changes = list(compared(scene, self.renderer, wanted))
+        check_ports(scene, wanted)
+        workloads = _workload_changes(scene, goal, changes, after)
+        shown = (*notes, *kept, *foreign_notes(scene, wanted, goal.language)) if changes else ()
+        draft = Draft(changes=tuple(changes), workloads=workloads, after=after, notes=shown)
+        return self.ordered(scene, draft)
+
+    async def restarting(self, name: str) -> "Drafted":
+        """Restart every replica, one at a time; one that is not as desired is brought back to it instead."""
+        workload = current_workload(name, self.scene)
+        if not workload.running:
+            raise InvalidInput(
+                f"{name} is stopped.", field="name", next_step=f'Start it: opstwin plan "start {name}"'
+            )  # fmt: skip
+        replicas = self.scene.containers_of(name)
+        scene = await made_sure(self.ledger, self.readers, self.scene, [item.id for item in replicas])
+        wanted = [
+            Wanted(resource=item.id, kind=item.kind, name=item.name, workload=name, spec=item.spec)
+            for item in replicas
+        ]  # fmt: skip
+        changes = [change_of(scene, self.renderer, item) or _restart(item) for item in wanted]
+        return self.ordered(scene, Draft(changes=tuple(changes), after=_workloads(scene)))
+
+    def ordered(self, scene: Scene, draft: Draft) -> "Drafted":
+        """`draft` with the needs of its changes set."""
+        changes = sequenced(draft.changes, _workloads(scene), draft.after)
+        return Drafted(scene=scene, draft=replace(draft, changes=changes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A draft, and the scene it was made for."""
+
+    scene: Scene
+    draft: Draft
+
+
+def check_ports(scene: Scene, wanted: Sequence[Wanted]) -> None:
+    """Raise `InvalidInput` when a port of the host is held by another container, wanted or observed."""
+    touched = {item.resource for item in wanted}
+    around: dict[ResourceId, Spec] = {}
+    for key, found in scene.observed.items():
+        if found.kind == "container" and found.presence is not Presence.ABSENT and found.spec is not None:
+            around[key] = found.spec
+    for key, record in scene.live().items():
+        if record.kind == "container" and record.spec is not None:
+            around[key] = record.spec
+    around = {key: spec for key, spec in around.items() if key not in touched}
+    taken = clash({item.resource: item.spec for item in wanted if item.spec is not None}, around)
+    if taken is not None:
+        resource, claim, holder = taken
+        name, other = resource.rsplit("/", 1)[-1], holder.rsplit("/", 1)[-1]
+        raise InvalidInput(
+            f"Port {claim.port} for {name} is taken by container {other} on {scene.target.id}.",
+            field="ports",
+            next_step="Use another port of the host, or stop the other container first.",
+            details={"port": claim.port, "protocol": claim.protocol, "holder": holder},
+        )
+
+
+def _restart(wanted: Wanted) -> Change:
+    return Change(
+        resource=wanted.resource, target=TargetId(wanted.resource.split("/", 1)[0]), kind=wanted.kind,
+        name=wanted.name, op=Op.RESTART, workload=wanted.workload, before=wanted.spec, after=wanted.spec,
+    )  # fmt: skip
+
+
+def _workload_changes(
+    scene: Scene, goal: Goal, changes: Iterable[Change], after: dict[str, Workload]
+) -> tuple[WorkloadChange, ...]:
+    """The Workloads that differ from what the twin holds, or whose resources change."""
+    changing = {change.workload for change in changes}
+    names = [item.name for item in goal.workloads] + list(goal.remove)
+    return tuple(
+        WorkloadChange(target=scene.target.id, name=name, workload=after.get(name))
+        for name in names
+        if name in changing or scene.workload(name) != after.get(name)
+    )
+
+
+def _workloads(scene: Scene) -> dict[str, Workload]:
+    return {name: item.workload for name, item in scene.records.items() if item.workload is not None}

@@ -1,0 +1,94 @@
+"""The risk of a plan, seen with what is around it and with what the same human asked for before."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from opstwin.control.ledger import Ledger
+from opstwin.control.scene import Scene
+from opstwin.domain.access import Actor, Principal
+from opstwin.domain.approval import People, people_of
+from opstwin.domain.plan import Change, Op, Plan, PlanState, Risk
+from opstwin.domain.resource import Presence
+from opstwin.domain.risk import Surroundings, judged, together
+from opstwin.domain.values import ResourceId, TargetId
+from opstwin.twin.store import Query
+
+MEMORY: Final = timedelta(hours=1)
+"""How long earlier removals of the same human count towards the risk of the next one."""
+
+_NEVER_RAN: Final = frozenset({PlanState.REJECTED, PlanState.STALE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Changes with their risk, the risk of all together, and why it is higher than its parts."""
+
+    changes: tuple[Change, ...]
+    risk: Risk
+    notes: tuple[str, ...]
+
+
+async def judgement(ledger: Ledger, scene: Scene, changes: Sequence[Change], actor: Actor) -> Judgement:
+    """What `changes` risk when `actor` asks for them now."""
+    leaving = {change.resource for change in changes if change.op is Op.DELETE and change.kind == "container"}
+    earlier = await _removed_lately(ledger, scene.target.id, actor) - leaving if leaving else set()
+    containers = {key for key, item in scene.live().items() if item.kind == "container"}
+    around = Surroundings(standing=len(containers | earlier), recently_removed=len(earlier))
+    left = _staying(scene, changes)
+    single = tuple(
+        judged(change, Surroundings(siblings_left=left[change.workload], adopted=scene.adopted(change.resource)))
+        for change in changes
+    )
+    risk, notes = together(single, around)
+    return Judgement(changes=single, risk=risk, notes=notes)
+
+
+def _staying(scene: Scene, changes: Sequence[Change]) -> Counter[str | None]:
+    """How many containers of each workload run on, or are made, when all is done."""
+    touched = {change.resource for change in changes}
+    running = [
+        item.workload
+        for item in scene.live().values()
+        if item.kind == "container" and item.id not in touched and _is_there(scene, item.id)
+    ]
+    made = [change.workload for change in changes if change.kind == "container" and change.op is not Op.DELETE]
+    return Counter([*running, *made])
+
+
+def _is_there(scene: Scene, resource: ResourceId) -> bool:
+    found = scene.observed.get(resource)
+    return found is not None and found.presence is Presence.PRESENT
+
+
+async def _removed_lately(ledger: Ledger, target: TargetId, actor: Actor) -> set[ResourceId]:
+    """The containers that the same human asked to remove within the last hour, whatever account asked."""
+    people = people_of(await ledger.all(Principal))
+    return {
+        change.resource
+        async for plan in _recent(ledger, target)
+        if plan.state not in _NEVER_RAN and _same(people, plan.requested_by, actor)
+        for change in plan.changes
+        if change.op is Op.DELETE and change.kind == "container"
+    }
+
+
+async def _recent(ledger: Ledger, target: TargetId) -> AsyncIterator[Plan]:
+    """The plans of a target within the hour, newest first."""
+    since = ledger.clock.now() - MEMORY
+    after: str | None = None
+    while True:
+        page = await ledger.store.find(Query(Plan, {"target": target}, after=after, newest_first=True))
+        for plan in page.items:
+            if plan.created_at <= since:
+                return
+            yield plan
+        if page.next is None:
+            return
+        after = page.next
+
+
+def _same(people: People, one: Actor, other: Actor) -> bool:
+    return people.human(one.human or one.id) == people.human(other.human or other.id)

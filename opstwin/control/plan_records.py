@@ -1,0 +1,103 @@
+"""Storing plans: sealed with a digest on fixed revisions, with the audit entry that says who asked for what."""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+from opstwin.control.drafting import Drafted
+from opstwin.control.judging import Judgement, judgement
+from opstwin.control.ledger import Ledger
+from opstwin.control.wording import worded
+from opstwin.domain.access import Actor
+from opstwin.domain.approval import Policy
+from opstwin.domain.audit import AuditEntry
+from opstwin.domain.event import Event
+from opstwin.domain.plan import Base, Origin, Plan, PlanState, sealed, summary
+from opstwin.domain.values import Digest, PlanId
+from opstwin.twin.store import Put
+
+PLAN_LIFE: Final = timedelta(hours=24)
+"""How long a plan may wait for a decision and its application; an approval expires on its own, and sooner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Why a plan is made, by whom, and what to say with it."""
+
+    request: str
+    origin: Origin
+    actor: Actor
+    mode: str = ""
+    notes: tuple[str, ...] = ()
+    tainted: bool = False
+    language: str = "en"
+
+
+class PlanRecords:
+    """Writes plans into the twin and finds those that wait."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, life: timedelta) -> None:
+        self._ledger = ledger
+        self._policy = policy
+        self._life = life
+
+    async def waiting_like(self, drafted: Drafted) -> Plan | None:
+        """A plan against drift that still waits, with the same changes on the same revisions."""
+        base = set(base_of(drafted))
+        resources = {change.resource for change in drafted.draft.changes}
+        now = self._ledger.clock.now()
+        for state in (PlanState.PENDING, PlanState.APPROVED):
+            where = {"target": drafted.scene.target.id, "state": state.value}
+            for plan in await self._ledger.all(Plan, where):
+                same = set(plan.base) == base and {change.resource for change in plan.changes} == resources
+                if same and plan.origin in (Origin.DRIFT, Origin.DESIRED) and now < plan.expires_at:
+                    return plan
+        return None
+
+    async def store(self, drafted: Drafted, occasion: Occasion) -> Plan:
+        """The sealed plan, stored as pending; one that changes nothing is stored as applied."""
+        plan = await self._sealed(drafted, occasion)
+        counts = summary(plan.changes)
+        entry = AuditEntry(
+            action="plan.create", subject=plan.id, actor=occasion.actor, plan_id=plan.id, digest=plan.digest,
+            reason=occasion.request[:500],
+            details={
+                "target": plan.target, "origin": plan.origin.value, "risk": plan.risk.value, "summary": str(counts),
+            },
+        )  # fmt: skip
+        event = Event(
+            at=plan.created_at, type=f"plan.{plan.state.value}", target=plan.target, plan_id=plan.id,
+            message=str(counts),
+        )  # fmt: skip
+        await self._ledger.commit([Put(plan)], [entry], [event])
+        return replace(plan, version=1)
+
+    async def _sealed(self, drafted: Drafted, occasion: Occasion) -> Plan:
+        scene, draft = drafted.scene, drafted.draft
+        judged = await judgement(self._ledger, scene, draft.changes, occasion.actor)
+        now = self._ledger.clock.now()
+        nothing = not draft.changes and not draft.workloads
+        return sealed(
+            Plan(
+                id=PlanId(self._ledger.ids.new("plan")), target=scene.target.id, origin=occasion.origin,
+                request=occasion.request, requested_by=occasion.actor, mode=occasion.mode, changes=judged.changes,
+                workloads=draft.workloads, base=base_of(drafted), risk=judged.risk,
+                notes=self._notes(drafted, judged, occasion), tainted=occasion.tainted, digest=Digest(""),
+                created_at=now, expires_at=now + self._life,
+                state=PlanState.APPLIED if nothing else PlanState.PENDING,
+            )
+        )  # fmt: skip
+
+    def _notes(self, drafted: Drafted, judged: Judgement, occasion: Occasion) -> tuple[str, ...]:
+        if not drafted.draft.changes:
+            return (worded("no_changes", occasion.language, target=drafted.scene.target.id), *drafted.draft.notes)
+        alone = self._policy[judged.risk].self_approval
+        other = () if alone else (worded("other_person", occasion.language, risk=judged.risk.value),)
+        return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *judged.notes, *other)))
+
+
+def base_of(drafted: Drafted) -> tuple[Base, ...]:
+    scene, draft = drafted.scene, drafted.draft
+    names = {item.name for item in draft.workloads} | {change.workload for change in draft.changes if change.workload}
+    resources = [scene.base(change.resource) for change in draft.changes]
+    return (*resources, *(scene.workload_base(name) for name in sorted(names)))

@@ -1,0 +1,121 @@
+"""Plans: what is asked for, or what drifted, as ordered and judged changes on fixed revisions, stored with a digest."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Required, TypedDict, Unpack
+
+from opstwin.control.asking import goal_of, target_of
+from opstwin.control.building import Goal
+from opstwin.control.drafting import Drafter
+from opstwin.control.drivers import Readers
+from opstwin.control.healing import healing, origin_of
+from opstwin.control.ledger import Ledger
+from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
+from opstwin.control.scene import scene_of
+from opstwin.control.undoing import way_back
+from opstwin.domain.access import Actor
+from opstwin.domain.approval import Policy
+from opstwin.domain.ask import Action, Ask
+from opstwin.domain.plan import Origin, Plan
+from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId, resource_id
+from opstwin.domain.workload import Workload
+
+
+class About(TypedDict, total=False):
+    """Where a request comes from. `mode` is what discovery decided (`expand` or `bootstrap`), else empty."""
+
+    request: Required[str]
+    origin: Required[Origin]
+    actor: Required[Actor]
+    remove: Sequence[str]
+    mode: str
+    notes: Sequence[str]
+    tainted: bool
+    with_volumes: bool
+    language: str
+
+
+class Planner:
+    """Makes plans and stores them. It reads targets and never changes them."""
+
+    def __init__(self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE) -> None:
+        self._ledger = ledger
+        self._readers = readers
+        self._records = PlanRecords(ledger, policy, life)
+
+    async def from_workloads(self, target_id: str, workloads: Sequence[Workload], **about: Unpack[About]) -> Plan:
+        """The plan that makes `workloads` (and takes away those named in `remove`) on one target, and nothing else.
+
+        Raises `NotFound`, `InvalidInput`, `Conflict` (a container of that name is not ours) or `Unreachable` (unknown).
+        """
+        goal = Goal(
+            workloads=tuple(workloads),
+            remove=tuple(about.get("remove", ())),
+            with_volumes=about.get("with_volumes", False),
+            language=about.get("language", "en"),
+        )
+        drafter = await self._drafter(target_id)
+        return await self._records.store(await drafter.reaching(goal), _occasion(about))
+
+    async def from_ask(self, ask: Ask, *, request: str, actor: Actor, tainted: bool = False) -> Plan:
+        """The plan for one request in words.
+
+        Raises as `from_workloads` does, `Unclear` for what is missing, and `NotFound` with the nearest names.
+        """
+        target = target_of(ask, await self._ledger.all(Target))
+        occasion = Occasion(request=request, origin=Origin.WORDS, actor=actor, tainted=tainted, language=ask.language)
+        if ask.action is Action.ROLLBACK:
+            return await self._back(resource_id(target, "workload", ask.name), occasion)
+        drafter = await self._drafter(target)
+        if ask.action is Action.RESTART:
+            return await self._records.store(await drafter.restarting(ask.name), occasion)
+        goal, notes = goal_of(ask, drafter.scene)
+        return await self._records.store(await drafter.reaching(goal), replace(occasion, notes=notes))
+
+    async def from_drift(self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor) -> Plan:
+        """The plan that brings a target (or some of its resources) back to desired.
+
+        A plan of the same content that still waits is returned instead of a second one. What is unknown is left alone.
+        """
+        drafter = await self._drafter(target_id)
+        draft = healing(drafter.scene, drafter.renderer, resources)
+        drafted = drafter.ordered(drafter.scene, draft)
+        waiting = await self._records.waiting_like(drafted)
+        if waiting is not None:
+            return waiting
+        request = f"heal {target_id}" if resources is None else f"heal {', '.join(sorted(resources))}"
+        occasion = Occasion(request=request, origin=origin_of(drafter.scene, draft), actor=actor)
+        return await self._records.store(drafted, occasion)
+
+    async def rollback(self, subject: str, actor: Actor, *, language: str = "en", tainted: bool = False) -> Plan:
+        """The plan back to what a workload (`target/workload/name`) or all that an execution touched was before.
+
+        Raises `NotFound` when there is nothing to go back to.
+        """
+        occasion = Occasion(
+            request=f"roll back {subject}", origin=Origin.ROLLBACK, actor=actor, language=language, tainted=tainted
+        )
+        return await self._back(subject, occasion)
+
+    async def _back(self, subject: str, occasion: Occasion) -> Plan:
+        back = await way_back(self._ledger, subject, occasion.language)
+        drafter = await self._drafter(back.target)
+        drafted = await drafter.reaching(back.goal)
+        return await self._records.store(drafted, replace(occasion, origin=Origin.ROLLBACK, notes=back.notes))
+
+    async def _drafter(self, target_id: str) -> Drafter:
+        return Drafter(self._ledger, self._readers, await scene_of(self._ledger, target_id))
+
+
+def _occasion(about: About) -> Occasion:
+    return Occasion(
+        request=about["request"],
+        origin=about["origin"],
+        actor=about["actor"],
+        mode=about.get("mode", ""),
+        notes=tuple(about.get("notes", ())),
+        tainted=about.get("tainted", False),
+        language=about.get("language", "en"),
+    )

@@ -1,0 +1,175 @@
+"""Reading a spec of the form that drivers share back into what a Workload says, with every value checked."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from opstwin.domain.values import Json, Spec, TargetId
+from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
+from opstwin.errors import InvalidInput
+from opstwin.targets.rendering import ContainerRenderer
+from opstwin.targets.specs import BARE_CONTAINER, BARE_HEALTH, BARE_MOUNT, BARE_NETWORK, BARE_PORT, BARE_VOLUME
+
+KINDS: Final = ("container", "network", "volume")
+"""Kinds that have a desired state."""
+
+_MASKED: Final = re.compile(r"[•*]{3,}")
+_STORES: Final[Mapping[str, Spec]] = {"network": BARE_NETWORK, "volume": BARE_VOLUME}
+
+
+def checked_spec(target: TargetId, kind: str, spec: Spec) -> Spec:
+    """`spec` in full form. Raises `InvalidInput` naming the field for what is unknown, mistyped or out of range."""
+    if kind in _STORES:
+        _known(spec, _STORES[kind], kind)
+        labels: dict[str, Json] = {**_texts(spec, "labels")}
+        return {"driver": _text(spec, "driver", str(_STORES[kind]["driver"])), "labels": labels}
+    if kind != "container":
+        raise InvalidInput(
+            f"Kind {kind[:40]!r} has no desired state.", field="kind", next_step=f"Use one of: {', '.join(KINDS)}."
+        )
+    return ContainerRenderer(target).render(workload_of("checked", spec))[-1].spec
+
+
+def workload_of(name: str, spec: Spec) -> Workload:
+    """The Workload of one replica whose container has this spec. Raises `InvalidInput` naming the field."""
+    _known(spec, BARE_CONTAINER, "container")
+    return Workload(
+        name=name,
+        image=_text(spec, "image", ""),
+        command=_words(spec, "command") or None,
+        ports=tuple(_port(item) for item in _objects(spec, "ports")),
+        env=_texts(spec, "env"),
+        secret_env=_texts(spec, "secret_env"),
+        volumes=tuple(_mount(item) for item in _objects(spec, "mounts")),
+        networks=_words(spec, "networks"),
+        resources=Resources(cpu_millicores=_number(spec, "cpu_millicores"), memory_bytes=_number(spec, "memory_bytes")),
+        health=_health(spec.get("health")),
+        labels=_texts(spec, "labels"),
+        restart=_restart(_text(spec, "restart", RestartPolicy.NEVER.value)),
+        running=_flag(spec, "running", default=True),
+    )
+
+
+def masked_variables(spec: Spec | None) -> tuple[str, ...]:
+    """The variables whose values were masked when the container was observed, so that nobody can make it again."""
+    env = (spec or {}).get("env")
+    if not isinstance(env, dict):
+        return ()
+    return tuple(sorted(key for key, value in env.items() if isinstance(value, str) and _MASKED.fullmatch(value)))
+
+
+def _port(item: Spec) -> Port:
+    _known(item, BARE_PORT, "ports")
+    return Port(
+        container=_number(item, "container"),
+        host=_number(item, "host"),
+        protocol=_text(item, "protocol", "tcp"),
+        address=_text(item, "address", str(BARE_PORT["address"])),
+    )
+
+
+def _mount(item: Spec) -> Mount:
+    _known(item, BARE_MOUNT, "mounts")
+    return Mount(
+        path=_text(item, "path", ""),
+        volume=_text(item, "volume", "") or None,
+        host_path=_text(item, "host_path", "") or None,
+        read_only=_flag(item, "read_only", default=False),
+    )
+
+
+def _health(value: Json) -> HealthCheck | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise _wrong("health", "an object")
+    _known(value, BARE_HEALTH, "health")
+    return HealthCheck(
+        command=_words(value, "command"),
+        interval_s=_seconds(value, "interval_s"),
+        timeout_s=_seconds(value, "timeout_s"),
+        retries=_number(value, "retries") or 3,
+        start_period_s=_seconds(value, "start_period_s"),
+    )
+
+
+def _restart(value: str) -> RestartPolicy:
+    known = [item.value for item in RestartPolicy]
+    if value not in known:
+        raise InvalidInput(
+            f"restart {value[:40]!r} is not known.", field="restart", next_step=f"Use one of: {', '.join(known)}."
+        )
+    return RestartPolicy(value)
+
+
+def _known(spec: Spec, allowed: Spec, where: str) -> None:
+    unknown = sorted(set(spec) - set(allowed))
+    if unknown:
+        raise InvalidInput(
+            f"{where} has no field {unknown[0][:80]!r}.",
+            field=unknown[0][:80],
+            next_step=f"Use these: {', '.join(sorted(allowed))}.",
+        )
+
+
+def _text(spec: Spec, key: str, default: str) -> str:
+    value = spec.get(key)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise _wrong(key, "text")
+    return value
+
+
+def _number(spec: Spec, key: str) -> int | None:
+    value = spec.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong(key, "a whole number")
+    return value
+
+
+def _seconds(spec: Spec, key: str) -> float:
+    value = spec.get(key, BARE_HEALTH[key])
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong(f"health.{key}", "a number of seconds")
+    return float(value)
+
+
+def _flag(spec: Spec, key: str, *, default: bool) -> bool:
+    value = spec.get(key, default)
+    if not isinstance(value, bool):
+        raise _wrong(key, "true or false")
+    return value
+
+
+def _words(spec: Spec, key: str) -> tuple[str, ...]:
+    value = spec.get(key)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise _wrong(key, "a list of texts")
+    return tuple(str(item) for item in value)
+
+
+def _texts(spec: Spec, key: str) -> dict[str, str]:
+    value = spec.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise _wrong(key, "names with texts")
+    return {name: str(item) for name, item in value.items()}
+
+
+def _objects(spec: Spec, key: str) -> list[dict[str, Json]]:
+    value = spec.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise _wrong(key, "a list of objects")
+    return [item for item in value if isinstance(item, dict)]
+
+
+def _wrong(field: str, kind: str) -> InvalidInput:
+    return InvalidInput(f"{field} must be {kind}.", field=field, next_step="See the form with opstwin get -o json.")

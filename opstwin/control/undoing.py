@@ -1,0 +1,86 @@
+"""What a workload, or everything an execution touched, was before: the goal of a roll-back that somebody asks for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from opstwin.control.building import Goal
+from opstwin.control.ledger import Ledger
+from opstwin.control.wording import worded
+from opstwin.domain.deployment import Deployment
+from opstwin.domain.execution import Execution
+from opstwin.domain.resource import WorkloadRecord
+from opstwin.domain.values import TargetId
+from opstwin.domain.workload import Workload
+from opstwin.errors import NotFound
+from opstwin.twin.store import Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """Where to go back to."""
+
+    target: TargetId
+    goal: Goal
+    notes: tuple[str, ...]
+
+
+async def way_back(ledger: Ledger, subject: str, language: str = "en") -> Return:
+    """What a roll-back of a workload (`target/workload/name`) or an execution aims at.
+
+    Raises `NotFound` when the subject is not known, or nothing successful came before.
+    """
+    if subject.split("/")[1:2] == ["workload"]:
+        return await _of_workload(ledger, subject, language)
+    return await _of_execution(ledger, subject, language)
+
+
+async def _of_workload(ledger: Ledger, subject: str, language: str) -> Return:
+    target, _, name = subject.split("/", 2)
+    record = await ledger.get(WorkloadRecord, subject)
+    where: Mapping[str, str | bool | None] = {"service_name": name, "target_cluster": target, "success": True}
+    page = await ledger.store.find(Query(Deployment, where, limit=100, newest_first=True))
+    if not page.items:
+        raise NotFound(
+            f"Nothing was ever applied to workload {name[:80]!r} on {target[:80]}, so there is nothing to go back to.",
+            next_step="See what was done: opstwin history",
+            details={"field": "name", "workload": subject[:200]},
+        )
+    earlier = _earlier(page.items, record.workload if record else None)
+    if earlier is None:
+        raise NotFound(
+            f"Workload {name} has no earlier version to go back to.",
+            next_step=f'To take it away: opstwin plan "delete {name}"',
+            details={"workload": subject},
+        )
+    goal = Goal(workloads=(earlier,), language=language)
+    return Return(target=TargetId(target), goal=goal, notes=_notes(goal, language))
+
+
+def _earlier(done: Sequence[Deployment], current: Workload | None) -> Workload | None:
+    """The newest Workload of a successful deployment that is not what is wanted now."""
+    if done[0].workload == current and done[0].previous is not None:
+        return done[0].previous
+    return next((item.workload for item in done if item.workload not in (None, current)), None)
+
+
+async def _of_execution(ledger: Ledger, subject: str, language: str) -> Return:
+    execution = await ledger.need(Execution, subject, next_step="See what was done: opstwin history")
+    where: Mapping[str, str | bool | None] = {"target_cluster": execution.target, "success": True}
+    done = [item async for item in ledger.each(Deployment, where) if item.execution_id == execution.id]
+    if not done:
+        raise NotFound(
+            f"Execution {execution.id} left nothing behind that could be undone.",
+            next_step="See what was done: opstwin history",
+            details={"execution": execution.id, "state": execution.state.value},
+        )
+    goal = Goal(
+        workloads=tuple(item.previous for item in done if item.previous is not None),
+        remove=tuple(item.service_name for item in done if item.previous is None),
+        language=language,
+    )
+    return Return(target=execution.target, goal=goal, notes=_notes(goal, language))
+
+
+def _notes(goal: Goal, language: str) -> tuple[str, ...]:
+    back = [worded("back_to", language, image=item.image, replicas=item.replicas) for item in goal.workloads]
+    return (*back, *(worded("back_to_nothing", language, name=name) for name in goal.remove))

@@ -1,0 +1,150 @@
+"""A plan as text: one set of lines for every surface, made from the structured diff alone.
+
+What a requester or a model wrote (the request, the notes) is not in it, so no words can make a delete look like
+something else. Values are quoted and every character that could move, hide or recolour text is escaped.
+"""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from opstwin.domain.diff import FieldChange, FieldOp
+from opstwin.domain.plan import SYMBOLS, Change, Op, Plan, Risk, Summary, summary
+from opstwin.domain.values import Json
+
+KNOWN_AFTER_APPLY: Final = "(known after apply)"
+_HIDING: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories of control, invisible, private and line-breaking characters."""
+
+_FIELD_SYMBOLS: Final = {FieldOp.ADD: "+", FieldOp.CHANGE: "~", FieldOp.REMOVE: "-"}
+_NOTHING: Final[tuple[Json, ...]] = (None, [], {}, "")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+", re.ASCII)
+_MASKED: Final = re.compile(r"[•*]{3,}")
+
+_OPS: Final[Mapping[str, Mapping[Op, str]]] = {
+    "en": {
+        Op.CREATE: "will be created",
+        Op.UPDATE: "will be updated in place",
+        Op.REPLACE: "must be replaced",
+        Op.DELETE: "will be deleted",
+        Op.RESTART: "will be restarted",
+    },
+    "ko": {
+        Op.CREATE: "생성됩니다",
+        Op.UPDATE: "그 자리에서 변경됩니다",
+        Op.REPLACE: "교체되어야 합니다",
+        Op.DELETE: "삭제됩니다",
+        Op.RESTART: "재시작됩니다",
+    },
+}
+_WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    "en": {
+        "plan": "Plan {id} on {target}",
+        "nothing": "No changes. What is desired on {target} is there.",
+        "risk": "Risk: {risk}",
+        "digest": "Digest: {digest}",
+        "after": KNOWN_AFTER_APPLY,
+        "secret": "(secret from {reference})",
+        "hidden": "(sensitive value)",
+        "down": "workload {name} is taken down",
+        "kept": "workload {name} is recorded as asked",
+    },
+    "ko": {
+        "plan": "{target}의 계획 {id}",
+        "nothing": "변경 사항이 없습니다. {target}은(는) 원하는 상태 그대로입니다.",
+        "risk": "위험도: {risk}",
+        "digest": "다이제스트: {digest}",
+        "after": "(적용 후 알 수 있음)",
+        "secret": "(비밀 값, 출처 {reference})",
+        "hidden": "(민감한 값)",
+        "down": "워크로드 {name}이(가) 내려집니다",
+        "kept": "워크로드 {name}이(가) 요청대로 기록됩니다",
+    },
+}
+_RISKS_KO: Final[Mapping[Risk, str]] = {
+    Risk.NONE: "없음", Risk.LOW: "낮음", Risk.HIGH: "높음", Risk.DESTRUCTIVE: "파괴적",
+}  # fmt: skip
+
+
+def plan_lines(plan: Plan, language: str = "en") -> list[str]:
+    """The plan as lines like Terraform's; `language` is `en` or `ko` and changes the fixed words only."""
+    language = "ko" if language == "ko" else "en"
+    words = _WORDS[language]
+    lines = [words["plan"].format(id=safe(plan.id), target=safe(plan.target)), ""]
+    for change in plan.changes:
+        lines += [*_change_lines(change, language), ""]
+    if not plan.changes:
+        lines += [words["nothing"].format(target=safe(plan.target)), *_record_lines(plan, words), ""]
+    risk = _RISKS_KO[plan.risk] if language == "ko" else plan.risk.value
+    lines += [summary_line(summary(plan.changes), language), words["risk"].format(risk=risk)]
+    return [*lines, words["digest"].format(digest=safe(plan.digest))]
+
+
+def summary_line(counts: Summary, language: str = "en") -> str:
+    """`Plan: 2 to add, 0 to change, 0 to remove.`, or the same in Korean."""
+    if language != "ko":
+        return str(counts)
+    removed, added = counts.remove + counts.replace, counts.add + counts.replace
+    restarted = f", 재시작 {counts.restart}" if counts.restart else ""
+    return f"계획: 추가 {added}, 변경 {counts.change}, 제거 {removed}{restarted}."
+
+
+def safe(text: str) -> str:
+    """`text` with every control, bidirectional or invisible character written as its code."""
+    return "".join(_escaped(char) for char in text)
+
+
+def shown(value: Json) -> str:
+    """A value as JSON on one line, safe to print."""
+    return safe(json.dumps(value, ensure_ascii=False, sort_keys=True))
+
+
+def _change_lines(change: Change, language: str) -> Iterator[str]:
+    words = _WORDS[language]
+    yield f"{SYMBOLS[change.op]:>3} {safe(change.kind)} {safe(change.name)} {_OPS[language][change.op]}"
+    for item in change.fields:
+        if not (change.op in (Op.CREATE, Op.DELETE) and _empty(item)):
+            yield f"      {_field_line(item, words)}"
+    if change.kind == "container" and change.op in (Op.CREATE, Op.REPLACE):
+        yield f"      {'+' if change.op is Op.CREATE else '~'} id = {words['after']}"
+    for reason in change.reasons:
+        yield f"      # {safe(reason)}"
+
+
+def _record_lines(plan: Plan, words: Mapping[str, str]) -> Iterator[str]:
+    for item in plan.workloads:
+        yield f"  ~ {words['kept' if item.workload else 'down'].format(name=safe(item.name))}"
+
+
+def _field_line(item: FieldChange, words: Mapping[str, str]) -> str:
+    name = ".".join(key if _PLAIN.fullmatch(key) else shown(key) for key in item.path)
+    before, after = (_value(item.path[0], value, words) for value in (item.before, item.after))
+    symbol = _FIELD_SYMBOLS[item.op]
+    if item.op is FieldOp.CHANGE:
+        return f"{symbol} {name} = {before} -> {after}"
+    return f"{symbol} {name} = {after if item.op is FieldOp.ADD else before}"
+
+
+def _value(field: str, value: Json, words: Mapping[str, str]) -> str:
+    if isinstance(value, dict):
+        parts = [f"{shown(key)}: {_value(field, value[key], words)}" for key in sorted(value)]
+        return "{" + ", ".join(parts) + "}"
+    if isinstance(value, str) and field == "secret_env":
+        return words["secret"].format(reference=safe(value))
+    if isinstance(value, str) and _MASKED.fullmatch(value):
+        return words["hidden"]
+    return shown(value)
+
+
+def _empty(item: FieldChange) -> bool:
+    value = item.before if item.op is FieldOp.REMOVE else item.after
+    return value in _NOTHING
+
+
+def _escaped(char: str) -> str:
+    if unicodedata.category(char) not in _HIDING:
+        return char
+    code = ord(char)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -1,0 +1,84 @@
+"""Compose files: the common subset of the Compose specification as Workloads; anything else is a clear error.
+
+Where Opstwin differs from Docker Compose, on purpose: names join with a dash (`shop-data`, because underscores are in
+no DNS name), an unset `${VAR}` without a default is an error, and nothing is read from the environment or from other
+files.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from opstwin.domain.names import checked_name
+from opstwin.domain.ordering import in_order
+from opstwin.domain.workload import Workload
+from opstwin.errors import InvalidInput
+from opstwin.intent import compose_advice as advice
+from opstwin.intent.compose_service import Surroundings, read_service
+from opstwin.intent.compose_variables import Interpolation
+from opstwin.intent.nodes import MapNode, Node, fault
+from opstwin.intent.spots import Spot
+from opstwin.intent.yaml_text import load_documents
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def read_compose(text: str, *, project: str = "", variables: Mapping[str, str] = _NONE) -> tuple[Workload, ...]:
+    """The services of a Compose file as Workloads, in the order of the file.
+
+    `project` names what is not named in the file (the default network is `<project>-default`); when empty, the file's
+    own `name:` is used. `variables` fills `${NAME}`; there are no others. Raises `InvalidInput` with path and line.
+    """
+    documents = load_documents(text)
+    if len(documents) != 1:
+        raise InvalidInput("A Compose file is one YAML document.", next_step="Write services: in one document.")
+    return compose_of(documents[0], project=project, variables=variables)
+
+
+def compose_of(document: Node, *, project: str, variables: Mapping[str, str]) -> tuple[Workload, ...]:
+    """`read_compose` for a document that is loaded already."""
+    if not isinstance(document, MapNode):
+        raise fault("A Compose file is a mapping.", place=document.place, next_step="Begin with services:.")
+    node = Interpolation(variables).applied(document)
+    top = Spot(node, (), node.place).only(advice.TOP_KEYS, advice.TOP)
+    services = top["services"].entries() if "services" in top else {}
+    if not services:
+        raise fault("The Compose file has no services.", place=node.place, next_step="Add services: with one service.")
+    prefix = _project(project, top.get("name"))
+    around = Surroundings(
+        networks={"default": f"{prefix}-default", **_named(top.get("networks"), prefix, "bridge", advice.NETWORK)},
+        volumes=_named(top.get("volumes"), prefix, "local", advice.VOLUME),
+        variables=variables,
+        services=tuple(services),
+    )
+    workloads = tuple(read_service(spot, around) for spot in services.values())
+    top["services"].checked(lambda: in_order({item.name: item.needs for item in workloads}))
+    return workloads
+
+
+def _project(project: str, name: Spot | None) -> str:
+    if project or name is None:
+        if not project:
+            raise InvalidInput(
+                "The Compose project has no name.", field="name", next_step="Add name: to the file, such as name: shop."
+            )
+        return checked_name(project, "project")
+    return name.checked(lambda: checked_name(name.text(), "name"))
+
+
+def _named(spot: Spot | None, prefix: str, driver: str, hints: Mapping[str, str]) -> dict[str, str]:
+    """The real names of the networks or volumes that the file declares, by key."""
+    found: dict[str, str] = {}
+    for key, item in (spot.entries() if spot is not None else {}).items():
+        members = item.only(("name", "driver", "external"), hints)
+        if "external" in members and members["external"].raw() != "false":
+            raise members["external"].fault("is not supported", hints["external"])
+        if "driver" in members:
+            members["driver"].one_of((driver,), f"Use {driver}, or leave it out.")
+        found[key] = _real_name(item, members.get("name"), prefix)
+    return found
+
+
+def _real_name(spot: Spot, name: Spot | None, prefix: str) -> str:
+    wanted = f"{prefix}-{spot.path[-1]}" if name is None else name.text()
+    return (name or spot).checked(lambda: checked_name(wanted, "name"))

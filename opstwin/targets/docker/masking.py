@@ -1,0 +1,50 @@
+"""What is shown of values that may be secrets, and how a masked value finds its way back into a container. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from opstwin.domain.values import Spec
+from opstwin.errors import Rejected
+from opstwin.logs import MASK, masked, redacted
+from opstwin.targets.docker.composing import names, texts
+
+NEXT_STEP = "Give it as a reference: secret_env with env:NAME or file:NAME."
+
+
+def shown_env(key: str, value: str, asked: str | None, *, managed: bool) -> str:
+    """A variable as it is shown. What a person wrote into a spec stays as it is; all else is masked if it looks so."""
+    return value if managed and asked == value else masked(key, value)
+
+
+def shown_words(words: Sequence[str], asked: Spec, *, managed: bool) -> list[str]:
+    """A command as it is shown, by the same rule."""
+    if managed and list(words) == names(asked, "command"):
+        return list(words)
+    return [redacted(word) for word in words]
+
+
+def unmasked_env(spec: Spec, old: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `spec`; a masked one takes its value from `old`, the container that is being replaced.
+
+    Raises `Rejected` when there is none: a mask is no value.
+    """
+    return {key: _unmasked(key, value, old.get(key)) for key, value in texts(spec, "env").items()}
+
+
+def unmasked_command(spec: Spec, old: Sequence[str]) -> list[str] | None:
+    """The command of `spec`, with masked words taken from `old`; raises like `unmasked_env`."""
+    words = names(spec, "command")
+    if not any(MASK in word for word in words):
+        return words or None
+    if [redacted(word) for word in old] == words:
+        return list(old)
+    raise Rejected(
+        "The command holds a masked secret.", next_step="Write the command anew.", details={"field": "command"}
+    )
+
+
+def _unmasked(key: str, value: str, old: str | None) -> str:
+    if MASK not in value:
+        return value
+    if old is not None and masked(key, old) == value:
+        return old
+    raise Rejected(f"The value of {key} is masked and not known.", next_step=NEXT_STEP, details={"field": "env"})

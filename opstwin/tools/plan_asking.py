@@ -1,0 +1,93 @@
+"""What a plan is asked for with, and which planner answers."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from opstwin.control.asking import target_of
+from opstwin.domain.ask import Action
+from opstwin.domain.ask import Ask as Asked
+from opstwin.domain.plan import Origin, Plan
+from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId, TargetId, resource_id
+from opstwin.errors import InvalidInput
+from opstwin.intent.document import ComponentRequest, read_document
+from opstwin.tools.fields import MAX_FILE, ResourceName, TargetName, WorkloadName
+from opstwin.tools.registry import Ask, Caller
+from opstwin.tools.services import Services
+
+_WAYS = ("words", "file", "drift", "rollback")
+
+
+class PlanAsk(Ask):
+    """What should change: exactly one of `words`, `file`, `drift` and `rollback`.
+
+    `file` is the text of a workload, Compose or components file; `project` names the Compose project. `remove` are
+    workloads that the file takes away. `resources` narrows `drift`. `rollback` is a workload's name or an execution.
+    """
+
+    words: Annotated[
+        str | None, Field(min_length=1, max_length=4000, examples=["deploy nginx:1.27 as web with 2 replicas"])
+    ] = None
+    file: Annotated[str | None, Field(min_length=1, max_length=MAX_FILE)] = None
+    project: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9-]*$")] = ""
+    drift: bool = False
+    resources: Annotated[list[ResourceName] | None, Field(min_length=1, max_length=1000)] = None
+    rollback: Annotated[str | None, Field(min_length=1, max_length=200, pattern=r"^[a-z0-9][a-z0-9_/-]*$")] = None
+    target: TargetName | None = None
+    endpoint: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
+    remove: Annotated[list[WorkloadName], Field(default_factory=list, max_length=100)]
+
+
+async def planned(services: Services, caller: Caller, ask: PlanAsk) -> Plan:
+    """The plan that was asked for. Raises `InvalidInput` unless exactly one way of asking is used."""
+    given = [way for way in _WAYS if getattr(ask, way)]
+    if len(given) != 1:
+        raise InvalidInput(
+            f"Give exactly one of {', '.join(_WAYS)}, not {' and '.join(given) or 'none'}.",
+            field=given[1] if given else "words",
+            next_step='Such as {"words": "scale web to 3"}.',
+        )
+    _check_company(ask, given[0])
+    if ask.words is not None:
+        return await _from_words(services, caller, ask, ask.words)
+    if ask.file is not None:
+        return await _from_file(services, caller, ask, ask.file)
+    target = await _target(services, ask.target)
+    if ask.rollback is not None:
+        known = ask.rollback.startswith("exec_") or "/" in ask.rollback
+        subject = ask.rollback if known else resource_id(target, "workload", ask.rollback)
+        return await services.planner.rollback(subject, caller.actor)
+    resources = None if ask.resources is None else [ResourceId(item) for item in ask.resources]
+    return await services.planner.from_drift(target, resources, caller.actor)
+
+
+async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str) -> Plan:
+    document = read_document(text, project=ask.project)
+    if isinstance(document, ComponentRequest):
+        return await services.component_planner.plan(document.form, ask.endpoint, ask.target, caller.actor)
+    if ask.endpoint is not None:
+        raise _misplaced("endpoint", "a components file")
+    names = ", ".join(item.name for item in document.items)
+    return await services.planner.from_workloads(
+        await _target(services, ask.target), document.items, request=f"{document.source} file: {names}"[:500],
+        origin=Origin.FILE, actor=caller.actor, remove=ask.remove,
+    )  # fmt: skip
+
+
+async def _target(services: Services, named: str | None) -> TargetId:
+    """The target that is named, or the one default; raises like `target_of`."""
+    asked = Asked(action=Action.DEPLOY, name="", target=named)
+    return target_of(asked, await services.ledger.all(Target))
+
+
+def _check_company(ask: PlanAsk, way: str) -> None:
+    """Refuse fields that would be ignored: a request is never half-understood."""
+    belongs = {"resources": "drift", "remove": "file", "endpoint": "file", "project": "file"}
+    for field, wanted in belongs.items():
+        if getattr(ask, field) and way != wanted:
+            raise _misplaced(field, f"a request with {wanted}")
+
+
+def _misplaced(field: str, place: str) -> InvalidInput:
+    return InvalidInput(f"{field} belongs to {place}.", field=field, next_step=f"Leave {field} out.")

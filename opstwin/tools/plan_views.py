@@ -1,0 +1,99 @@
+"""Plans as people and programs see them: the record, its summary, its text, its decisions and who may decide."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from opstwin.domain.access import Actor
+from opstwin.domain.approval import Approval
+from opstwin.domain.plan import Change, Origin, Plan, PlanState, Risk, Summary, summary
+from opstwin.domain.plan_text import plan_lines
+from opstwin.domain.values import Digest, PlanId, TargetId
+from opstwin.tools.registry import Caller
+from opstwin.tools.services import Services
+from opstwin.tools.views import row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """How many resources a plan adds, changes, replaces, removes and restarts, and the same in words."""
+
+    add: int
+    change: int
+    replace: int
+    remove: int
+    restart: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleView:
+    """Who must approve: how many people, whether the requester may, and for how long an approval holds."""
+
+    approvals: int
+    self_approval: bool
+    expires_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """A plan in a list."""
+
+    id: PlanId
+    target: TargetId
+    origin: Origin
+    request: str
+    requested_by: Actor
+    mode: str
+    risk: Risk
+    state: PlanState
+    notes: tuple[str, ...]
+    tainted: bool
+    digest: Digest
+    created_at: datetime
+    expires_at: datetime
+    execution_id: str | None
+    summary: Counts
+    approve_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView(Plan):
+    """A plan with everything a decision needs. `lines` are made from the structured changes alone."""
+
+    summary: Counts
+    lines: tuple[str, ...]
+    approvals: tuple[Approval, ...]
+    rule: RuleView
+    approve_url: str
+
+
+def plan_row(plan: Plan, caller: Caller) -> PlanRow:
+    """A plan for a list."""
+    return row(PlanRow, plan, summary=counts_of(plan.changes), approve_url=approve_url(plan, caller))
+
+
+async def plan_view(services: Services, plan: Plan, caller: Caller, language: str = "en") -> PlanView:
+    """A plan in full, with its text in `language`."""
+    approvals = await services.ledger.all(Approval, {"plan_id": plan.id})
+    rule = services.policy[plan.risk]
+    shown = RuleView(approvals=rule.approvals, self_approval=rule.self_approval, expires_s=rule.expires_s)
+    return row(
+        PlanView,
+        plan,
+        summary=counts_of(plan.changes),
+        lines=tuple(plan_lines(plan, language)),
+        approvals=tuple(approvals),
+        rule=shown,
+        approve_url=approve_url(plan, caller),
+    )
+
+
+def counts_of(changes: tuple[Change, ...]) -> Counts:
+    """The summary of a plan's changes."""
+    counted: Summary = summary(changes)
+    return row(Counts, counted, text=str(counted))
+
+
+def approve_url(plan: Plan, caller: Caller) -> str:
+    """Where a person decides on it."""
+    return f"{caller.base_url}/plans/{plan.id}"

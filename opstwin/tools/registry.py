@@ -1,0 +1,175 @@
+"""What a tool is. Each is declared once; routes, reference pages and the permission matrix are made from it."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from opstwin.domain.access import Actor, ActorKind, Principal, Scope
+from opstwin.domain.values import Json
+from opstwin.tools.services import Services
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{2,40}")
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH")
+
+
+class Ask(BaseModel):
+    """The input of a tool. Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class View(BaseModel):
+    """The output of a tool."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Effect(StrEnum):
+    """What a tool changes: nothing, the twin (plans and settings), a target, or who may do what."""
+
+    READ = "read"
+    PLAN = "plan"
+    APPLY = "apply"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls: an authenticated principal with the scopes of its credential. `base_url` is how it reached the hub."""
+
+    principal: Principal
+    scopes: frozenset[Scope]
+    actor: Actor
+    request_id: str
+    base_url: str = ""
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a human is calling, and not something that acts for one."""
+        return self.principal.kind is ActorKind.PERSON and self.actor.kind is ActorKind.PERSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamItem:
+    """One item of a stream: `type` names what it is, `id` is where to go on from after a break."""
+
+    type: str
+    data: Json
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Where a tool is found over HTTP, below `/api/v1`.
+
+    `created` is the path of what was made, for the Location header. `etag` reads the entity tag out of the output.
+    `if_match` names the input field that the If-Match header fills; a call without the header is then refused.
+    """
+
+    method: str
+    path: str
+    status: int = 200
+    created: str = ""
+    etag: Callable[[Mapping[str, Any]], str] | None = None
+    if_match: str = ""
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names in the path."""
+        return tuple(re.findall(r"{(\w+)(?::path)?}", self.path))
+
+
+I = TypeVar("I", bound=Ask)  # noqa: E741 - input
+O = TypeVar("O")  # noqa: E741 - output
+
+Handler = Callable[[Services, Caller, I], Awaitable[O]]
+Stream = Callable[[Services, Caller, I], AsyncIterator[StreamItem]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool(Generic[I, O]):
+    """One thing that can be asked of the hub, with everything that any face needs to offer it.
+
+    `agent_scope` is enough instead of `scope` for callers that are no persons. `people_only` refuses everybody but a
+    person whatever the scopes are. `secret` marks an output that holds a secret: it is never kept to answer a repeated
+    call. `stream` gives the same data as it happens.
+    """
+
+    name: str
+    title: str
+    purpose: str
+    effect: Effect
+    scope: Scope
+    input: type[I]
+    output: type[O]
+    handler: Handler[I, O]
+    route: Route
+    agent_scope: Scope | None = None
+    people_only: bool = False
+    secret: bool = False
+    stream: Stream[I] | None = None
+    _adapter: TypeAdapter[O] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is not a tool name")
+        if self.route.method not in _METHODS:
+            raise ValueError(f"{self.name}: {self.route.method} is not used")
+        if self.effect is not Effect.READ and self.route.method == "GET":
+            raise ValueError(f"{self.name} changes something and must not be a GET")
+        unknown = {*self.route.variables, *filter(None, [self.route.if_match])} - set(self.input.model_fields)
+        if unknown:
+            raise ValueError(f"{self.name}: the input has no field {', '.join(sorted(unknown))}")
+        object.__setattr__(self, "_adapter", TypeAdapter(self.output))
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything, in the twin or on a target."""
+        return self.effect is not Effect.READ
+
+    @property
+    def output_schema(self) -> TypeAdapter[O]:
+        """The output's form."""
+        return self._adapter
+
+    def may(self, caller: Caller) -> bool:
+        """Whether the caller's kind and scopes are enough."""
+        if self.people_only and not caller.is_person:
+            return False
+        if self.scope in caller.scopes:
+            return self.scope is not Scope.APPROVE or caller.is_person
+        return self.agent_scope in caller.scopes and not caller.is_person
+
+    def dump(self, value: O) -> Any:
+        """The output as JSON."""
+        return self._adapter.dump_python(value, mode="json")
+
+
+AnyTool = Tool[Any, Any]
+
+
+class Registry:
+    """All tools, in one fixed order. Two of one name or of one route are refused."""
+
+    def __init__(self, tools: Iterable[AnyTool]) -> None:
+        self._by_name: dict[str, AnyTool] = {}
+        routes: set[tuple[str, str]] = set()
+        for tool in tools:
+            key = (tool.route.method, tool.route.path)
+            if tool.name in self._by_name or key in routes:
+                raise ValueError(f"{tool.name} is declared twice")
+            routes.add(key)
+            self._by_name[tool.name] = tool
+
+    def __iter__(self) -> Iterator[AnyTool]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __getitem__(self, name: str) -> AnyTool:
+        return self._by_name[name]

@@ -1,0 +1,165 @@
+"""Tools about resources: what is there, what should be, drift, taking over, and healing."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from opstwin.control.adopting import adopt
+from opstwin.control.desired import set_desired
+from opstwin.control.drift import explain
+from opstwin.domain.access import Scope
+from opstwin.domain.drift import Drift
+from opstwin.domain.resource import Health
+from opstwin.domain.values import Json
+from opstwin.tools.fields import Number, OfResource, Paging, Reason, TargetName, WorkloadName
+from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
+from opstwin.tools.resource_views import Filter, ResourceView, counted, resource, resources
+from opstwin.tools.services import Services
+from opstwin.tools.views import Listed
+
+
+class ResourcesAsk(Paging):
+    """Which resources."""
+
+    target: TargetName | None = None
+    kind: Annotated[str | None, Field(max_length=30, pattern=r"^[a-z-]+$", examples=["container"])] = None
+    workload: WorkloadName | None = None
+    managed: bool | None = None
+    health: Health | None = None
+
+
+class DesiredAsk(OfResource):
+    """What should be. `spec` null says that the resource should go away."""
+
+    if_revision: Annotated[Number, Field(description="The desired revision that was read; 0 where there was none.")]
+    spec: dict[str, Json] | None
+
+
+class DriftAsk(Ask):
+    """Which target; all when none is named."""
+
+    target: TargetName | None = None
+
+
+class AdoptAsk(OfResource):
+    """What to take over, and as which workload (by default one named like the container)."""
+
+    name: WorkloadName | None = None
+    reason: Reason = ""
+
+
+async def _list(services: Services, _caller: Caller, ask: ResourcesAsk) -> Listed[ResourceView]:
+    wanted = Filter(
+        target=ask.target, kind=ask.kind, workload=ask.workload, managed=ask.managed,
+        health=ask.health.value if ask.health else None,
+    )  # fmt: skip
+    found = await resources(services, wanted)
+    rest = [view for view in found if ask.cursor is None or view.id > ask.cursor]
+    page = rest[: ask.limit]
+    following = page[-1].id if len(rest) > len(page) else None
+    return Listed(items=tuple(page), next=following, counts=counted(found))
+
+
+async def _get(services: Services, _caller: Caller, ask: OfResource) -> ResourceView:
+    return await resource(services, ask.id)
+
+
+async def _put(services: Services, caller: Caller, ask: DesiredAsk) -> ResourceView:
+    await set_desired(services.ledger, ask.id, ask.spec, if_revision=ask.if_revision, actor=caller.actor)
+    return await resource(services, ask.id)
+
+
+async def _drift(services: Services, _caller: Caller, ask: DriftAsk) -> Listed[Drift]:
+    return Listed(items=await explain(services.ledger, services.readers, ask.target))
+
+
+async def _adopt(services: Services, caller: Caller, ask: AdoptAsk) -> ResourceView:
+    await adopt(services.ledger, ask.id, caller.actor, name=ask.name or "")
+    return await resource(services, ask.id)
+
+
+async def _resume(services: Services, caller: Caller, ask: OfResource) -> ResourceView:
+    await services.reconciler.resume(ask.id, caller.actor)
+    return await resource(services, ask.id)
+
+
+def _revision(view: Any) -> str:
+    desired = view.get("desired")
+    return str(desired["revision"]) if desired else "0"
+
+
+TOOLS: tuple[AnyTool, ...] = (
+    Tool(
+        name="resources_list",
+        title="List resources",
+        purpose="What is there and what should be, side by side, with their drift.",
+        effect=Effect.READ,
+        scope=Scope.READ,
+        input=ResourcesAsk,
+        output=Listed[ResourceView],
+        handler=_list,
+        route=Route(method="GET", path="/resources"),
+    ),
+    Tool(
+        name="desired_put",
+        title="Set what should be",
+        purpose="Set the desired state of one resource. The target is not touched: the reconciler plans what follows.",
+        effect=Effect.APPLY,
+        scope=Scope.APPLY,
+        agent_scope=Scope.PLAN,
+        input=DesiredAsk,
+        output=ResourceView,
+        handler=_put,
+        route=Route(
+            method="PUT", path="/resources/{id:path}/desired", status=202, if_match="if_revision", etag=_revision
+        ),
+    ),
+    Tool(
+        name="adopt",
+        title="Take over a container",
+        purpose="Make a container that Opstwin did not make its own, as it is. Nothing on the target changes.",
+        effect=Effect.APPLY,
+        scope=Scope.APPLY,
+        people_only=True,
+        input=AdoptAsk,
+        output=ResourceView,
+        handler=_adopt,
+        route=Route(method="POST", path="/resources/{id:path}:adopt"),
+    ),
+    Tool(
+        name="healing_resume",
+        title="Resume healing",
+        purpose="Let the reconciler heal a resource again after it stopped because something kept changing it back.",
+        effect=Effect.APPLY,
+        scope=Scope.APPLY,
+        people_only=True,
+        input=OfResource,
+        output=ResourceView,
+        handler=_resume,
+        route=Route(method="POST", path="/resources/{id:path}:resume"),
+    ),
+    Tool(
+        name="drift",
+        title="Explain drift",
+        purpose="Where what is differs from what should be, since when, and in which fields.",
+        effect=Effect.READ,
+        scope=Scope.READ,
+        input=DriftAsk,
+        output=Listed[Drift],
+        handler=_drift,
+        route=Route(method="GET", path="/drift"),
+    ),
+)
+
+RESOURCE_GET: AnyTool = Tool(
+    name="resource_get",
+    title="Show a resource",
+    purpose="One resource with both its sides, its drift and what it is linked to.",
+    effect=Effect.READ,
+    scope=Scope.READ,
+    input=OfResource,
+    output=ResourceView,
+    handler=_get,
+    route=Route(method="GET", path="/resources/{id:path}", etag=_revision),
+)
+"""Its route takes every path below /resources, so it stands last in the registry's order of that path."""

@@ -1,0 +1,52 @@
+"""What the tools work with: the services of the hub, built by wiring and handed on as one value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from opstwin.control.drivers import Readers
+from opstwin.control.ledger import Ledger
+from opstwin.control.retrying import Breakers
+from opstwin.domain.approval import Policy
+from opstwin.settings import Settings
+
+if TYPE_CHECKING:
+    from opstwin.control.applying import Applier
+    from opstwin.control.approving import Approver
+    from opstwin.control.auditing import Auditing
+    from opstwin.control.component_planning import ComponentPlanner
+    from opstwin.control.history import History
+    from opstwin.control.observing import Observer
+    from opstwin.control.people import People
+    from opstwin.control.places import Places
+    from opstwin.control.planning import Planner
+    from opstwin.control.reconciling import Reconciler
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything a tool may call. There is no `Writer` here: effects happen behind `applier` alone.
+
+    `loaded` names the parts of this hub that run (`reconciler`, `provisioner`, `worker`, …) for `hub_info` and
+    `components_list`.
+    """
+
+    ledger: Ledger
+    settings: Settings
+    policy: Policy
+    readers: Readers
+    breakers: Breakers
+    observer: "Observer"
+    planner: "Planner"
+    component_planner: "ComponentPlanner"
+    approver: "Approver"
+    applier: "Applier"
+    reconciler: "Reconciler"
+    places: "Places"
+    people: "People"
+    auditing: "Auditing"
+    history: "History"
+    started_at: datetime
+    version: str
+    loaded: Mapping[str, bool] = field(default_factory=dict)

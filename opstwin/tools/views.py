@@ -1,0 +1,22 @@
+"""What the answers of all tools are built with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed(Generic[T]):
+    """A page of a list; `next` is the cursor of the following one. `counts` are over the whole list, where given."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+    counts: Mapping[str, Mapping[str, int]] | None = None
+
+
+def row(kind: type[T], record: object, **more: Any) -> T:
+    """A view of `record`: the view's fields taken from `more`, else from the record's fields of the same names."""
+    names = [field.name for field in fields(kind) if field.name not in more]  # type: ignore[arg-type]
+    return kind(**{name: getattr(record, name) for name in names}, **more)

@@ -1,0 +1,88 @@
+"""One driver for each target, built when it is first needed and built anew when the target's address changes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from opstwin.clock import Clock
+from opstwin.domain.target import Target
+from opstwin.errors import InvalidInput
+from opstwin.targets.ports import Driver, Reader, Renderer, Writer
+from opstwin.targets.secrets import HubSecrets
+
+OnCall = Callable[[str, str, str], None]
+"""Told of each call to a target: backend, operation, outcome."""
+
+_OWN_PREFIX: Final = "OPSTWIN_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverPool:
+    """Readers for everybody, writers for the `Applier`; both of one driver per target."""
+
+    clock: Clock
+    secrets: HubSecrets
+    stop_grace_s: int
+    on_call: OnCall
+    _built: dict[str, tuple[tuple[str, str], Driver]] = field(default_factory=dict)
+
+    def reader(self, target: Target) -> Reader:
+        """See `opstwin.control.drivers.Readers`."""
+        return self._driver(target).reader
+
+    def renderer(self, target: Target) -> Renderer:
+        """See `opstwin.control.drivers.Readers`."""
+        return self._driver(target).renderer
+
+    def writer(self, target: Target) -> Writer:
+        """See `opstwin.control.applying.Writers`."""
+        return self._driver(target).writer
+
+    async def close(self) -> None:
+        """Close every driver."""
+        for _, driver in self._built.values():
+            await driver.writer.close()
+        self._built.clear()
+
+    def _driver(self, target: Target) -> Driver:
+        address = (target.backend_type, target.agent_endpoint)
+        kept = self._built.get(target.id)
+        if kept is None or kept[0] != address:
+            kept = (address, self._build(target))
+            self._built[target.id] = kept
+        return kept[1]
+
+    def _build(self, target: Target) -> Driver:
+        if target.backend_type == "docker":
+            return self._docker(target)
+        if target.backend_type == "sim":
+            return self._sim(target)
+        raise InvalidInput(
+            f"No driver for {target.backend_type} is installed.",
+            field="backend_type",
+            next_step="Use a docker or sim target.",
+            details={"target": target.id},
+        )
+
+    def _docker(self, target: Target) -> Driver:
+        from opstwin.targets.docker.driver import docker_driver
+
+        def counted(operation: str, outcome: str = "ok") -> None:
+            self.on_call("docker", operation, outcome)
+
+        return docker_driver(
+            target, secrets=self.secrets, on_call=counted, clock=self.clock, stop_grace_s=self.stop_grace_s
+        )
+
+    def _sim(self, target: Target) -> Driver:
+        from opstwin.targets.sim.driver import opened_world, sim_driver
+
+        path = urlsplit(target.agent_endpoint).path
+        return sim_driver(target, opened_world(Path(path) if path.strip("/") else None, clock=self.clock), clock=self.clock)
+
+
+def hub_secrets(environ: Mapping[str, str], folder: Path) -> HubSecrets:
+    """Secrets for workloads: the hub's variables, except its own settings, and the files of its secrets folder."""
+    return HubSecrets({key: value for key, value in environ.items() if not key.startswith(_OWN_PREFIX)}, folder)

@@ -1,0 +1,159 @@
+"""The places on which the contract of targets is tried: the simulator and a real Docker Engine.
+
+Beside the driver under test each has hands: what somebody does on the target behind Opstwin's back.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import docker
+from docker.errors import NotFound as DockerNotFound
+
+from opstwin.clock import Clock, SystemClock, VirtualClock
+from opstwin.domain.values import ResourceId, TargetId, resource_id
+from opstwin.targets.ports import Driver
+from opstwin.targets.sim.driver import sim_driver
+from opstwin.targets.sim.faults import Fault, FaultKind
+from opstwin.targets.sim.world import World
+
+TARGET = TargetId("place")
+
+
+class Hands(Protocol):
+    """What somebody does on the target without Opstwin."""
+
+    def run(self, name: str) -> None:
+        """Start a container."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a container, running or not."""
+        ...
+
+    def life(self, name: str) -> tuple[str, str]:
+        """Which container this is and since when it has run, as the target itself says."""
+        ...
+
+    def say(self, name: str, text: str) -> None:
+        """Have a container write a line."""
+        ...
+
+    def taken_port(self) -> int:
+        """A port that a program of the host listens on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """One target under test. Names begin with `prefix`, so that tests beside each other do not meet."""
+
+    driver: Driver
+    hands: Hands
+    clock: Clock
+    image: str
+    prefix: str
+    unreachable: Driver
+
+    def name(self, rest: str) -> str:
+        return f"{self.prefix}-{rest}"
+
+    def id(self, kind: str, rest: str) -> ResourceId:
+        return resource_id(TARGET, kind, self.name(rest))
+
+    def free_port(self) -> int:
+        with socket.socket() as probe:
+            probe.bind(("0.0.0.0", 0))
+            return int(probe.getsockname()[1])
+
+
+@dataclass
+class SimHands:
+    world: World
+    image: str
+
+    def run(self, name: str) -> None:
+        self.world.run(name, self.image)
+
+    def remove(self, name: str) -> None:
+        self.world.remove(name)
+
+    def life(self, name: str) -> tuple[str, str]:
+        found = self.world.containers()[name]
+        return found.id, str(found.started_at)
+
+    def say(self, name: str, text: str) -> None:
+        self.world.say(name, text)
+
+    def taken_port(self) -> int:
+        self.world.occupy(18080)
+        return 18080
+
+
+def sim_place(path: Path | None) -> Place:
+    world, clock = World(path, seed=7), VirtualClock()
+    image = world.image("opstwin-test/busybox:1").name
+    away = World()
+    away.faults.add(Fault(kind=FaultKind.UNREACHABLE, call="*", times=None))
+    return Place(
+        driver=sim_driver(TARGET, world, clock=clock), hands=SimHands(world, image), clock=clock, image=image,
+        prefix="t", unreachable=sim_driver(TARGET, away, clock=VirtualClock()),
+    )  # fmt: skip
+
+
+@dataclass
+class DockerHands:
+    client: docker.DockerClient
+    image: str
+    prefix: str
+    listening: list[socket.socket] = field(default_factory=list)
+
+    def run(self, name: str) -> None:
+        self.client.containers.run(self.image, ["/bin/sleep", "3600"], name=name, detach=True)
+
+    def remove(self, name: str) -> None:
+        self.client.containers.get(name).remove(force=True)
+
+    def life(self, name: str) -> tuple[str, str]:
+        found: Any = self.client.containers.get(name)
+        return str(found.id), str(found.attrs["State"]["StartedAt"])
+
+    def say(self, name: str, text: str) -> None:
+        argv = ["/bin/sh", "-c", 'echo "$0" > /proc/1/fd/1', text]
+        assert self.client.containers.get(name).exec_run(argv).exit_code == 0
+
+    def taken_port(self) -> int:
+        busy = socket.socket()
+        busy.bind(("0.0.0.0", 0))
+        busy.listen()
+        self.listening.append(busy)
+        return int(busy.getsockname()[1])
+
+    def clean(self) -> None:
+        for busy in self.listening:
+            busy.close()
+        for container in self.client.containers.list(all=True, filters={"name": f"^/{self.prefix}"}):
+            container.remove(force=True, v=True)
+        for kind in (self.client.volumes, self.client.networks):
+            for item in kind.list(filters={"name": self.prefix}):
+                with contextlib.suppress(DockerNotFound):
+                    item.remove()
+
+
+@contextlib.contextmanager
+def docker_place(client: docker.DockerClient, image: str, prefix: str) -> Iterator[Place]:
+    hands = DockerHands(client, image, prefix)
+    try:
+        yield Place(
+            driver=docker_on(client.api.base_url), hands=hands, clock=SystemClock(), image=image, prefix=prefix,
+            unreachable=docker_on("unix:///nonexistent/docker.sock"),
+        )  # fmt: skip
+    finally:
+        hands.clean()
+
+
+def docker_on(address: str) -> Driver:
+    raise NotImplementedError
