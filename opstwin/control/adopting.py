@@ -1,6 +1,7 @@
 """Taking over a container that Opstwin did not make: it becomes desired as it is, and nothing is touched."""
 
 import re
+from dataclasses import replace
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.persons import require_person
@@ -11,26 +12,28 @@ from opstwin.domain.event import Event
 from opstwin.domain.resource import Desired, Observed, Presence, WorkloadRecord
 from opstwin.domain.values import resource_id
 from opstwin.domain.workload import Workload
-from opstwin.errors import Conflict, InvalidInput, OpstwinError, RequestError, Unreachable
+from opstwin.errors import Conflict, InvalidInput, RequestError, Unreachable
 from opstwin.targets.rendering import ContainerRenderer
 from opstwin.twin.store import Put, Require
 
 
-async def adopt(ledger: Ledger, observed_id: str, actor: Actor, *, name: str = "") -> Desired:
+async def adopt(ledger: Ledger, observed_id: str, actor: Actor, *, name: str = "", reason: str = "") -> Desired:
     """The desired record of a container that is Opstwin's from now on, as one replica of the workload `name`.
 
     Without `name` the workload is called like the container, as far as names allow. Raises `Forbidden` for anybody but
     a person, `NotFound`, `Unreachable` (unknown whether it is there), `Conflict` (ours already, or the name is taken)
     and `InvalidInput` for a container that cannot be written as a workload. Refused attempts are audited.
     """
+    entry = AuditEntry(action="resource.adopt", subject=observed_id[:500], actor=actor, reason=reason[:2000])
     try:
-        return await _adopt(ledger, observed_id, actor, name)
+        return await _adopt(ledger, observed_id, name, entry)
     except RequestError as refusal:
-        await ledger.commit([], [_entry(observed_id, actor, refusal=refusal)])
+        await ledger.commit([], [replace(entry, outcome="refused", details={"code": refusal.code})])
         raise
 
 
-async def _adopt(ledger: Ledger, observed_id: str, actor: Actor, name: str) -> Desired:
+async def _adopt(ledger: Ledger, observed_id: str, name: str, entry: AuditEntry) -> Desired:
+    actor = entry.actor
     await require_person(ledger, actor, "adopt a container")
     found = await ledger.need(Observed, observed_id, next_step="Look first: opstwin discover")
     old = await ledger.get(Desired, observed_id)
@@ -41,7 +44,7 @@ async def _adopt(ledger: Ledger, observed_id: str, actor: Actor, name: str) -> D
     if record is not None and record.workload is not None:
         raise Conflict(
             f"There is a workload {workload.name} on {found.target} already.",
-            next_step=f"Give this one another name: opstwin adopt {observed_id} --name …",
+            next_step="Adopt this one under another name: give `name`.",
         )
     now = ledger.clock.now()
     desired = Desired(
@@ -55,7 +58,7 @@ async def _adopt(ledger: Ledger, observed_id: str, actor: Actor, name: str) -> D
     )  # fmt: skip
     event = Event(at=now, type="resource.adopted", target=found.target, resource=found.id, message=f"by {actor.id}")
     held = Require(Observed, found.id, found.version)
-    await ledger.commit([held, Put(desired), Put(written)], [_entry(observed_id, actor, workload)], [event])
+    await ledger.commit([held, Put(desired), Put(written)], [replace(entry, details={"workload": workload.name})], [event])
     return await ledger.need(Desired, observed_id)
 
 
@@ -91,12 +94,3 @@ def _workload(found: Observed, name: str) -> Workload:
 def _workload_name(container: str) -> str:
     """The container's name with everything but letters, digits and single dashes taken out."""
     return re.sub(r"-+", "-", re.sub(r"[^a-z0-9]", "-", container.lower())).strip("-")[:63].rstrip("-")
-
-
-def _entry(
-    subject: str, actor: Actor, workload: Workload | None = None, refusal: OpstwinError | None = None
-) -> AuditEntry:
-    return AuditEntry(
-        action="resource.adopt", subject=subject[:500], actor=actor, outcome="refused" if refusal else "ok",
-        details={"code": refusal.code} if refusal else {"workload": workload.name if workload else None},
-    )  # fmt: skip

@@ -12,8 +12,9 @@ from opstwin.control.component_guard import check_after, check_before
 from opstwin.control.components import Decided, Part, as_asked, decided, together
 from opstwin.control.existence import EndpointSeen, Provision, Seen, discover_endpoint, look
 from opstwin.control.ledger import Ledger
+from opstwin.control.persons import check_person
 from opstwin.control.planning import About
-from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.access import Actor, Principal
 from opstwin.domain.ask import Action, Ask
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.plan import Origin, Plan, PlanState
@@ -108,8 +109,7 @@ class ComponentPlanner:
 
         It only counts while the endpoint stays silent: an answer, or a record that it was created, outweighs it.
         """
-        if actor.kind is not ActorKind.PERSON:
-            raise Forbidden("Only a person can say so.", next_step="Ask a person who knows.")
+        check_person(actor, await self._ledger.all(Principal), "say that something was never created")
         if not reason.strip():
             raise InvalidInput("A reason is needed.", field="reason", next_step="Say how you know.")
         wanted = wishes(request, self.catalog)

@@ -1,14 +1,20 @@
 """Explaining drift: what differs from desired on one target or on all, since when."""
 
 from dataclasses import replace
+from typing import Final
 
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
-from opstwin.domain.drift import Drift, drift_of
+from opstwin.domain.drift import Drift, DriftKind, drift_of
 from opstwin.domain.event import Event
 from opstwin.domain.resource import Desired, Observed
 from opstwin.domain.target import Target
 from opstwin.twin.store import Query
+
+_LAST_EVENTS: Final = 20
+_CHANGES: Final = frozenset({"resource.found", "resource.changed", "resource.gone", "resource.unknown"})
+_HEALTH: Final = frozenset({"resource.health", "resource.found"})
+"""Types of the events that the observer writes when a resource begins to look otherwise."""
 
 
 async def explain(ledger: Ledger, readers: Readers, target_id: str | None = None) -> tuple[Drift, ...]:
@@ -35,9 +41,10 @@ async def _of_target(ledger: Ledger, readers: Readers, target: Target) -> list[D
 
 
 async def _dated(ledger: Ledger, record: Desired, drift: Drift) -> Drift:
-    """`drift` with the moment it began: the last event of the resource, never before its desired state was set."""
-    page = await ledger.store.find(Query(Event, {"resource": record.id}, limit=1, newest_first=True))
-    moments = [event.at for event in page.items]
-    if drift.since is None or not moments:
+    """`drift` with the moment it began: when the resource was last seen to change, or its desired state was set."""
+    page = await ledger.store.find(Query(Event, {"resource": record.id}, limit=_LAST_EVENTS, newest_first=True))
+    wanted = _HEALTH if drift.kind is DriftKind.UNHEALTHY else _CHANGES
+    seen_at = next((event.at for event in page.items if event.type in wanted), None)
+    if drift.since is None or seen_at is None:
         return drift
-    return replace(drift, since=max(record.set_at, min(moments[0], drift.since)))
+    return replace(drift, since=max(record.set_at, min(seen_at, drift.since)))

@@ -82,7 +82,7 @@ def _mandate(ledger: Ledger, record: Target | Desired, setting: Setting, actor: 
         raise InvalidInput(
             f"A mandate to heal must end within {LONGEST_MANDATE.days} days.",
             field="expires_at",
-            next_step="Give a later moment within 30 days, for example --for 7d.",
+            next_step="Give a later moment within 30 days, for example --days 7.",
         )
     target, resource = (record.target, record.id) if isinstance(record, Desired) else (record.id, None)
     return Mandate(

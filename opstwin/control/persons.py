@@ -15,7 +15,7 @@ def check_person(actor: Actor, principals: Iterable[Principal], what: str) -> No
         return
     raise Forbidden(
         f"Only a person with an active account can {what}.",
-        next_step="Sign in as a person: opstwin login, then try again.",
+        next_step="Use your own account: open the login link of opstwin up, or set OPSTWIN_TOKEN to a token of yours.",
         details={"actor": actor.id, "kind": actor.kind.value},
     )
 

@@ -1,4 +1,4 @@
-"""The fields in which people give a target, checked one by one, and the seed's `clusters:` form read into them. Pure."""
+"""The fields of a target as people give them, checked one by one, and the seed's `clusters:` form. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -15,9 +15,12 @@ from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, TargetId, to_json
 from opstwin.errors import Conflict, Forbidden, InvalidInput
-from opstwin.twin.store import Put, Require, Write
+from opstwin.twin.store import Put, Write
 
 _TRIES: Final = 5
+_NOTE: Final = "note"
+"""The setting that says why a target of the configuration is switched off; a person who does it leaves none."""
+
 _LIST: Final = "List targets: opstwin targets list"
 
 
@@ -67,7 +70,7 @@ class Places:
         """
         target = new_target(fields, self.ledger.clock.now())
         if target.is_active:
-            self.readers.reader(target)
+            self.readers.renderer(target)
         if await self.ledger.get(Target, target.id) is not None:
             raise Conflict(
                 f"There is a target {target.id} already.",
@@ -83,6 +86,9 @@ class Places:
     ) -> Target:
         """Set some fields anew; a switched-off target is no default.
 
+        With another address given by a person, whoever answers there is taken for the target; given by anybody else,
+        it must be the same machine.
+
         Raises `NotFound`, `InvalidInput` naming the field, and `Conflict` when the version is not `if_version` or
         somebody else changed it meanwhile.
         """
@@ -91,7 +97,7 @@ class Places:
             raise _changed_meanwhile(target)
         changed = changed_target(target, fields)
         if changed.is_active:
-            self.readers.reader(changed)
+            self.readers.renderer(changed)
         elif fields.get("is_default") is True:
             raise InvalidInput(
                 "A target that is switched off cannot be the default.", field="is_default",
@@ -99,7 +105,7 @@ class Places:
             )  # fmt: skip
         else:
             changed = replace(changed, is_default=False)
-        if changed.agent_endpoint != target.agent_endpoint or changed.backend_type != target.backend_type:
+        if changed.agent_endpoint != target.agent_endpoint and actor.kind is ActorKind.PERSON:
             changed = replace(changed, identity="")
         return target if changed == target else await self._store(changed, "target.update", actor)
 
@@ -152,7 +158,8 @@ class Places:
     async def import_clusters(self, config: Mapping[str, object], actor: Actor) -> Imported:
         """Add or change the targets that a configuration names in `clusters` and `docker.local.socket`; all or none.
 
-        A target whose driver is not installed is kept switched off, with a note. Raises `InvalidInput` naming the entry.
+        A target whose driver is not installed is kept switched off, with a note, until it is. Raises `InvalidInput`
+        naming the entry.
         """
         notes: list[str] = []
         targets: list[Target] = []
@@ -186,12 +193,12 @@ class Places:
                 next_step=error.next_step,
             ) from error  # fmt: skip
         try:
-            self.readers.reader(target)
+            self.readers.renderer(target)
         except InvalidInput as error:
             note = f"{target.id} is switched off: {error.message}"
-            settings = {**target.settings, "note": error.message[:1000]}
+            settings = {**target.settings, _NOTE: error.message[:1000]}
             return replace(target, is_active=False, is_default=False, settings=settings), note
-        return target, ""
+        return replace(target, is_active=target.is_active or (old is not None and _NOTE in old.settings)), ""
 
     async def _defaults(self) -> Sequence[Target]:
         return await self.ledger.all(Target, {"is_default": True})
@@ -201,39 +208,19 @@ class Places:
         entry = AuditEntry(action=action, subject=target.id, actor=actor, details={"target": _shown(target)})
         for attempt in range(_TRIES):
             try:
-                await self.ledger.commit([Put(target), *await self._make_way(target)], [entry])
+                await self.ledger.commit([*await self._make_way(target), Put(target)], [entry])
                 break
             except Conflict:
                 current = await self.ledger.get(Target, target.id)
                 if attempt == _TRIES - 1 or (current.version if current else 0) != target.version:
                     raise
-        if target.is_default:
-            await self._settle_defaults(actor)
         return await self.get(target.id)
 
-    async def _make_way(self, target: Target) -> list[Write]:
-        """Demand that no other target changes while this becomes the default, and clear the ones that were."""
+    async def _make_way(self, target: Target) -> Sequence[Write]:
+        """Clear the default that was. The store refuses two; of two writers the second then clears the first."""
         if not target.is_default:
             return []
-        others = [item for item in await self.ledger.all(Target) if item.id != target.id]
-        return [
-            Put(replace(item, is_default=False)) if item.is_default else Require(Target, item.id, item.version)
-            for item in others
-        ]
-
-    async def _settle_defaults(self, actor: Actor) -> None:
-        """Two targets added at the same moment cannot see each other: of several defaults the first by id stays."""
-        for _ in range(_TRIES):
-            surplus = sorted(await self._defaults(), key=lambda item: item.id)[1:]
-            if not surplus:
-                return
-            entry = AuditEntry(
-                action="target.update", subject=surplus[0].id, actor=actor, reason="there is one default only"
-            )
-            try:
-                await self.ledger.commit([Put(replace(item, is_default=False)) for item in surplus], [entry])
-            except Conflict:
-                continue
+        return [Put(replace(item, is_default=False)) for item in await self._defaults() if item.id != target.id]
 
 
 def _shown(target: Target) -> Json:

@@ -90,7 +90,8 @@ class PlanRecords:
 
     def _notes(self, drafted: Drafted, judged: Judgement, occasion: Occasion) -> tuple[str, ...]:
         if not drafted.draft.changes:
-            return (worded("no_changes", occasion.language, target=drafted.scene.target.id), *drafted.draft.notes)
+            nothing = worded("no_changes", occasion.language, target=drafted.scene.target.id)
+            return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, nothing)))
         alone = self._policy[judged.risk].self_approval
         other = () if alone else (worded("other_person", occasion.language, risk=judged.risk.value),)
         return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *judged.notes, *other)))

@@ -53,8 +53,14 @@ def drift_of(desired: Desired, observed: Observed | None, comparable: Comparable
         return _drift(desired, observed, DriftKind.EXTRA, "it should not exist, and does") if extra else None
     if observed.presence is Presence.ABSENT:
         return _drift(desired, observed, DriftKind.MISSING, "it should exist, and does not")
-    fields = diff(comparable(desired.kind, desired.spec), comparable(desired.kind, observed.spec or {}))
-    return _differing(desired, observed, fields)
+    return _differing(desired, observed, _fields(desired, observed.spec or {}, comparable))
+
+
+def _fields(desired: Desired, seen: Spec, comparable: Comparable) -> tuple[FieldChange, ...]:
+    """What differs. Most resources are equal as they stand, and then nothing has to be brought into comparable form."""
+    if desired.spec is None or desired.spec == seen:
+        return ()
+    return diff(comparable(desired.kind, desired.spec), comparable(desired.kind, seen))
 
 
 def _differing(desired: Desired, observed: Observed, fields: tuple[FieldChange, ...]) -> Drift | None:

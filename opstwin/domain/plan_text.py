@@ -103,7 +103,7 @@ def shown(value: Json) -> str:
 
 def _change_lines(change: Change, language: str) -> Iterator[str]:
     words = _WORDS[language]
-    yield f"{SYMBOLS[change.op]:>3} {safe(change.kind)} {safe(change.name)} {_OPS[language][change.op]}"
+    yield f"{SYMBOLS[change.op]:>3} {_name(change.kind)} {_name(change.name)} {_OPS[language][change.op]}"
     for item in change.fields:
         if not (change.op in (Op.CREATE, Op.DELETE) and _empty(item)):
             yield f"      {_field_line(item, words)}"
@@ -119,7 +119,7 @@ def _record_lines(plan: Plan, words: Mapping[str, str]) -> Iterator[str]:
 
 
 def _field_line(item: FieldChange, words: Mapping[str, str]) -> str:
-    name = ".".join(key if _PLAIN.fullmatch(key) else shown(key) for key in item.path)
+    name = ".".join(map(_name, item.path))
     before, after = (_value(item.path[0], value, words) for value in (item.before, item.after))
     symbol = _FIELD_SYMBOLS[item.op]
     if item.op is FieldOp.CHANGE:
@@ -136,6 +136,11 @@ def _value(field: str, value: Json, words: Mapping[str, str]) -> str:
     if isinstance(value, str) and _MASKED.fullmatch(value):
         return words["hidden"]
     return shown(value)
+
+
+def _name(text: str) -> str:
+    """A name as it is, or quoted when it holds anything that could pass for words of ours."""
+    return text if _PLAIN.fullmatch(text) else shown(text)
 
 
 def _empty(item: FieldChange) -> bool:

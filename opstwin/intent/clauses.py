@@ -34,7 +34,8 @@ class _Item:
     def takes(self, unit: Unit) -> bool:
         if not self.slot:
             return unit.kind in self.kinds
-        return (unit.kind == "" or self.slot == "value") and SHAPES[self.slot](unit.text)
+        free = unit.kind == "" or (self.slot == "value" and unit.kind not in CONNECTORS)
+        return free and SHAPES[self.slot](unit.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,114 +1,9 @@
-"""English: the words that are known, and the clauses they make."""
+"""English: the clauses that known words make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
-from opstwin.intent.clauses import Rule, Unit, rule, rules
-
-_VERBS: Final[Mapping[str, str]] = {
-    "deploy": "deploy run launch create install",
-    "scale": "scale scale-up scale-down scale-out scale-in",
-    "upgrade": "upgrade downgrade",
-    "change": "set update change configure give limit assign switch",
-    "unset": "unset",
-    "restart": "restart reboot re-start",
-    "stop": "stop halt shutdown shut-down",
-    "start": "start resume",
-    "delete": "delete remove destroy",
-    "rollback": "rollback roll-back revert undo",
-    "roll": "roll",
-    "expose": "expose publish open",
-    "add": "add",
-}
-_WORDS: Final[Mapping[str, str]] = {
-    "AS": "as",
-    "NAMED": "named called",
-    "NAME": "name",
-    "ON": "on in",
-    "AT": "at",
-    "OF": "of for",
-    "TO": "to",
-    "FROM": "from",
-    "USING": "using",
-    "WITH": "with having",
-    "INCLUDING": "including",
-    "AND": "and &",
-    "BUT": "but",
-    "ALL": "all",
-    "DIRECTION": "up down",
-    "REPLICAS": "replica replicas copy copies instance instances",
-    "PORT": "port ports",
-    "MEMORY": "memory ram mem memory-limit",
-    "CPU": "cpu cpus core cores vcpu vcpus cpu-limit",
-    "ENV": "env envs env-var env-vars env-variable env-variables environment environment-variable "
-    "environment-variables variable variables",
-    "IMAGE": "image",
-    "VERSION": "version tag",
-    "VOLUME": "volume volumes",
-    "DATA": "data",
-    "KEEP": "keep keeping",
-    "TARGET": "target",
-    "WORKLOAD": "workload service container app",
-    "LAST": "last-change latest-change last-deployment",
-    "PREVIOUS": "to-previous-version to-previous-revision to-last-version to-previous-state",
-    "BACK": "back",
-    "NEGATION": "not never no none don't dont don’t doesn't shouldn't won't can't cannot without except unless instead",
-    "RELATIVE": "by more fewer less double half another extra additional",
-    "THEN": "then if when while until after before once everything every each",
-}
-_NOISE: Final = frozenset({"the", "a", "an", "its", "their", "please", "kindly", "now", "just", "thanks"})
-_QUESTIONS: Final = frozenset(
-    "should can could would will what why how when where who which is are am do does did may shall has have".split()
-)
-_NUMBERS: Final = {
-    word: str(number)
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty".split()
-    )
-}
-_LONGEST_PHRASE: Final = 3
-
-
-def _phrases() -> dict[str, str]:
-    verbs = {word: f"VERB {family}" for family, words in _VERBS.items() for word in words.split()}
-    others = {word: kind for kind, words in _WORDS.items() for word in words.split()}
-    joined = {**verbs, **others}
-    return joined | {word.replace("-", " "): kind for word, kind in joined.items()}
-
-
-PHRASES: Final = _phrases()
-VERB_WORDS: Final = tuple(sorted(word for word, kind in PHRASES.items() if kind.startswith("VERB")))
-
-
-def units_of(words: Sequence[str]) -> list[Unit]:
-    """The words as units: phrases joined, number words as digits, words without meaning here left out."""
-    kept = [word for word in words if word.lower() not in _NOISE]
-    units: list[Unit] = []
-    at = 0
-    while at < len(kept):
-        length = next(
-            (n for n in range(_LONGEST_PHRASE, 0, -1) if " ".join(kept[at : at + n]).lower() in PHRASES), 0
-        )
-        if length:
-            phrase = " ".join(kept[at : at + length])
-            units.append(Unit(phrase, PHRASES[phrase.lower()]))
-        else:
-            units.append(_single(kept[at]))
-        at += max(length, 1)
-    return units
-
-
-def _single(word: str) -> Unit:
-    if word == ",":
-        return Unit(word, "COMMA")
-    return Unit(_NUMBERS.get(word.lower(), word))
-
-
-def is_question(words: Sequence[str]) -> bool:
-    """Whether the sentence begins like a question."""
-    return bool(words) and words[0].lower() in _QUESTIONS
-
+from opstwin.intent.clauses import Rule, rule, rules
 
 TARGET: Final = rules("ON TARGET? <target> TARGET?")
 _TARGETS: Final = (*rules("TO|FROM TARGET <target>", "TARGET <target>"), *TARGET)
@@ -147,8 +42,7 @@ FRAMES: Final[Mapping[str, tuple[Rule, ...]]] = {
         *_NAME,
     ),
     "scale": (
-        *rules("DIRECTION? TO <count> REPLICAS?", "REPLICAS OF <name>"),
-        *_REPLICAS,
+        *rules("DIRECTION? TO <count> REPLICAS?", "REPLICAS TO <count>", "REPLICAS OF <name>"),
         *_TARGETS,
         *_NAME,
     ),

@@ -1,6 +1,7 @@
 """What is said, in English and Korean, when a request cannot be read: why, what is needed, and one right sentence."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from opstwin.domain.ask import Action
@@ -17,8 +18,8 @@ _REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "ko": "하지 말라는 말이 있어 아무 작업도 하지 않습니다.",
     },
     "quotes": {
-        "en": "Quotation marks are not read; values with spaces belong in a workload file.",
-        "ko": "따옴표는 읽지 않습니다. 공백이 있는 값은 워크로드 파일에 써 주세요.",
+        "en": "Quotation marks are not read ({unread}); values with spaces belong in a workload file.",
+        "ko": "따옴표는 읽지 않습니다({unread}). 공백이 있는 값은 워크로드 파일에 써 주세요.",
     },
     "actions": {
         "en": "One request asks for one action; this one names {n}: {choices}.",
@@ -54,6 +55,10 @@ _REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "en": "{unread} could mean a setting or a variable of that name.",
         "ko": "{unread}: 설정인지 환경변수인지 알 수 없습니다.",
     },
+    "twice": {
+        "en": "The variable {unread} is given two values.",
+        "ko": "환경변수 {unread}에 값이 두 개 있습니다.",
+    },
     "ending": {
         "en": "It is not clear whether the value in {unread} ends with the mark at its end.",
         "ko": "{unread}: 마지막 기호가 값에 들어가는지 알 수 없습니다.",
@@ -85,8 +90,8 @@ _EXAMPLES: Final[Mapping[Action, Mapping[str, str]]] = {
 }
 
 _PARTS: Final[Mapping[str, str]] = {
-    "name": "이름", "image": "이미지", "replicas": "복제본 수", "port": "포트", "env": "환경변수", "change": "변경할 내용",
-    "variable": "환경변수 이름", "target": "타깃", "memory": "메모리", "cpu": "CPU",
+    "name": "이름", "image": "이미지", "replicas": "복제본 수", "port": "포트", "env": "환경변수", "action": "작업",
+    "change": "변경할 내용", "variable": "환경변수 이름", "target": "타깃", "memory": "메모리", "cpu": "CPU",
 }  # fmt: skip
 
 _LEAD: Final = {"en": "Write it like this: ", "ko": "이렇게 써 주세요: "}
@@ -98,30 +103,33 @@ def example_of(action: Action, language: str, *, name: str | None = None, image:
     return _EXAMPLES[action][language].format(name=name or "web", image=image or default_image)
 
 
-def unclear(  # noqa: PLR0913 - these are the parts of one answer
-    reason: str,
-    language: str,
-    example: str,
-    *,
-    missing: Sequence[str] = (),
-    choices: Sequence[str] = (),
-    unread: Sequence[str] = (),
-    slot: str = "",
-) -> Unclear:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """Why a request was not read, and what would help."""
+
+    reason: str
+    missing: Sequence[str] = ()
+    choices: Sequence[str] = ()
+    unread: Sequence[str] = ()
+    slot: str = ""
+
+
+def unclear(doubt: Doubt, language: str, example: str) -> Unclear:
     """The error. `details` hold `reason`, `language`, `example`, and what applies of `missing`, `choices`, `unread`."""
-    named = [_PARTS.get(part, part) if language == "ko" else part for part in missing]
-    message = _REASONS[reason][language].format(
-        n=len(choices),
-        choices=", ".join(choices),
+    korean = language == "ko"
+    named = [_PARTS.get(part, part) if korean else part for part in doubt.missing]
+    message = _REASONS[doubt.reason][language].format(
+        n=len(doubt.choices),
+        choices=", ".join(doubt.choices),
         missing=", ".join(named),
-        unread=" ".join(unread),
-        slot=_PARTS.get(slot, slot) if language == "ko" else slot,
+        unread=" ".join(doubt.unread),
+        slot=_PARTS.get(doubt.slot, doubt.slot) if korean else doubt.slot,
     )
-    lists = {"missing": list(missing), "choices": list(choices), "unread": list(unread)}
+    lists = {"missing": list(doubt.missing), "choices": list(doubt.choices), "unread": list(doubt.unread)}
     given = {key: value for key, value in lists.items() if value}
     return Unclear(
         message,
-        field=missing[0] if missing else slot or "text",
+        field=doubt.missing[0] if doubt.missing else doubt.slot or "text",
         next_step=f"{_LEAD[language]}{example}",
-        details={"reason": reason, "language": language, "example": example, **given},
+        details={"reason": doubt.reason, "language": language, "example": example, **given},
     )

@@ -85,9 +85,7 @@ class Api:
             raise InvalidInput("Idempotency-Key is given twice.", field="Idempotency-Key", next_step="Give it once.")
         await guard.admit(tool, self._services, caller, raw)
         said: Json = [request.method, request.url.path, raw]
-        return _response(
-            tool, await self._replies.once(caller.principal.id, keys[0], said, work, secret=tool.secret)
-        )
+        return _response(tool, await self._replies.once(caller.principal.id, keys[0], said, work, secret=tool.secret))
 
 
 def json_response(body: Any, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -126,9 +124,7 @@ def _if_match(tool: AnyTool, request: Request) -> dict[str, Json]:
     if not given:
         raise Refused(
             428,
-            RequestError(
-                "If-Match is missing.", next_step='Read the resource first and send its ETag: If-Match: "3".'
-            ),
+            RequestError("If-Match is missing.", next_step='Read the resource first and send its ETag: If-Match: "3".'),
         )
     number = given[0].strip().removeprefix('"').removesuffix('"')
     if len(given) > 1 or given[0].strip() != f'"{number}"' or not (number.isascii() and number.isdigit()):

@@ -1,5 +1,6 @@
 """What a plan is asked for with, and which planner answers."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -12,6 +13,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId, resource_id
 from opstwin.errors import InvalidInput
 from opstwin.intent.document import ComponentRequest, read_document
+from opstwin.intent.words import read_request
 from opstwin.tools.fields import MAX_FILE, ResourceName, TargetName, WorkloadName
 from opstwin.tools.registry import Ask, Caller
 from opstwin.tools.services import Services
@@ -50,7 +52,7 @@ async def planned(services: Services, caller: Caller, ask: PlanAsk) -> Plan:
         )
     _check_company(ask, given[0])
     if ask.words is not None:
-        return await _from_words(services, caller, ask, ask.words)
+        return await _from_words(services, caller, ask.words, ask.target)
     if ask.file is not None:
         return await _from_file(services, caller, ask, ask.file)
     target = await _target(services, ask.target)
@@ -60,6 +62,16 @@ async def planned(services: Services, caller: Caller, ask: PlanAsk) -> Plan:
         return await services.planner.rollback(subject, caller.actor)
     resources = None if ask.resources is None else [ResourceId(item) for item in ask.resources]
     return await services.planner.from_drift(target, resources, caller.actor)
+
+
+async def _from_words(services: Services, caller: Caller, words: str, target: str | None) -> Plan:
+    read = read_request(words)
+    if target is not None and read.target not in (None, target):
+        raise InvalidInput(
+            f"The words say {read.target}, the request says {target}.", field="target", next_step="Name one target."
+        )
+    asked = read if target is None else replace(read, target=target)
+    return await services.planner.from_ask(asked, request=words, actor=caller.actor)
 
 
 async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str) -> Plan:

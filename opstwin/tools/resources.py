@@ -10,7 +10,7 @@ from opstwin.control.drift import explain
 from opstwin.domain.access import Scope
 from opstwin.domain.drift import Drift
 from opstwin.domain.resource import Health
-from opstwin.domain.values import Json
+from opstwin.domain.values import Json, ResourceId
 from opstwin.tools.fields import Number, OfResource, Paging, Reason, TargetName, WorkloadName
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
 from opstwin.tools.resource_views import Filter, ResourceView, counted, resource, resources
@@ -79,7 +79,7 @@ async def _adopt(services: Services, caller: Caller, ask: AdoptAsk) -> ResourceV
 
 
 async def _resume(services: Services, caller: Caller, ask: OfResource) -> ResourceView:
-    await services.reconciler.resume(ask.id, caller.actor)
+    await services.reconciler.resume_healing(ResourceId(ask.id), caller.actor)
     return await resource(services, ask.id)
 
 
@@ -149,17 +149,15 @@ TOOLS: tuple[AnyTool, ...] = (
         handler=_drift,
         route=Route(method="GET", path="/drift"),
     ),
+    Tool(
+        name="resource_get",
+        title="Show a resource",
+        purpose="One resource with both its sides, its drift and what it is linked to.",
+        effect=Effect.READ,
+        scope=Scope.READ,
+        input=OfResource,
+        output=ResourceView,
+        handler=_get,
+        route=Route(method="GET", path="/resources/{id:path}", etag=_revision),
+    ),
 )
-
-RESOURCE_GET: AnyTool = Tool(
-    name="resource_get",
-    title="Show a resource",
-    purpose="One resource with both its sides, its drift and what it is linked to.",
-    effect=Effect.READ,
-    scope=Scope.READ,
-    input=OfResource,
-    output=ResourceView,
-    handler=_get,
-    route=Route(method="GET", path="/resources/{id:path}", etag=_revision),
-)
-"""Its route takes every path below /resources, so it stands last in the registry's order of that path."""

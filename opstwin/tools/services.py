@@ -3,25 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from opstwin.control.applying import Applier
+from opstwin.control.approving import Approver
+from opstwin.control.auditing import Auditing
+from opstwin.control.component_planning import ComponentPlanner
 from opstwin.control.drivers import Readers
+from opstwin.control.history import History
 from opstwin.control.ledger import Ledger
+from opstwin.control.observing import Observer
+from opstwin.control.people import People
+from opstwin.control.places import Places
+from opstwin.control.planning import Planner
+from opstwin.control.reconciling import Reconciler
 from opstwin.control.retrying import Breakers
 from opstwin.domain.approval import Policy
 from opstwin.settings import Settings
-
-if TYPE_CHECKING:
-    from opstwin.control.applying import Applier
-    from opstwin.control.approving import Approver
-    from opstwin.control.auditing import Auditing
-    from opstwin.control.component_planning import ComponentPlanner
-    from opstwin.control.history import History
-    from opstwin.control.observing import Observer
-    from opstwin.control.people import People
-    from opstwin.control.places import Places
-    from opstwin.control.planning import Planner
-    from opstwin.control.reconciling import Reconciler
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +34,16 @@ class Services:
     policy: Policy
     readers: Readers
     breakers: Breakers
-    observer: "Observer"
-    planner: "Planner"
-    component_planner: "ComponentPlanner"
-    approver: "Approver"
-    applier: "Applier"
-    reconciler: "Reconciler"
-    places: "Places"
-    people: "People"
-    auditing: "Auditing"
-    history: "History"
+    observer: Observer
+    planner: Planner
+    component_planner: ComponentPlanner
+    approver: Approver
+    applier: Applier
+    reconciler: Reconciler
+    places: Places
+    people: People
+    auditing: Auditing
+    history: History
     started_at: datetime
     version: str
     loaded: Mapping[str, bool] = field(default_factory=dict)

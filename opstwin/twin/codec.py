@@ -146,9 +146,8 @@ def _encoded(kind: type[Any], column: Column, value: Any) -> Cell:
     try:
         return _ENCODERS[column.holds](column, value)
     except (ValueError, TypeError, OverflowError) as error:
-        field = f"{kind.__name__.lower()}.{column.name}"
-        why = f"{field} cannot be stored: {error}."
-        raise InvalidInput(why, field=field, next_step="Give another value.") from error
+        why = f"{column.name} of this {kind.__name__.lower()} cannot be stored: {error}."
+        raise InvalidInput(why, field=column.name, next_step="Give another value.") from error
 
 
 def _text(column: Column, value: Any) -> str:

@@ -20,9 +20,9 @@ def copy_sqlite(source: Path, copy: Path) -> None:
     try:
         os.close(os.open(part, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         _copy(source, part)
-        _sync(part)
+        sync(part)
         part.rename(copy)
-        _sync(copy.parent)
+        sync(copy.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -43,7 +43,8 @@ def _copy(source: Path, part: Path) -> None:
         dead.execute("PRAGMA journal_mode=DELETE")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """See a file's content, or a folder's names, onto the disk."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -115,5 +115,3 @@ def _matches(row: Mapping[str, object], asked: Asked) -> bool:
 
 def _record(kind: type[S], row: Row) -> S:
     return shape_of(kind).record(tuple(row.values()))
-
-

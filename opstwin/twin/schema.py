@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from opstwin.errors import StoreError
 from opstwin.twin.copying import copy_sqlite, free_name
 from opstwin.twin.engines import Engines
-from opstwin.twin.tables import Table
+from opstwin.twin.tables import TABLES
 
 REVISIONS: Final = ("0001", "0002")
 """The schema versions this code can start from; the last one is the one it works with."""
@@ -17,6 +17,8 @@ REVISIONS: Final = ("0001", "0002")
 HEAD: Final = REVISIONS[-1]
 _LOCK: Final = 7_037_373
 """Number of the PostgreSQL advisory lock that lets one hub migrate at a time; any fixed number does."""
+
+_OURS: Final = {str(table.__tablename__) for table in TABLES.values()}
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def checked_version(connection: Connection) -> str | None:
     """The schema's version, None for an empty database. Raises like `prepare`."""
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" not in tables:
-        if tables & Table.metadata.tables.keys():
+        if tables & _OURS:
             raise StoreError(
                 "The database holds tables that Opstwin did not make.",
                 next_step="Give Opstwin a database of its own (OPSTWIN_DATABASE_URL).",

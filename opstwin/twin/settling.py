@@ -98,9 +98,7 @@ class AtMostOne:
 
     def broken(self, id: str) -> Conflict:
         """The error for the record that came second."""
-        return Conflict(
-            self.message, next_step=self.next_step, details={"kind": self.kind.__name__.lower(), "id": id}
-        )
+        return Conflict(self.message, next_step=self.next_step, details={"kind": self.kind.__name__.lower(), "id": id})
 
 
 AT_MOST_ONE: Final[Mapping[type[Record], AtMostOne]] = {

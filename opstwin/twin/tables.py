@@ -335,7 +335,6 @@ class EventTable(Table, table=True):
 class AuditHeadTable(Table, table=True):
     """One row: the last audit row and event. PostgreSQL locks it, so that commits happen one after the other."""
 
-
     id: int = Field(primary_key=True, sa_type=ROW_NUMBER, sa_column_kwargs={"autoincrement": False})
     audit_seq: Big
     audit_hash: str
@@ -363,3 +362,6 @@ TABLES: Final[Mapping[type[Stored], type[Table]]] = {
     Event: EventTable,
 }
 """Where each kind of record is kept."""
+
+METADATA: Final = Table.metadata
+"""All of the tables."""

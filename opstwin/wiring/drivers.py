@@ -80,7 +80,9 @@ class DriverPool:
         from opstwin.targets.sim.driver import opened_world, sim_driver
 
         path = urlsplit(target.agent_endpoint).path
-        return sim_driver(target, opened_world(Path(path) if path.strip("/") else None, clock=self.clock), clock=self.clock)
+        return sim_driver(
+            target, opened_world(Path(path) if path.strip("/") else None, clock=self.clock), clock=self.clock
+        )
 
 
 def hub_secrets(environ: Mapping[str, str], folder: Path) -> HubSecrets:

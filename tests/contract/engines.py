@@ -4,6 +4,7 @@ Beside the driver under test each has hands: what somebody does on the target be
 """
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,13 +15,17 @@ import docker
 from docker.errors import NotFound as DockerNotFound
 
 from opstwin.clock import Clock, SystemClock, VirtualClock
+from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId, resource_id
+from opstwin.targets.docker.driver import docker_driver
 from opstwin.targets.ports import Driver
+from opstwin.targets.secrets import HubSecrets
 from opstwin.targets.sim.driver import sim_driver
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.targets.sim.world import World
 
 TARGET = TargetId("place")
+SECRET_NAME, SECRET = "OPSTWIN_TEST_SECRET", "correct horse battery"
 
 
 class Hands(Protocol):
@@ -148,7 +153,7 @@ def docker_place(client: docker.DockerClient, image: str, prefix: str) -> Iterat
     hands = DockerHands(client, image, prefix)
     try:
         yield Place(
-            driver=docker_on(client.api.base_url), hands=hands, clock=SystemClock(), image=image, prefix=prefix,
+            driver=docker_on(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")), hands=hands, clock=SystemClock(), image=image, prefix=prefix,
             unreachable=docker_on("unix:///nonexistent/docker.sock"),
         )  # fmt: skip
     finally:
@@ -156,4 +161,9 @@ def docker_place(client: docker.DockerClient, image: str, prefix: str) -> Iterat
 
 
 def docker_on(address: str) -> Driver:
-    raise NotImplementedError
+    target = Target(
+        id=TARGET, display_name="Place", backend_type="docker", agent_endpoint=address,
+        created_at=SystemClock().now(),
+    )  # fmt: skip
+    secrets = HubSecrets({SECRET_NAME: SECRET})
+    return docker_driver(target, secrets=secrets, on_call=lambda _: None, clock=SystemClock(), stop_grace_s=0)

@@ -15,20 +15,27 @@ from opstwin.domain.values import Json, ResourceId, Spec
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import NotFound, Rejected, TargetError, Timeout, Unreachable
 from opstwin.targets.ports import LogLine, Order, Rendered, Sighting, TargetEvent
-from tests.contract.engines import TARGET, Place, docker_place, sim_place
+from tests.contract.engines import SECRET, SECRET_NAME, TARGET, Place, docker_place, sim_place
 
 DEADLINE_S = 30.0
 SLEEP = ("/bin/sleep", "3600")
 
 
 @pytest.fixture(params=["sim", "sim-file", pytest.param("docker", marks=pytest.mark.docker)])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "docker":
         engine, image = request.getfixturevalue("docker_engine"), request.getfixturevalue("docker_image")
         with docker_place(engine, image, f"ot-{secrets.token_hex(3)}") as found:
             yield found
     else:
         yield sim_place(tmp_path / "world.json" if request.param == "sim-file" else None)
+
+
+@pytest.fixture
+async def place(target: Place) -> AsyncIterator[Place]:
+    yield target
+    await target.driver.writer.close()
+    await target.unreachable.writer.close()
 
 
 def workload(place: Place, **fields: object) -> Workload:
@@ -155,6 +162,14 @@ async def test_the_writer_answers_with_what_is_there_afterwards(place: Place) ->
     assert (answer.presence, answer.spec, answer.facts["id"]) == (Presence.PRESENT, seen.spec, seen.facts["id"])
     gone = await place.driver.writer.apply(order(item, Op.DELETE, "exec.1", before=seen.spec))
     assert gone.presence is Presence.ABSENT
+
+
+async def test_a_secret_is_shown_as_its_reference_and_never_as_its_value(place: Place) -> None:
+    item = await created(place, secret_env={"DB_PASSWORD": f"env:{SECRET_NAME}"})
+    seen = await place.driver.reader.observe(item.resource)
+    assert same_spec(place, "container", seen.spec, item.spec)
+    assert SECRET not in repr(seen)
+    assert SECRET not in repr(await place.driver.reader.discover())
 
 
 async def test_discovery_shows_what_opstwin_made_and_what_it_did_not(place: Place) -> None:
@@ -437,6 +452,14 @@ async def test_an_image_that_is_missing_is_refused_by_name(place: Place) -> None
     with pytest.raises(Rejected) as refused:
         await place.driver.writer.apply(order(item, Op.CREATE, "exec.0"))
     assert "opstwin-test/nothing:1" in refused.value.message
+    assert (await place.driver.reader.observe(item.resource)).presence is Presence.ABSENT
+
+
+async def test_a_network_that_is_missing_is_refused_and_nothing_is_left_behind(place: Place) -> None:
+    item = place.driver.renderer.render(workload(place, networks=(place.name("nowhere"),)))[-1]
+    with pytest.raises(Rejected) as refused:
+        await place.driver.writer.apply(order(item, Op.CREATE, "exec.0"))
+    assert place.name("nowhere") in refused.value.message
     assert (await place.driver.reader.observe(item.resource)).presence is Presence.ABSENT
 
 

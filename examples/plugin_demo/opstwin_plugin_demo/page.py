@@ -8,8 +8,7 @@ from opstwin.domain.workload import HealthCheck, Port, Workload
 from opstwin.errors import InvalidInput
 
 _SCRIPT = (
-    '/bin/busybox mkdir -p /www && printf %s "$TEXT" > /www/index.html'
-    " && exec /bin/busybox httpd -f -p 8080 -h /www"
+    '/bin/busybox mkdir -p /www && printf %s "$TEXT" > /www/index.html && exec /bin/busybox httpd -f -p 8080 -h /www'
 )
 
 

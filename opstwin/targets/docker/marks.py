@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from opstwin.domain.values import Json, Spec, canonical
 from opstwin.targets.ports import Order
@@ -13,13 +13,16 @@ WORKLOAD: Final = OWN_LABELS + "workload"
 STEP: Final = OWN_LABELS + "step"
 FENCE: Final = OWN_LABELS + "fence"
 SPEC: Final = OWN_LABELS + "spec"
-RESTART: Final = OWN_LABELS + "restart"
-"""On a note, a volume without data: which start of a container the noted restart is to end."""
+STARTED_AT: Final = OWN_LABELS + "started-at"
+"""On a note, a volume without data: the start of the container that the noted restart is to end."""
 
-NEXT: Final = ".next"
-"""Ends the name of a container that is about to take another's place. No resource's name holds a dot."""
+NEXT: Final = ".opstwin-next"
+"""Ends the name of a container that is about to take another's place. No name of a workload holds a dot."""
 
-NOTE: Final = ".restart"
+PREVIOUS: Final = ".opstwin-previous"
+"""Ends the name of a container whose place was taken, until its successor runs."""
+
+NOTE: Final = ".opstwin-restart"
 """Ends the name of a note: containers cannot be marked again, so a restart's key is kept beside them."""
 
 
@@ -70,9 +73,9 @@ def labels_for(order: Order, spec: Spec) -> dict[str, str]:
     return labels | ({WORKLOAD: order.change.workload} if order.change.workload else {})
 
 
-def is_internal(name: str, labels: Mapping[str, Any]) -> bool:
-    """Whether this is a container in the making or a note of ours, and so no resource of its own."""
-    return (name.endswith(NEXT) and STEP in labels) or RESTART in labels
+def is_internal(name: str) -> bool:
+    """Whether this is half of a replacement under way, or a note of ours, and so no resource of its own."""
+    return name.endswith((NEXT, PREVIOUS, NOTE))
 
 
 def _spec(text: str | None) -> Spec | None:

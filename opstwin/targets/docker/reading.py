@@ -148,14 +148,14 @@ class DockerReader:
             found: Found = await self._engine.call("container.inspect", lambda api: api.read("containers", id, "json"))
         except NotFound:
             return None
-        if is_internal(name_of(found), (found.get("Config") or {}).get("Labels") or {}):
+        if is_internal(name_of(found)):
             return None
         return container_sighting(self._target, await self._finder.seen(found))
 
     async def _volumes(self) -> list[Sighting]:
         listed = await self._engine.call("volume.list", lambda api: api.read("volumes"))
         found: Sequence[Found] = listed.get("Volumes") or ()
-        kept = [item for item in found if not is_internal(str(item["Name"]), item.get("Labels") or {})]
+        kept = [item for item in found if not is_internal(str(item["Name"]))]
         return [volume_sighting(self._target, item) for item in kept]
 
     async def _networks(self) -> list[Sighting]:

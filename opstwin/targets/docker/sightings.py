@@ -56,7 +56,7 @@ def image_sighting(target: TargetId, name: str, found: Found, image: ImageDefaul
     digests = [str(item).partition("@")[2] for item in found.get("RepoDigests") or ()]
     spec: dict[str, Json] = {
         "tags": [*tags_of(found)],
-        "exposed_ports": sorted(image.exposed_ports),
+        "exposed_ports": [*sorted(image.exposed_ports)],
         "digest": next((item for item in digests if item), ""),
     }
     facts: dict[str, Json] = {

@@ -1,18 +1,19 @@
 """The engine's events, as they happen, over any number of broken connections."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from opstwin.clock import Clock
-from opstwin.domain.values import Json, ResourceId, TargetId, resource_id
+from opstwin.domain.values import Json, TargetId, resource_id
 from opstwin.errors import LimitExceeded, NotFound, TargetError
 from opstwin.targets.docker.client import path_of
 from opstwin.targets.docker.engine import Engine
 from opstwin.targets.docker.frames import JsonLines
 from opstwin.targets.docker.marks import is_internal
+from opstwin.targets.docker.sightings import name_of
 from opstwin.targets.ports import TargetEvent
 from opstwin.targets.specs import full_image_name
 
@@ -43,7 +44,7 @@ class Watch:
     def __init__(self, target: TargetId, engine: Engine, clock: Clock) -> None:
         self._target, self._engine, self._clock = target, engine, clock
 
-    async def events(self) -> AsyncIterator[TargetEvent]:
+    async def events(self) -> AsyncGenerator[TargetEvent, None]:
         """See `Reader.watch`; the event that says "connected" is the one with `gap`."""
         pause_s = FIRST_PAUSE_S
         while True:
@@ -58,7 +59,7 @@ class Watch:
             await self._clock.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    async def _connection(self) -> AsyncIterator[TargetEvent]:
+    async def _connection(self) -> AsyncGenerator[TargetEvent, None]:
         """The events of one connection, until it ends."""
         actions = sorted({action for items in WANTED.values() for action in items})
         wanted = {"filters": json.dumps({"type": sorted(WANTED), "event": actions})}
@@ -86,8 +87,8 @@ class Watch:
             found = await self._engine.call("container.inspect", lambda api: api.read("containers", id, "json"))
         except (NotFound, TargetError):
             return
-        name, labels = str(found["Name"]).removeprefix("/"), (found.get("Config") or {}).get("Labels") or {}
-        if not is_internal(name, labels):
+        name = name_of(found)
+        if not is_internal(name):
             resource = resource_id(self._target, "container", name)
             yield TargetEvent(resource=resource, type=f"container.network_{item.get('Action')}", at=_at(item))
 
@@ -97,16 +98,17 @@ def events_of(target: TargetId, item: Mapping[str, Any]) -> Iterator[TargetEvent
     kind = str(item.get("Type") or "")
     action, _, status = str(item.get("Action") or "").partition(":")
     attributes = _attributes(item)
-    if action not in WANTED.get(kind, ()) or is_internal(str(attributes.get("name") or ""), attributes):
+    if action not in WANTED.get(kind, ()):
         return
     details: dict[str, Json] = {key: str(attributes[key]) for key in _SHOWN if key in attributes}
     details["id"] = str((item.get("Actor") or {}).get("ID") or "")
     if status:
         details["status"] = status.strip()
     old = str(attributes.get("oldName") or "").removeprefix("/")
-    for name in [_name(kind, item), *([old] if old and not is_internal(old, attributes) else [])]:
+    names = [name for name in (_name(kind, item), old) if name and not is_internal(name)]
+    for name in names:
         yield TargetEvent(
-            resource=_resource(target, kind, name), type=f"{kind}.{action}", at=_at(item), details=details
+            resource=resource_id(target, kind, name), type=f"{kind}.{action}", at=_at(item), details=details
         )
 
 
@@ -117,10 +119,6 @@ def _name(kind: str, item: Mapping[str, Any]) -> str:
     if kind == "image":
         return id if id.startswith("sha256:") else full_image_name(id)
     return str(_attributes(item).get("name") or id)
-
-
-def _resource(target: TargetId, kind: str, name: str) -> ResourceId | None:
-    return resource_id(target, kind, name) if name else None
 
 
 def _attributes(item: Mapping[str, Any]) -> Mapping[str, Any]:

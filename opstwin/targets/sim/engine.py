@@ -28,31 +28,13 @@ def create_container(at: Moment, name: str, spec: Spec, mark: Mark | None) -> St
     if name in at.state.containers:
         raise _clash("container", name)
     full = full_form("container", spec)
-    check_creatable(at, name, full)
+    _check_creatable(at, name, full)
     state, new = new_id(_with_volumes(at, full))
     step = mark.step if mark else ""
     made = Container(name=name, id=new, spec={**full, "image": spec["image"], "running": False}, mark=mark, step=step,
                      created_at=at.now)  # fmt: skip
     state = happened(with_container(state, made), at.now, "container", name, "create")
     return start_container(Moment(state, at.now), name) if full["running"] else state
-
-
-def check_creatable(at: Moment, name: str, full: Spec) -> None:
-    """Raise `Rejected` when a container of this spec could not be made and started as `name`."""
-    image = str(full["image"])
-    if full_image_name(image) not in at.state.images:
-        raise Rejected(
-            f"Image {image} is not on the target.",
-            next_step="Check its name and tag, or bring it to the target first.",
-            details={"field": "image", "image": image},
-        )
-    for network in _texts(full["networks"]):
-        if network not in at.state.networks:
-            raise Rejected(
-                f"Network {network} is not there.", next_step="Create it first.", details={"field": "networks"}
-            )
-    if full["running"]:
-        _check_ports(at, name, full)
 
 
 def start_container(at: Moment, name: str) -> State:
@@ -154,6 +136,23 @@ def _users(at: Moment, kind: str, name: str) -> Iterator[str]:
         joined = _texts(item.spec["networks"]) if status(at.state, item, at.now).running else []
         if name in (mounted if kind == "volume" else joined):
             yield item.name
+
+
+def _check_creatable(at: Moment, name: str, full: Spec) -> None:
+    image = str(full["image"])
+    if full_image_name(image) not in at.state.images:
+        raise Rejected(
+            f"Image {image} is not on the target.",
+            next_step="Check its name and tag, or bring it to the target first.",
+            details={"field": "image", "image": image},
+        )
+    for network in _texts(full["networks"]):
+        if network not in at.state.networks:
+            raise Rejected(
+                f"Network {network} is not there.", next_step="Create it first.", details={"field": "networks"}
+            )
+    if full["running"]:
+        _check_ports(at, name, full)
 
 
 def _check_ports(at: Moment, name: str, spec: Spec) -> None:

@@ -113,11 +113,7 @@ class SimWriter:
         return engine.create_store(at, change.kind, change.name, wanted, mark)
 
     def _replace(self, order: Order, at: Moment) -> State:
-        change = order.change
-        wanted = self._wanted(order, at)
-        if change.kind == "container":
-            engine.check_creatable(at, change.name, full_form("container", wanted))
-        unmasked = replace(order, change=replace(change, after=wanted))
+        unmasked = replace(order, change=replace(order.change, after=self._wanted(order, at)))
         return self._create(unmasked, Moment(self._delete(order, at), at.now))
 
     def _delete(self, order: Order, at: Moment) -> State:

@@ -152,7 +152,7 @@ def test_components_that_require_each_other_are_refused_by_name() -> None:
         about = About(name=name, kind=name, version="1")
         return type("Part", (hub_and_spoke.Controller,), {"about": about, "requires": lambda self: (need,)})()
 
-    with pytest.raises(InvalidInput, match="a → b → a|b → a → b"):
+    with pytest.raises(InvalidInput, match=r"a → b → a|b → a → b"):
         entry_of("circle", (part("a", "b"), part("b", "a")))
     with pytest.raises(InvalidInput, match="requires c"):
         entry_of("open", (part("a", "c"),))
@@ -179,7 +179,16 @@ def test_a_plugin_that_is_installed_is_there_without_a_change_to_the_core(tmp_pa
         if file.is_file() and file.suffix in (".py", ".toml", ".md"):
             (source / file.relative_to(PLUGIN)).parent.mkdir(parents=True, exist_ok=True)
             (source / file.relative_to(PLUGIN)).write_bytes(file.read_bytes())
-    pip = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", target, source]
+    pip = [
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+        "--target",
+        str(target),
+        str(source),
+    ]
     subprocess.run([sys.executable, "-m", "pip", *pip], check=True, capture_output=True, text=True)
     assert listed({}) == [["hub-and-spoke"], ["hub-and-spoke-controller", "hub-and-spoke-router"]]
     names = listed({"PYTHONPATH": str(target)})

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -70,6 +71,18 @@ class InTurns:
 
     async def close(self) -> None:
         await self._store.close()
+
+
+class Meanwhile(InTurns):
+    """A store in which something else happens once, just before the next commit after `next` is set."""
+
+    next: Callable[[], Awaitable[object]] | None = None
+
+    async def commit(self, commit: Commit) -> Receipt:
+        happening, self.next = self.next, None
+        if happening is not None:
+            await happening()
+        return await self._store.commit(commit)
 
 
 @dataclass(frozen=True)

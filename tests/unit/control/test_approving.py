@@ -212,6 +212,7 @@ async def test_waiting_lists_what_is_pending_oldest_first(bench: Bench, plan: Pl
     assert [item.id for item in await bench.approver.waiting()] == [plan.id, third.id]
 
 
+@pytest.mark.slow
 @pytest.mark.proves("C5")
 async def test_of_fifty_decisions_at_once_exactly_one_counts() -> None:
     for round_number in range(200):

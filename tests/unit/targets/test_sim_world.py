@@ -391,3 +391,37 @@ def test_two_who_open_a_fresh_file_at_once_share_one_first_world(tmp_path: Path)
     one.run("a-1", "nginx:1.27")
     two.begin_as(opened_world(seed=1).snapshot())
     assert "a-1" in two.containers()
+
+
+def test_what_needs_a_replace_is_not_done_as_an_update() -> None:
+    world = opened_world()
+    apply(world, order(Op.CREATE, "a-1", "e.0"))
+    before = world.containers()
+    with pytest.raises(Rejected, match=r"env\.A cannot be changed in place"):
+        apply(world, order(Op.UPDATE, "a-1", "e.1", env={"A": "1"}))
+    assert world.containers() == before
+
+
+def test_a_fence_that_was_seen_counts_though_its_step_was_refused() -> None:
+    world = opened_world()
+    with pytest.raises(Rejected):
+        apply(world, order(Op.CREATE, "legacy-db", "e.0", fence=5))
+    with pytest.raises(Rejected, match="replaced"):
+        apply(world, order(Op.CREATE, "a-1", "e.1", fence=4))
+
+
+def test_no_effect_of_several_writers_on_one_file_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "world.json"
+    worlds = [opened_world(path) for _ in range(4)]
+
+    async def write(number: int) -> None:
+        writer = sim_driver(TARGET, worlds[number], clock=worlds[number].clock).writer
+        for n in range(10):
+            await writer.apply(order(Op.CREATE, f"w{number}-{n}", f"e{number}.{n}"))
+
+    async def together() -> None:
+        await asyncio.gather(*(write(number) for number in range(4)))
+
+    asyncio.run(together())
+    assert len({item.key for item in World(path).effects}) == 40
+    assert len(World(path).containers()) == 41

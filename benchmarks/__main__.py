@@ -1,0 +1,24 @@
+"""`python -m benchmarks`: everything, as one JSON on stdout."""
+
+import asyncio
+import json
+import platform
+import sys
+
+from benchmarks import control, docker_apply, durability, processes
+
+
+async def measured() -> dict[str, object]:
+    """All figures."""
+    found: dict[str, object] = {"machine": {"python": platform.python_version(), "system": platform.platform()}}
+    parts = {
+        "control": control.all_figures, "durability": durability.all_figures, "docker": docker_apply.apply_figures,
+    }  # fmt: skip
+    for name, part in parts.items():
+        print(f"measuring {name} …", file=sys.stderr)
+        found |= await part()
+    print("measuring processes …", file=sys.stderr)
+    return found | await asyncio.to_thread(processes.all_figures)
+
+
+print(json.dumps(asyncio.run(measured()), indent=2))

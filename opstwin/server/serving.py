@@ -1,0 +1,156 @@
+"""Running the hub: one process per data directory, its files closed to others, its address left where the CLI looks."""
+
+import asyncio
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+import re
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from opstwin.control.people import People
+from opstwin.domain.access import Actor, ActorKind, Principal, Scope
+from opstwin.errors import Conflict, InvalidInput
+from opstwin.logs import configure_logs
+from opstwin.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from opstwin.wiring.hub import Hub
+
+HUB_FILE: Final = "hub.json"
+"""Where `opstwin.cli.context` finds the running hub: its URL and a token of the person who started it."""
+
+Ready = Callable[[str, str], None]
+"""Told once the hub answers: its URL and the one-time login link."""
+
+
+def serve(settings: Settings, ready: Ready) -> None:
+    """Run a hub until it is told to stop. Raises `Conflict` when another one runs on this data directory."""
+    configure_logs(settings.log_level, settings.log_format)
+    os.umask(0o077)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(settings.data_dir):
+        asyncio.run(_serve(settings, ready))
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the data directory for this process; the lock ends with it, however it ends."""
+    with (folder / "hub.lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Conflict(
+                "A hub runs on this data directory already.",
+                next_step="Use it, stop it, or set OPSTWIN_DATA_DIR to another folder.",
+            ) from error
+        yield
+
+
+async def _serve(settings: Settings, ready: Ready) -> None:
+    import uvicorn
+
+    from opstwin.server.app import create_app
+    from opstwin.server.instruments import Instruments
+    from opstwin.wiring.hub import detect_docker, open_hub
+
+    instruments = Instruments()
+    with _listening(settings.host, settings.port) as listener:
+        url = _url(settings.host, listener.getsockname()[1])
+        async with open_hub(settings, on_call=instruments.on_call, sole=settings.replicas == 1) as hub:
+            owner = await _owner(hub.services.people)
+            await detect_docker(hub)
+            app = create_app(hub.services, instruments=instruments)
+            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False)
+            server = uvicorn.Server(config)
+            await _run(hub, server, listener, lambda: _announce(settings, hub, owner, url, ready))
+
+
+async def _run(
+    hub: "Hub", server: "uvicorn.Server", listener: socket.socket, announce: Callable[[], Awaitable[Path]]
+) -> None:
+    """Serve and run the loops until told to stop; a loop that fails stops the hub, so that a supervisor sees it."""
+    loops = asyncio.create_task(hub.run())
+    loops.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    listener.listen(2048)
+    file = await announce()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        file.unlink(missing_ok=True)
+        loops.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loops
+
+
+async def _announce(settings: Settings, hub: "Hub", owner: Principal, url: str, ready: Ready) -> Path:
+    people = hub.services.people
+    me = Actor(kind=ActorKind.PERSON, id=owner.id, face="start")
+    token = await people.issue_token(owner.id, me)
+    login = await people.login_code(owner.id, me)
+    file = settings.data_dir / HUB_FILE
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps({"url": url, "token": token.secret, "pid": os.getpid()}), encoding="utf-8")
+    draft.chmod(0o600)
+    draft.replace(file)
+    ready(url, f"{url}/login?code={login.secret}")
+    return file
+
+
+async def _owner(people: People) -> Principal:
+    """The person who starts the hub: made at the first start, with every scope."""
+    name = re.sub(r"[^a-z0-9]+", "-", _user_name().lower()).strip("-")[:32] or "owner"
+    for principal in await people.all():
+        if principal.id == name and principal.kind is ActorKind.PERSON:
+            return principal
+    from opstwin.wiring.hub import STARTER
+
+    return await people.create_person(name, name.title(), STARTER, scopes=frozenset(Scope))
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "owner"
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise InvalidInput(
+                f"Port {port} of {host} cannot be used: {error.strerror}.",
+                field="port",
+                next_step="Use: opstwin up --port 0",
+            ) from error
+        yield listener
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - how to reach oneself
+    return f"http://{shown}:{port}"
+
+
+def restore_backup(settings: Settings, backup: Path, *, replace: bool) -> None:
+    """Put a backup in place of the twin.
+
+    Raises `Conflict` while a hub runs, or when a twin stands there and `replace` is not set.
+    """
+    from opstwin.twin.opening import restore
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _alone(settings.data_dir):
+        if (settings.data_dir / "twin.db").exists() and not replace:
+            raise Conflict("There is a twin already.", next_step="Add --yes to replace it.")
+        asyncio.run(restore(settings.url, backup))

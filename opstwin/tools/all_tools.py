@@ -1,0 +1,34 @@
+"""The registry: every tool of the hub, in the order of the reference."""
+
+from typing import Final
+
+from opstwin.tools import (
+    audit,
+    events,
+    executions,
+    history,
+    hub,
+    people,
+    plans,
+    resources,
+    targets,
+    watching,
+    workloads,
+)
+from opstwin.tools.registry import Registry
+
+REGISTRY: Final = Registry(
+    (
+        *hub.TOOLS,
+        *targets.TOOLS,
+        *resources.TOOLS,
+        *watching.TOOLS,
+        *workloads.TOOLS,
+        *plans.TOOLS,
+        *executions.TOOLS,
+        *history.TOOLS,
+        *events.TOOLS,
+        *audit.TOOLS,
+        *people.TOOLS,
+    )
+)

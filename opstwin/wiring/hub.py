@@ -1,0 +1,186 @@
+"""One hub: its services, and the loops that run beside its faces."""
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from opstwin.catalog.loading import load
+from opstwin.clock import Clock, SystemClock
+from opstwin.control.applying import Applier, ApplySettings
+from opstwin.control.approving import Approver
+from opstwin.control.auditing import Auditing
+from opstwin.control.component_planning import ComponentPlanner
+from opstwin.control.history import History
+from opstwin.control.ids import Ids, RandomIds
+from opstwin.control.ledger import Ledger
+from opstwin.control.observing import Observer
+from opstwin.control.people import People
+from opstwin.control.places import Places
+from opstwin.control.planning import Planner
+from opstwin.control.reconciling import Reconciler
+from opstwin.control.retrying import Backoff, Breakers, Retry
+from opstwin.control.starting import Gate
+from opstwin.control.verifying import Patience
+from opstwin.control.working import Worker
+from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.approval import SOLO, TWO_PERSON
+from opstwin.domain.target import Target
+from opstwin.logs import logger
+from opstwin.settings import Settings
+from opstwin.targets.probing import HttpProber
+from opstwin.tools.services import Services
+from opstwin.twin.opening import open_store
+from opstwin.twin.store import TwinStore
+from opstwin.wiring.drivers import DriverPool, OnCall, hub_secrets
+
+STARTER: Final = Actor(kind=ActorKind.SCHEDULE, id="hub", face="start")
+"""Who adds the local engine and the first person at the first start."""
+
+_WATCH_AGAIN_S: Final = 5.0
+"""How long a follower that ended rests before it is started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """The services and the loops of one hub process."""
+
+    services: Services
+    worker: Worker
+    store: TwinStore
+    pool: DriverPool
+    _followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Run all loops until cancelled."""
+        settings = self.services.settings
+        loops: list[Coroutine[Any, Any, None]] = [
+            self.worker.run(),
+            self.services.reconciler.run(settings.reconcile_interval_s),
+            self.services.history.run(settings.sample_interval_s),
+            self._follow_all(),
+        ]
+        async with asyncio.TaskGroup() as group:
+            for loop in loops:
+                group.create_task(loop)
+
+    async def _follow_all(self) -> None:
+        """Watch every active target, and begin with new ones as they are added."""
+        try:
+            while True:
+                wanted = {item.id for item in await self.services.ledger.all(Target, {"is_active": True})}
+                for key in [key for key, task in self._followers.items() if task.done() or key not in wanted]:
+                    self._left(key, self._followers.pop(key))
+                for key in wanted - set(self._followers):
+                    self._followers[key] = asyncio.create_task(self._follow(key))
+                await self.services.ledger.clock.sleep(_WATCH_AGAIN_S)
+        finally:
+            for task in self._followers.values():
+                task.cancel()
+
+    async def _follow(self, target_id: str) -> None:
+        await self.services.observer.follow(target_id)
+
+    def _left(self, target_id: str, task: asyncio.Task[None]) -> None:
+        """Say why a follower ended; it is started again while its target is active."""
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled() and (error := task.exception()) is not None:
+            logger().warning("follow_failed", target=target_id, reason=str(error))
+
+
+def no_calls(_backend: str, _operation: str, _outcome: str) -> None:
+    """For a hub whose calls nobody counts."""
+
+
+@asynccontextmanager
+async def open_hub(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+    on_call: OnCall = no_calls,
+    store: TwinStore | None = None,
+    sole: bool = True,
+) -> AsyncIterator[Hub]:
+    """A hub on its twin, closed at the end. `sole`: no other process works on this twin, so old leases are dropped."""
+    async with AsyncExitStack() as closing:
+        used_clock = clock or SystemClock()
+        twin = store or await open_store(settings.url)
+        closing.push_async_callback(twin.close)
+        ledger = Ledger(twin, used_clock, ids or RandomIds())
+        pool = DriverPool(
+            clock=used_clock, secrets=hub_secrets(os.environ, settings.secrets_folder),
+            stop_grace_s=settings.stop_grace_s, on_call=on_call,
+        )  # fmt: skip
+        closing.push_async_callback(pool.close)
+        hub = assembled(settings, ledger, pool, twin)
+        if sole:
+            await hub.worker.take_over()
+        yield hub
+
+
+def assembled(settings: Settings, ledger: Ledger, pool: DriverPool, store: TwinStore) -> Hub:
+    """All services, each given what it needs and no more."""
+    policy = SOLO if settings.policy == "solo" else TWO_PERSON
+    breakers = Breakers(ledger.clock)
+    backoff = Backoff(ledger.clock, random.Random())  # noqa: S311 - jitter
+    observer = Observer(ledger, pool, Retry(breakers, backoff))
+    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s))
+    approver = Approver(ledger, policy)
+    applier = Applier(
+        ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
+        backoff=backoff, owner=f"{socket.gethostname()}:{os.getpid()}:{ledger.ids.new('hub')}",
+        settings=_apply_settings(settings),
+    )  # fmt: skip
+    services = Services(
+        ledger=ledger, settings=settings, policy=policy, readers=pool, breakers=breakers, observer=observer,
+        planner=planner, approver=approver, applier=applier, places=Places(ledger, pool), people=People(ledger),
+        component_planner=ComponentPlanner(ledger, HttpProber(), planner, load()),
+        reconciler=Reconciler(ledger, observer, planner, approver, applier, breakers),
+        auditing=Auditing(ledger, settings.data_dir), history=History(ledger, pool),
+        started_at=ledger.clock.now(), version=version("opstwin"),
+        loaded={"reconciler": True, "provisioner": True, "worker": True},
+    )  # fmt: skip
+    return Hub(services=services, worker=Worker(ledger, applier), store=store, pool=pool)
+
+
+def _apply_settings(settings: Settings) -> ApplySettings:
+    patience = Patience(hold_s=settings.hold_s, timeout_s=settings.verify_timeout_s)
+    return ApplySettings(step_s=settings.step_timeout_s, parallel=settings.parallel, patience=patience)
+
+
+async def detect_docker(hub: Hub) -> bool:
+    """Add the local Docker Engine as the target `local` when it answers and no target stands; whether it was added."""
+    services = hub.services
+    if not services.settings.detect_docker or await services.ledger.all(Target):
+        return False
+    endpoint = services.settings.docker_socket
+    if not await _answers(endpoint):
+        return False
+    fields = {"id": "local", "display_name": "This machine", "backend_type": "docker", "agent_endpoint": endpoint}
+    await services.places.add(fields, STARTER)
+    return True
+
+
+async def _answers(endpoint: str) -> bool:
+    parts = urlsplit(endpoint)
+    connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+    if parts.scheme == "unix":
+        connect = lambda: asyncio.open_unix_connection(parts.path)  # noqa: E731
+    else:
+        connect = lambda: asyncio.open_connection(parts.hostname, parts.port or 2375)  # noqa: E731
+    try:
+        async with asyncio.timeout(1.0):
+            _, writer = await connect()
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True

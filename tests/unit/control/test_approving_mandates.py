@@ -1,0 +1,205 @@
+"""Healing in the name of a person: what a mandate covers, and what it never does."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from opstwin.control.desired import set_desired
+from opstwin.control.modes import Setting, mandates, set_mode
+from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.approval import Approval
+from opstwin.domain.ask import Action
+from opstwin.domain.healing import Mandate
+from opstwin.domain.plan import Origin, Plan, PlanState
+from opstwin.domain.resource import Desired
+from opstwin.domain.target import Mode, Target
+from opstwin.domain.values import ResourceId
+from opstwin.errors import Forbidden, InvalidInput
+from opstwin.twin.memory import MemoryStore
+from tests.unit.control.planning_bench import ANNA, BEN, LOCAL, RECONCILER, ROBOT, Bench, Meanwhile, container, web
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    ready = await Bench().ready()
+    await ready.deployed(web(2))
+    return ready
+
+
+async def heal(bench: Bench, subject: str = "local", actor: Actor = BEN, days: float = 7) -> Mandate:
+    """Set mode heal and return the mandate."""
+    setting = Setting(mode=Mode.HEAL, reason="nights", expires_at=bench.clock.now() + timedelta(days=days))
+    await set_mode(bench.ledger, subject, setting, actor)
+    [mandate] = await mandates(bench.ledger, subject)
+    return mandate
+
+
+async def drifted(bench: Bench) -> Plan:
+    """A plan that brings a removed replica back."""
+    bench.world.remove("web-1")
+    await bench.observer.discover(LOCAL)
+    return await bench.planner.from_drift(LOCAL, None, RECONCILER)
+
+
+async def refused(bench: Bench, plan: Plan, mandate: Mandate) -> str:
+    """Why the mandate does not cover the plan; nothing may have been approved."""
+    before = len(await bench.ledger.all(Approval))
+    with pytest.raises(Forbidden) as refusal:
+        await bench.approver.approve_by_mandate(plan, mandate)
+    assert len(await bench.ledger.all(Approval)) == before
+    assert (await bench.ledger.need(Plan, plan.id)).state is plan.state
+    return refusal.value.message
+
+
+@pytest.mark.proves("K4")
+async def test_a_mandate_approves_healing_with_a_row_bound_to_the_digest_and_to_the_person(bench: Bench) -> None:
+    mandate = await heal(bench)
+    plan = await drifted(bench)
+    assert (await bench.approver.approve_by_mandate(plan, mandate)).state is PlanState.APPROVED
+    row = (await bench.ledger.all(Approval, {"plan_id": plan.id}))[0]
+    assert (row.digest, row.decided_by, row.mandate_id) == (plan.digest, BEN, mandate.id)
+    entry = (await bench.audit("plan.approve"))[-1]
+    assert (entry.actor, entry.details["mandate"], entry.digest) == (BEN, mandate.id, plan.digest)
+    execution = await bench.applier.start(plan.id, RECONCILER)
+    await bench.applier.run(execution.id)
+    assert "web-1" in bench.world.containers()
+
+
+async def test_it_does_not_cover_what_somebody_asked_for(bench: Bench) -> None:
+    mandate = await heal(bench)
+    plan = await bench.ask(Action.SCALE, replicas=3)
+    assert "not healing" in await refused(bench, plan, mandate)
+    disguised = replace(plan, origin=Origin.DRIFT)
+    with pytest.raises(Forbidden):
+        await bench.approver.approve_by_mandate(disguised, mandate)
+
+
+async def test_it_does_not_cover_high_risk(bench: Bench) -> None:
+    mandate = await heal(bench)
+    bench.world.remove("web-1")
+    bench.world.run("web-1", "app:2")
+    await bench.observer.discover(LOCAL)
+    plan = await bench.planner.from_drift(LOCAL, None, RECONCILER)
+    await refused(bench, plan, mandate)
+
+
+async def test_it_does_not_outlive_its_end(bench: Bench) -> None:
+    mandate = await heal(bench, days=1)
+    bench.later(days=1)
+    await refused(bench, await drifted(bench), mandate)
+
+
+async def test_an_approval_by_mandate_ends_with_the_mandate(bench: Bench) -> None:
+    mandate = await heal(bench, days=0.01)
+    plan = await drifted(bench)
+    await bench.approver.approve_by_mandate(plan, mandate)
+    [row] = await bench.ledger.all(Approval, {"plan_id": plan.id})
+    assert row.expires_at == mandate.expires_at
+
+
+async def test_it_counts_no_more_once_it_is_taken_back(bench: Bench) -> None:
+    mandate = await heal(bench)
+    plan = await drifted(bench)
+    await set_mode(bench.ledger, "local", Setting(mode=Mode.PROPOSE), ANNA)
+    assert await mandates(bench.ledger, "local") == []
+    await refused(bench, plan, mandate)
+
+
+async def test_a_mandate_taken_back_at_the_very_moment_does_not_count() -> None:
+    store = Meanwhile(MemoryStore())
+    bench = await Bench(store=store).ready()
+    await bench.deployed(web(2))
+    mandate = await heal(bench)
+    plan = await drifted(bench)
+
+    async def take_back() -> None:
+        await set_mode(bench.ledger, "local", Setting(mode=Mode.OBSERVE), ANNA)
+
+    store.next = take_back
+    await refused(bench, plan, mandate)
+
+
+async def test_it_ends_with_the_account_of_who_gave_it(bench: Bench) -> None:
+    mandate = await heal(bench)
+    await bench.put(replace(bench.principal("ben"), is_active=False, version=1))
+    await refused(bench, await drifted(bench), mandate)
+
+
+async def test_it_covers_its_own_resource_and_target_alone(bench: Bench) -> None:
+    other = await heal(bench, container("web-2"))
+    plan = await drifted(bench)
+    await refused(bench, plan, other)
+    mine = await heal(bench, container("web-1"))
+    assert (await bench.approver.approve_by_mandate(plan, mine)).state is PlanState.APPROVED
+
+
+async def test_what_an_agent_wants_is_never_brought_about_without_an_approval(bench: Bench) -> None:
+    mandate = await heal(bench)
+    record = await bench.ledger.need(Desired, container("web-1"))
+    spec = {**(record.spec or {}), "memory_bytes": 64 << 20}
+    await set_desired(bench.ledger, record.id, spec, if_revision=None, actor=ROBOT)
+    plan = await bench.planner.from_drift(LOCAL, None, RECONCILER)
+    assert "never approved by a person" in await refused(bench, plan, mandate)
+    assert (await bench.approver.decide(plan.id, BEN, "approve", "")).state is PlanState.APPROVED
+
+
+async def test_what_a_person_set_directly_is_healed(bench: Bench) -> None:
+    mandate = await heal(bench)
+    record = await bench.ledger.need(Desired, container("web-1"))
+    spec = {**(record.spec or {}), "memory_bytes": 64 << 20}
+    await set_desired(bench.ledger, record.id, spec, if_revision=None, actor=ANNA)
+    plan = await bench.planner.from_drift(LOCAL, None, RECONCILER)
+    assert (await bench.approver.approve_by_mandate(plan, mandate)).state is PlanState.APPROVED
+
+
+async def test_it_does_not_cover_a_plan_that_is_not_back_to_what_is_desired_now(bench: Bench) -> None:
+    mandate = await heal(bench)
+    plan = await drifted(bench)
+    record = await bench.ledger.need(Desired, container("web-1"))
+    spec = {**(record.spec or {}), "memory_bytes": 64 << 20}
+    await set_desired(bench.ledger, record.id, spec, if_revision=None, actor=ANNA)
+    assert "not brought back" in await refused(bench, plan, mandate)
+
+
+@pytest.mark.parametrize("actor", [ROBOT, RECONCILER, Actor(kind=ActorKind.PERSON, id="robot")])
+async def test_only_a_person_gives_a_mandate_or_changes_a_mode(bench: Bench, actor: Actor) -> None:
+    for setting in (Setting(mode=Mode.OBSERVE), Setting(mode=Mode.HEAL, reason="x", expires_at=bench.clock.now())):
+        with pytest.raises(Forbidden):
+            await set_mode(bench.ledger, "local", setting, actor)
+    assert await bench.ledger.all(Mandate) == []
+    assert {row.outcome for row in await bench.audit("mode.set")} == {"refused"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "days", "field"),
+    [("", 7, "reason"), (" ", 7, "reason"), ("x", 31, "expires_at"), ("x", 0, "expires_at")],
+)
+async def test_a_mandate_needs_a_reason_and_an_end_within_thirty_days(
+    bench: Bench, reason: str, days: int, field: str
+) -> None:
+    setting = Setting(mode=Mode.HEAL, reason=reason, expires_at=bench.clock.now() + timedelta(days=days))
+    with pytest.raises(InvalidInput) as refusal:
+        await set_mode(bench.ledger, "local", setting, ANNA)
+    assert refusal.value.field == field
+    assert (await bench.ledger.need(Target, "local")).mode is Mode.PROPOSE
+
+
+async def test_a_mode_is_kept_for_a_target_or_for_one_resource(bench: Bench) -> None:
+    await set_mode(bench.ledger, "local", Setting(mode=Mode.OBSERVE), ANNA)
+    assert (await bench.ledger.need(Target, "local")).mode is Mode.OBSERVE
+    resource: ResourceId = container("web-1")
+    await heal(bench, resource)
+    assert (await bench.ledger.need(Desired, resource)).mode is Mode.HEAL
+    await set_mode(bench.ledger, resource, Setting(mode=None), ANNA)
+    assert (await bench.ledger.need(Desired, resource)).mode is None
+    assert await mandates(bench.ledger, resource) == []
+    with pytest.raises(InvalidInput):
+        await set_mode(bench.ledger, "local", Setting(mode=None), ANNA)
+
+
+async def test_a_new_mandate_takes_the_place_of_the_old_one(bench: Bench) -> None:
+    first = await heal(bench)
+    second = await heal(bench, actor=ANNA)
+    assert second.id != first.id
+    assert (await bench.ledger.need(Mandate, first.id)).revoked_at is not None

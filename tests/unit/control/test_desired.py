@@ -1,0 +1,166 @@
+"""Setting the desired state of one resource directly."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from opstwin.control.desired import set_desired
+from opstwin.domain.access import Actor, ActorKind, Principal, Scope
+from opstwin.domain.resource import Desired
+from opstwin.domain.values import Json
+from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound
+from opstwin.twin.memory import MemoryStore
+from tests.unit.control.planning_bench import ANNA, BEN, LOCAL, ROBOT, Bench, InTurns, container, web
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return await Bench().ready()
+
+
+async def put(bench: Bench, spec: dict[str, Json] | None, revision: int | None = None, actor: Actor = ANNA) -> Desired:
+    return await set_desired(bench.ledger, container("box"), spec, if_revision=revision, actor=actor)
+
+
+async def test_setting_desired_changes_the_twin_and_touches_no_target(bench: Bench) -> None:
+    before = bench.world.digest()
+    record = await put(bench, {"image": "app:1"}, 0)
+    assert (record.revision, record.set_by, record.plan_id, record.workload) == (1, ANNA, None, None)
+    assert record.spec is not None
+    assert record.spec["running"] is True
+    assert bench.world.digest() == before
+    [row] = await bench.audit("desired.set")
+    assert (row.actor, row.subject, row.details["revision"]) == (ANNA, container("box"), 1)
+
+
+async def test_each_change_is_a_revision_and_the_same_again_is_none(bench: Bench) -> None:
+    await put(bench, {"image": "app:1"})
+    assert (await put(bench, {"image": "app:2"}, 1)).revision == 2
+    assert (await put(bench, {"image": "app:2"}, 2)).revision == 2
+    gone = await put(bench, None, 2)
+    assert (gone.revision, gone.spec) == (3, None)
+
+
+async def test_a_change_on_another_revision_is_refused_and_audited(bench: Bench) -> None:
+    await put(bench, {"image": "app:1"})
+    for revision in (0, 2):
+        with pytest.raises(Conflict, match="is at desired revision 1") as refused:
+            await put(bench, {"image": "app:2"}, revision)
+        assert refused.value.details["revision"] == 1
+    assert [row.outcome for row in await bench.audit("desired.set")] == ["ok", "refused", "refused"]
+
+
+@pytest.mark.proves("C4")
+async def test_of_a_hundred_writers_that_repeat_on_conflict_none_is_lost() -> None:
+    bench = await Bench(store=InTurns(MemoryStore())).ready()
+    await put(bench, {"image": "app:1"})
+
+    async def add_one(number: int) -> None:
+        while True:
+            current = await bench.ledger.need(Desired, container("box"))
+            env = dict((current.spec or {}).get("env") or {})  # type: ignore[call-overload]
+            try:
+                await put(bench, {"image": "app:1", "env": {**env, f"N{number}": "1"}}, current.revision)
+            except Conflict:
+                continue
+            return
+
+    await asyncio.gather(*map(add_one, range(100)))
+    final = await bench.ledger.need(Desired, container("box"))
+    assert final.revision == 101
+    assert (final.spec or {})["env"] == {f"N{number}": "1" for number in range(100)}
+
+
+@pytest.mark.proves("E7")
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"image": "app:1", "privileged": True}, "privileged"),
+        ({"image": "app:1", "network_mode": "host"}, "network_mode"),
+        ({"image": "app:1", "cap_add": ["ALL"]}, "cap_add"),
+        ({"image": "app:1", "pid": "host"}, "pid"),
+        ({"image": "app:1", "networks": ["host"]}, "networks"),
+        ({"image": "app:1", "mounts": [{"path": "/x", "host_path": "../etc"}]}, "volumes.host_path"),
+        ({"image": "app:1", "mounts": [{"path": "/x", "volume": "a", "propagation": "shared"}]}, "propagation"),
+        ({"image": "app:1", "memory_bytes": 1024}, "resources.memory_bytes"),
+        ({"image": "app:1", "memory_bytes": "64Mi"}, "memory_bytes"),
+        ({"image": "app:1", "cpu_millicores": True}, "cpu_millicores"),
+        ({"image": "-x"}, "image"),
+        ({}, "image"),
+        ({"image": "app:1", "env": {"A": 1}}, "env"),
+        ({"image": "app:1", "env": ["A=1"]}, "env"),
+        ({"image": "app:1", "secret_env": {"A": "hunter2"}}, "secret_env"),
+        ({"image": "app:1", "command": "sh -c x"}, "command"),
+        ({"image": "app:1", "ports": [{"container": 80, "host": 70000}]}, "ports.host"),
+        ({"image": "app:1", "ports": [{"container": 80, "host": 80, "address": "evil"}]}, "ports.address"),
+        ({"image": "app:1", "restart": "maybe"}, "restart"),
+        ({"image": "app:1", "running": "yes"}, "running"),
+        ({"image": "app:1", "health": {"command": ["/ok"], "interval_s": "1s"}}, "health.interval_s"),
+        ({"image": "app:1", "health": []}, "health"),
+        ({"image": "app:1", "labels": {"io.opstwin.fence": "9"}}, "labels"),
+    ],
+)
+async def test_a_spec_that_is_not_sound_is_refused_by_field(bench: Bench, spec: dict[str, Json], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await put(bench, spec)
+    assert refused.value.field == field
+    assert refused.value.next_step
+    assert "hunter2" not in str(refused.value)
+    assert await bench.ledger.all(Desired) == []
+
+
+@pytest.mark.parametrize("id", ["", "local", "local/container", "local/container/", "local/image/app:1", "local/pod/x"])
+async def test_an_id_that_names_no_resource_is_refused(bench: Bench, id: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await set_desired(bench.ledger, id, {"image": "app:1"}, if_revision=None, actor=ANNA)
+    assert refused.value.field == "id"
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "A", "a--b", "x\ny", "$(x)"])
+async def test_a_name_that_is_not_safe_is_refused(bench: Bench, name: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        await set_desired(bench.ledger, f"local/container/{name}", {"image": "app:1"}, if_revision=None, actor=ANNA)
+    assert refused.value.field == "name"
+
+
+async def test_an_unknown_target_and_a_removal_of_nothing_are_not_found(bench: Bench) -> None:
+    with pytest.raises(NotFound):
+        await set_desired(bench.ledger, "nowhere/container/x", {"image": "app:1"}, if_revision=None, actor=ANNA)
+    with pytest.raises(NotFound):
+        await put(bench, None)
+
+
+@pytest.mark.req("S1.2")
+async def test_a_container_that_is_not_ours_cannot_be_taken_through_its_desired_state(bench: Bench) -> None:
+    bench.world.run("box", "app:1")
+    await bench.observer.discover(LOCAL)
+    with pytest.raises(Conflict) as refused:
+        await put(bench, {"image": "app:2"})
+    assert "opstwin adopt local/container/box" in refused.value.next_step
+    assert await bench.ledger.all(Desired) == []
+
+
+async def test_an_agent_needs_the_scope_to_plan(bench: Bench) -> None:
+    assert (await put(bench, {"image": "app:1"}, actor=ROBOT)).set_by == ROBOT
+    agent = await bench.ledger.need(Principal, "robot")
+    await bench.put(replace(agent, scopes=frozenset({Scope.READ})))
+    for actor in (ROBOT, Actor(kind=ActorKind.AGENT, id="nobody")):
+        with pytest.raises(Forbidden, match="twin:plan"):
+            await put(bench, {"image": "app:2"}, actor=actor)
+
+
+async def test_volumes_and_networks_have_a_desired_state_too(bench: Bench) -> None:
+    for kind in ("volume", "network"):
+        record = await set_desired(bench.ledger, f"local/{kind}/data", {}, if_revision=0, actor=BEN)
+        assert record.spec == {"driver": "local" if kind == "volume" else "bridge", "labels": {}}
+        with pytest.raises(InvalidInput):
+            await set_desired(bench.ledger, f"local/{kind}/data", {"size": 1}, if_revision=None, actor=BEN)
+
+
+async def test_a_replica_of_a_workload_stays_its_replica(bench: Bench) -> None:
+    await bench.deployed(web(1))
+    record = await bench.ledger.need(Desired, container("web-1"))
+    spec = {**(record.spec or {}), "memory_bytes": 64 << 20}
+    new = await set_desired(bench.ledger, record.id, spec, if_revision=record.revision, actor=ANNA)
+    assert (new.workload, new.plan_id, new.revision) == ("web", None, 2)
