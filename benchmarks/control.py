@@ -6,8 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from opstwin.twin.opening import open_store
-
 from benchmarks.measuring import compared, in_turn, timed_sync
 from opstwin.clock import VirtualClock
 from opstwin.control.drift import explain
@@ -15,6 +13,7 @@ from opstwin.domain.diff import diff
 from opstwin.domain.plan import Origin
 from opstwin.domain.workload import Workload
 from opstwin.targets.sim.world import World
+from opstwin.twin.opening import open_store
 from tests.rig import ANNA, LOCAL, Rig
 
 RESOURCES = 1000

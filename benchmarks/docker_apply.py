@@ -36,11 +36,12 @@ SOCKET: Final = "unix:///var/run/docker.sock"
 def stage() -> Iterator[DockerStage]:
     """The demo's images, removed at the end."""
     place = DockerStage(SOCKET)
-    place.prepare()
+    place.build("plain", ())
     try:
         yield place
     finally:
         place.clean_up("none")
+        docker.DockerClient(base_url=SOCKET).images.remove(f"{REPOSITORY}:plain", force=True)
 
 
 def straight(name: str, engine: docker.DockerClient) -> float:
@@ -49,7 +50,7 @@ def straight(name: str, engine: docker.DockerClient) -> float:
 
     def one(number: int) -> None:
         made = low.create_container(
-            f"{REPOSITORY}:1",
+            f"{REPOSITORY}:plain",
             name=f"{name}-{number}",
             host_config=low.create_host_config(restart_policy={"Name": "unless-stopped"}),
         )
@@ -64,11 +65,9 @@ def straight(name: str, engine: docker.DockerClient) -> float:
 
 def cleared(engine: docker.DockerClient, name: str) -> None:
     """Remove the containers of one round."""
-    mine = [
-        item for item in engine.containers.list(all=True, sparse=True) if item.name and item.name.startswith(f"{name}-")
-    ]
+    mine = [item["Id"] for item in engine.api.containers(all=True) if item["Names"][0].startswith(f"/{name}-")]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(lambda item: item.remove(force=True), mine))
+        list(pool.map(lambda container: engine.api.remove_container(container, force=True), mine))
 
 
 async def applied(hub: Hub, name: str) -> tuple[float, float]:
@@ -76,7 +75,7 @@ async def applied(hub: Hub, name: str) -> tuple[float, float]:
     services = hub.services
     plan = await services.planner.from_workloads(
         "bench",
-        [Workload(name=name, image=f"{REPOSITORY}:1", replicas=COUNT)],
+        [Workload(name=name, image=f"{REPOSITORY}:plain", replicas=COUNT)],
         request="bench",
         origin=Origin.FILE,
         actor=ME,

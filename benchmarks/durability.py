@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from opstwin.twin.opening import open_store
-
 from benchmarks.measuring import compared
 from opstwin.clock import SystemClock
 from opstwin.control.ids import RandomIds
@@ -17,6 +15,7 @@ from opstwin.domain.audit import AuditEntry
 from opstwin.domain.execution import Step, StepState
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.values import ExecutionId, ResourceId, TargetId
+from opstwin.twin.opening import open_store
 from opstwin.twin.store import Put
 
 WRITES = 300

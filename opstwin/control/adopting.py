@@ -58,7 +58,9 @@ async def _adopt(ledger: Ledger, observed_id: str, name: str, entry: AuditEntry)
     )  # fmt: skip
     event = Event(at=now, type="resource.adopted", target=found.target, resource=found.id, message=f"by {actor.id}")
     held = Require(Observed, found.id, found.version)
-    await ledger.commit([held, Put(desired), Put(written)], [replace(entry, details={"workload": workload.name})], [event])
+    await ledger.commit(
+        [held, Put(desired), Put(written)], [replace(entry, details={"workload": workload.name})], [event]
+    )
     return await ledger.need(Desired, observed_id)
 
 

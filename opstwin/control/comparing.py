@@ -1,10 +1,10 @@
 """What is wanted of a resource, compared with what is there. Pure, given a `Scene`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from opstwin.control.scene import Scene
-from opstwin.control.spec_reading import masked_variables
+from opstwin.control.spec_reading import masked_values
 from opstwin.domain.diff import apply, diff
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.values import ResourceId, Spec, TargetId
@@ -65,10 +65,11 @@ def _difference(scene: Scene, renderer: Renderer, wanted: Wanted, found: Spec) -
 
 
 def _change(wanted: Wanted, op: Op, before: Spec | None, *reasons: str) -> Change:
+    hidden, wanted_hidden = masked_values(before), masked_values(wanted.spec)
     if op in (Op.CREATE, Op.REPLACE):
-        _refuse_masked(wanted)
-    lost = masked_variables(before) if op in (Op.REPLACE, Op.DELETE) else ()
-    if lost:
+        _refuse_masked(wanted, [key for key, value in wanted_hidden.items() if hidden.get(key) != value])
+    lost = sorted(set(hidden) - set(wanted_hidden))
+    if lost and op in (Op.REPLACE, Op.DELETE):
         reasons = (*reasons, f"the value of {', '.join(lost)} is not known here, so it cannot be brought back")
     target = TargetId(wanted.resource.split("/", 1)[0])
     return Change(
@@ -77,11 +78,11 @@ def _change(wanted: Wanted, op: Op, before: Spec | None, *reasons: str) -> Chang
     )  # fmt: skip
 
 
-def _refuse_masked(wanted: Wanted) -> None:
-    hidden = masked_variables(wanted.spec)
+def _refuse_masked(wanted: Wanted, hidden: Sequence[str]) -> None:
+    """A mask is no value: only a driver that replaces a container can carry the value over from the old one."""
     if hidden:
         raise InvalidInput(
-            f"{wanted.name} cannot be made anew: the value of {', '.join(hidden)} was never read, as it is secret.",
+            f"{wanted.name} cannot be made: the value of {', '.join(hidden)} was never read, as it is secret.",
             field="env",
             next_step="Give a reference for it in the workload's secret_env, such as env:NAME, and plan again.",
             details={"resource": wanted.resource, "variables": list(hidden)},

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from opstwin.domain.values import Json, Spec, TargetId
+from opstwin.domain.values import Json, Spec, TargetId, canonical
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
 from opstwin.targets.rendering import ContainerRenderer
@@ -13,7 +13,9 @@ from opstwin.targets.specs import BARE_CONTAINER, BARE_HEALTH, BARE_MOUNT, BARE_
 KINDS: Final = ("container", "network", "volume")
 """Kinds that have a desired state."""
 
-_MASKED: Final = re.compile(r"[•*]{3,}")
+_MASKED: Final = re.compile(r"•{3}|\*{3}")
+"""How drivers show a value, or the part of it, that may be secret."""
+
 _STORES: Final[Mapping[str, Spec]] = {"network": BARE_NETWORK, "volume": BARE_VOLUME}
 
 
@@ -50,12 +52,13 @@ def workload_of(name: str, spec: Spec) -> Workload:
     )
 
 
-def masked_variables(spec: Spec | None) -> tuple[str, ...]:
-    """The variables whose values were masked when the container was observed, so that nobody can make it again."""
-    env = (spec or {}).get("env")
-    if not isinstance(env, dict):
-        return ()
-    return tuple(sorted(key for key, value in env.items() if isinstance(value, str) and _MASKED.fullmatch(value)))
+def masked_values(spec: Spec | None) -> dict[str, str]:
+    """What was masked when the container was observed, by variable (or `command`): nobody here knows the values."""
+    if spec is None:
+        return {}
+    found = {key: value for key, value in _texts(spec, "env").items() if _MASKED.search(value)}
+    words = canonical(list(_words(spec, "command")))
+    return {**found, **({"command": words} if _MASKED.search(words) else {})}
 
 
 def _port(item: Spec) -> Port:

@@ -21,7 +21,7 @@ _HIDING: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _FIELD_SYMBOLS: Final = {FieldOp.ADD: "+", FieldOp.CHANGE: "~", FieldOp.REMOVE: "-"}
 _NOTHING: Final[tuple[Json, ...]] = (None, [], {}, "")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_./-]+", re.ASCII)
-_MASKED: Final = re.compile(r"[•*]{3,}")
+_MASKED: Final = re.compile(r"•{3}|\*{3}")
 
 _OPS: Final[Mapping[str, Mapping[Op, str]]] = {
     "en": {

@@ -124,12 +124,14 @@ def _near_verbs(words: Sequence[str], language: str) -> list[str]:
 
 def _leftover(language: str, family: str, unread: Sequence[Unit]) -> Unclear:
     words = [shown(unit.text) for unit in unread if unit.text][:20]
-    relative = any(unit.kind == "RELATIVE" for unit in unread) or (
-        language == "ko" and any(korean.has_relative(word) for word in words)
-    )
     action = ACTIONS[family]
-    reason = "relative" if relative and action is Action.SCALE else "leftover"
+    reason = "relative" if action is Action.SCALE and _is_difference(unread) else "leftover"
     return unclear(Doubt(reason=reason, unread=words), language, example_of(action, language))
+
+
+def _is_difference(unread: Sequence[Unit]) -> bool:
+    """Whether what was not read says "more by so many" instead of how many there should be."""
+    return any(unit.kind == "RELATIVE" or unit.text.isdigit() or korean.has_relative(unit.text) for unit in unread)
 
 
 _READERS: Final[Mapping[str, Callable[[str, Sequence[str]], Reading]]] = {"en": _read_english, "ko": _read_korean}

@@ -3,26 +3,25 @@
 The check stands before routing and compares whole paths, so no spelling of a path can go round it.
 """
 
-import hashlib
-import hmac
 import re
 from typing import Final
 
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from opstwin import logs
 from opstwin.control.people import actor_of
 from opstwin.errors import Forbidden, Unauthenticated
 from opstwin.server.problems import Refused, id_of
+from opstwin.server.sessions import COOKIE
+from opstwin.server.site import sign_in_page
 from opstwin.tools.registry import Caller
 from opstwin.tools.services import Services
 
 OPEN: Final = frozenset({"/health", "/ready", "/login"})
 """The only paths that answer without a credential."""
 
-COOKIE: Final = "opstwin_session"
 _READING: Final = frozenset({"GET", "HEAD"})
 _FACES: Final = frozenset({"cli", "http"})
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")
@@ -37,14 +36,17 @@ class SignedIn:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN:
-            caller, session = await self._caller(scope)
-            scope["state"]["caller"] = caller
-            scope["state"]["session"] = session
-            logs.bind(user_id=caller.principal.id, actor=f"{caller.actor.kind.value}:{caller.actor.id}")
+            try:
+                await self._sign_in(scope)
+            except Unauthenticated:
+                if not _is_page(scope):
+                    raise
+                await sign_in_page(Request(scope))(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
-    async def _caller(self, scope: Scope) -> tuple[Caller, str]:
-        """The caller, and the session's secret when it came with a cookie."""
+    async def _sign_in(self, scope: Scope) -> None:
+        """Put the caller into the state, and the session's secret when it came with a cookie."""
         headers = Headers(scope=scope)
         token, session = _bearer(headers), ""
         if not token:
@@ -55,7 +57,7 @@ class SignedIn:
                 )
         if not _TOKEN.fullmatch(token):
             raise _refused()
-        principal, _ = await self._services.people.authenticate(token)
+        principal, credential = await self._services.people.authenticate(token)
         face = "web" if session else headers.get("x-opstwin-face", "http")
         caller = Caller(
             principal=principal,
@@ -64,17 +66,8 @@ class SignedIn:
             request_id=id_of(scope),
             base_url=f"{scope.get('scheme', 'http')}://{headers['host']}",
         )
-        return caller, session
-
-
-def form_token(session: str, subject: str) -> str:
-    """What a form must send back: only this session's pages can know it, and it fits one subject."""
-    return hmac.new(session.encode(), f"form:{subject}".encode(), hashlib.sha256).hexdigest()
-
-
-def form_token_fits(session: str, subject: str, given: str) -> bool:
-    """Whether a form came from this session's page about this subject."""
-    return bool(session) and hmac.compare_digest(form_token(session, subject).encode(), given.encode())
+        scope["state"] |= {"caller": caller, "session": session, "credential_id": credential.id}
+        logs.bind(user_id=principal.id, actor=f"{caller.actor.kind.value}:{caller.actor.id}")
 
 
 def _bearer(headers: Headers) -> str:
@@ -85,6 +78,11 @@ def _bearer(headers: Headers) -> str:
     if len(given) > 1 or kind.lower() != "bearer" or not token.strip():
         raise _refused()
     return token.strip()
+
+
+def _is_page(scope: Scope) -> bool:
+    wants_html = "text/html" in Headers(scope=scope).get("accept", "")
+    return wants_html and (scope["path"] == "/" or scope["path"].startswith("/plans/"))
 
 
 def _refused() -> Unauthenticated:

@@ -61,13 +61,14 @@ textarea,input[type=text]{width:100%;font:inherit;color:inherit;background:var(-
 border-radius:10px;padding:.6rem .7rem;margin:0 0 .9rem}
 textarea{min-height:4.6rem;resize:vertical}
 .buttons{display:flex;flex-wrap:wrap;gap:.7rem}
-button{font:inherit;font-weight:650;border-radius:10px;border:1px solid var(--line);background:var(--card);color:inherit;
-padding:.65rem 1.3rem;cursor:pointer;min-height:2.75rem}
+button{font:inherit;font-weight:650;border-radius:10px;border:1px solid var(--line);background:var(--card);
+color:inherit;padding:.65rem 1.3rem;cursor:pointer;min-height:2.75rem}
 button.go{background:#1f7a3a;border-color:#1f7a3a;color:#fff}
 button.go:hover{background:#17632e}
 button.no{border-color:var(--del);color:var(--del)}
 button.no:hover{background:var(--delbg)}
-button.link{border:0;background:none;color:var(--accent);padding:0;min-height:0;font-weight:500;text-decoration:underline}
+button.link{border:0;background:none;color:var(--accent);padding:0;min-height:0;font-weight:500;
+text-decoration:underline}
 .note{border-left:4px solid var(--mod);background:var(--modbg);padding:.7rem .9rem;border-radius:8px;margin:0 0 1rem}
 .note.bad{border-color:var(--del);background:var(--delbg)}
 .note.good{border-color:var(--add);background:var(--addbg)}

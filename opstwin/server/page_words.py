@@ -45,15 +45,25 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "reject_done": ("rejected", "거절"),
     "reason": ("Reason", "이유"),
     "reason_hint": ("Kept in the audit", "감사 기록에 남습니다"),
-    "confirm": ("This cannot be undone. Type {target} to approve", "되돌릴 수 없습니다. 승인하려면 {target}을(를) 입력하세요"),
+    "confirm": (
+        "This cannot be undone. Type {target} to approve",
+        "되돌릴 수 없습니다. 승인하려면 {target}을(를) 입력하세요",
+    ),
+    "confirm_wrong": ("The name of the target does not match.", "대상 이름이 일치하지 않습니다."),
     "approve": ("Approve", "승인"),
     "reject": ("Reject", "거절"),
     "not_you": (
         "You asked for this, so somebody else must approve it. You can reject it.",
         "요청한 사람은 승인할 수 없습니다. 거절은 할 수 있습니다.",
     ),
-    "people_decide": ("Only a person with the scope plan:approve can decide.", "plan:approve 권한이 있는 사람만 결정할 수 있습니다."),
-    "decided": ("This plan is {state}; there is nothing to decide.", "이 계획은 {state} 상태이므로 결정할 것이 없습니다."),
+    "people_decide": (
+        "Only a person with the scope plan:approve can decide.",
+        "plan:approve 권한이 있는 사람만 결정할 수 있습니다.",
+    ),
+    "decided": (
+        "This plan is {state}; there is nothing to decide.",
+        "이 계획은 {state} 상태이므로 결정할 것이 없습니다.",
+    ),
     "expired": ("This plan is too old to decide on. Plan again.", "이 계획은 너무 오래되었습니다. 다시 계획하세요."),
     "next_apply": ("Approved. Apply it:", "승인되었습니다. 적용하려면:"),
     "back": ("All plans", "모든 계획"),

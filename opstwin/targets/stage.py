@@ -64,15 +64,19 @@ class DockerStage:
             ) from error
 
     def prepare(self) -> str:
-        program = tiny_program(str(self._version["Arch"]))
         for tag, check in _CHECKS.items():
-            self._engine.images.build(
-                fileobj=_context(program, check), custom_context=True, tag=f"{REPOSITORY}:{tag}", rm=True
-            )
+            self.build(tag, check)
         return f"Docker Engine {self._version['Version']} on this machine"
 
+    def build(self, tag: str, check: tuple[str, ...]) -> None:
+        """Build one image; without `check` it has no health check."""
+        program = tiny_program(str(self._version["Arch"]))
+        self._engine.images.build(
+            fileobj=_context(program, check), custom_context=True, tag=f"{REPOSITORY}:{tag}", rm=True
+        )
+
     def taken(self, name: str) -> bool:
-        return any(name == item.name for item in self._engine.containers.list(all=True, sparse=True))
+        return any(f"/{name}" in item["Names"] for item in self._engine.api.containers(all=True))
 
     def break_container(self, name: str) -> str:
         self._engine.containers.get(name).remove(force=True)
@@ -81,9 +85,10 @@ class DockerStage:
     def clean_up(self, workload: str) -> None:
         from docker.errors import APIError, ImageNotFound
 
-        for container in self._engine.containers.list(all=True, filters={"label": f"io.opstwin.workload={workload}"}):
-            if str(container.attrs["Config"]["Image"]).startswith(f"{REPOSITORY}:"):
-                container.remove(force=True)
+        label = f"io.opstwin.workload={workload}"
+        for item in self._engine.api.containers(all=True, filters={"label": label}):
+            if item["Image"].startswith(f"{REPOSITORY}:"):
+                self._engine.api.remove_container(item["Id"], force=True)
         for tag in _CHECKS:
             try:
                 self._engine.images.remove(f"{REPOSITORY}:{tag}", force=True)
@@ -129,11 +134,8 @@ class SimStage:
 
 def _context(program: bytes, check: tuple[str, ...]) -> io.BytesIO:
     """A build context with the program and a Dockerfile; the check runs every second."""
-    dockerfile = (
-        "FROM scratch\nCOPY tiny /tiny\n"
-        f"HEALTHCHECK --interval=1s --timeout=2s --retries=2 CMD {json.dumps(list(check))}\n"
-        'CMD ["/tiny"]\n'
-    )
+    health = f"HEALTHCHECK --interval=1s --timeout=5s --retries=2 CMD {json.dumps(list(check))}\n" if check else ""
+    dockerfile = f'FROM scratch\nCOPY tiny /tiny\n{health}CMD ["/tiny"]\n'
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for name, content, mode in (("tiny", program, 0o755), ("Dockerfile", dockerfile.encode(), 0o644)):

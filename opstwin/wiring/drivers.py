@@ -69,8 +69,9 @@ class DriverPool:
     def _docker(self, target: Target) -> Driver:
         from opstwin.targets.docker.driver import docker_driver
 
-        def counted(operation: str, outcome: str = "ok") -> None:
-            self.on_call("docker", operation, outcome)
+        def counted(call: str) -> None:
+            operation, _, outcome = call.partition(":")
+            self.on_call("docker", operation, outcome or "ok")
 
         return docker_driver(
             target, secrets=self.secrets, on_call=counted, clock=self.clock, stop_grace_s=self.stop_grace_s

@@ -153,11 +153,14 @@ def docker_place(client: docker.DockerClient, image: str, prefix: str) -> Iterat
     hands = DockerHands(client, image, prefix)
     try:
         yield Place(
-            driver=docker_on(os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")), hands=hands, clock=SystemClock(), image=image, prefix=prefix,
+            driver=docker_on(SOCKET), hands=hands, clock=SystemClock(), image=image, prefix=prefix,
             unreachable=docker_on("unix:///nonexistent/docker.sock"),
         )  # fmt: skip
     finally:
         hands.clean()
+
+
+SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 
 
 def docker_on(address: str) -> Driver:

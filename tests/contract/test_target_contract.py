@@ -140,6 +140,17 @@ async def test_what_is_not_there_is_absent(place: Place, kind: str) -> None:
     assert (seen.presence, seen.spec, seen.managed) == (Presence.ABSENT, None, False)
 
 
+async def test_the_facts_that_decisions_stand_on_are_there(place: Place) -> None:
+    item = await created(place)
+    facts = (await place.driver.reader.observe(item.resource)).facts
+    assert {"id", "state", "created_at", "started_at", "image_id"} <= set(facts)
+    assert (facts["exit_code"], facts["restart_count"], facts["oom_killed"]) == (None, 0, False)
+    assert (facts["step"], facts["fence"], facts["workload"]) == ("exec.0", 1, "web")
+    place.hands.run(place.name("byhand"))
+    stranger = (await place.driver.reader.observe(place.id("container", "byhand"))).facts
+    assert not {"step", "fence", "workload"} & set(stranger)
+
+
 async def test_what_was_created_is_observed_as_it_was_desired(place: Place) -> None:
     for item in await create(place, rich_workload(place)):
         seen = await place.driver.reader.observe(item.resource)
@@ -356,7 +367,7 @@ async def test_a_replace_that_cannot_start_leaves_the_old_one_running(place: Pla
     assert same_spec(place, "container", seen.spec, item.spec)
 
 
-async def test_a_restart_starts_the_same_container_anew(place: Place) -> None:
+async def test_a_restart_starts_the_same_container_anew_and_once_for_one_key(place: Place) -> None:
     item = await created(place)
     life = place.hands.life(item.name)
     await place.clock.sleep(0.01)
@@ -364,6 +375,8 @@ async def test_a_restart_starts_the_same_container_anew(place: Place) -> None:
     after = place.hands.life(item.name)
     assert after[0] == life[0]
     assert after[1] > life[1]
+    await place.driver.writer.apply(order(item, Op.RESTART, "exec.9", before=item.spec))
+    assert place.hands.life(item.name) == after
     assert same_spec(place, "container", (await place.driver.reader.observe(item.resource)).spec, item.spec)
 
 

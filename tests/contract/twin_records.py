@@ -143,5 +143,3 @@ def _bare(hint: Any) -> Any:
     while isinstance(hint, NewType):
         hint = hint.__supertype__
     return hint
-
-

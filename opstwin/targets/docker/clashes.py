@@ -73,7 +73,7 @@ def _only_port(step: Step) -> int | None:
 
 
 async def _holder(step: Step, port: int) -> str:
-    listed: Iterable[Found] = await step.look("container.list", lambda api: api.read("containers", "json"))
+    listed: Iterable[Found] = await step.look("container.list", lambda api: api.listed("containers", "json"))
     for item in listed:
         if any(given.get("PublicPort") == port for given in item.get("Ports") or ()):
             return str((item.get("Names") or [""])[0]).removeprefix("/")

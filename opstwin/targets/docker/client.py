@@ -104,9 +104,19 @@ class EngineClient(APIClient):
             create_api_error_from_http_exception(error)
         return response
 
-    def read(self, *path: str, **parameters: Any) -> Any:
-        """The JSON at a path, such as `read("containers", "web-1", "json")`."""
-        return self.answer("GET", path_of(*path), params=parameters).json()
+    def read(self, *path: str, **parameters: Any) -> dict[str, Any]:
+        """The JSON object at a path, such as `read("containers", "web-1", "json")`; `ValueError` for anything else."""
+        found = self.answer("GET", path_of(*path), params=parameters).json()
+        if not isinstance(found, dict):
+            raise ValueError("not an object")
+        return found
+
+    def listed(self, *path: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The JSON objects in the list at a path; `ValueError` for anything else."""
+        found = self.answer("GET", path_of(*path), params=parameters).json()
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise ValueError("not a list of objects")
+        return found
 
     def command(self, *path: str, body: Any = None, **parameters: Any) -> Any:
         """The JSON (or None) that the engine answers to a command."""

@@ -174,8 +174,8 @@ class ContainerSteps:
 
     async def _place(self, step: Step) -> Place:
         pattern = f"^/{re.escape(step.name)}({re.escape(NEXT)}|{re.escape(PREVIOUS)})?$"
-        wanted = {"all": 1, "filters": json.dumps({"name": [pattern]})}
-        listed = await step.look("container.list", lambda api: api.read("containers", "json", **wanted))
+        wanted = {"all": "1", "filters": json.dumps({"name": [pattern]})}
+        listed = await step.look("container.list", lambda api: api.listed("containers", "json", **wanted))
         ids = {str(name).removeprefix("/"): str(item["Id"]) for item in listed for name in item.get("Names") or ()}
         found = [await self._inspected(step, ids.get(step.name + suffix)) for suffix in ("", NEXT, PREVIOUS)]
         return Place(*found)

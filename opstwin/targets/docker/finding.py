@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from opstwin.domain.values import ResourceId, TargetId
-from opstwin.errors import NotFound
+from opstwin.errors import NotFound, Unreachable
 from opstwin.targets.docker.client import Deadline
 from opstwin.targets.docker.defaults import Found
 from opstwin.targets.docker.describing import Seen
@@ -58,12 +58,12 @@ class Finder:
     async def volume(self, name: str, deadline: Deadline | None = None) -> Found:
         """A volume as the engine describes it."""
         found: Found = await self._read("volume", name, ("volumes", name), deadline)
-        return self._exactly(found, "volume", name, str(found.get("Name")))
+        return self._exactly(found, "volume", name, str(found.get("Name") or ""))
 
     async def network(self, name: str, deadline: Deadline | None = None) -> Found:
         """A network as the engine describes it."""
         found: Found = await self._read("network", name, ("networks", name), deadline)
-        return self._exactly(found, "network", name, str(found.get("Name")))
+        return self._exactly(found, "network", name, str(found.get("Name") or ""))
 
     async def seen(self, found: Found, deadline: Deadline | None = None) -> Seen:
         """A container with what its image brings and its marks."""
@@ -94,6 +94,11 @@ class Finder:
         return found
 
     def _exactly(self, found: Found, kind: str, name: str, said: str) -> Found:
+        if not said:
+            raise Unreachable(
+                f"What answers at {self.engine.place.endpoint} is no Docker Engine.",
+                next_step=f"Correct the target's address, then: opstwin targets test {self.target}",
+            )
         if said != name:
             raise self._nothing(kind, name)
         return found

@@ -139,7 +139,7 @@ class DockerReader:
         return await self._finder.container(name)
 
     async def _containers(self) -> list[Sighting]:
-        listed = await self._engine.call("container.list", lambda api: api.read("containers", "json", all=1))
+        listed = await self._engine.call("container.list", lambda api: api.listed("containers", "json", all=1))
         seen = await _each([str(item["Id"]) for item in listed], self._one_container)
         return [item for item in seen if item is not None]
 
@@ -159,11 +159,11 @@ class DockerReader:
         return [volume_sighting(self._target, item) for item in kept]
 
     async def _networks(self) -> list[Sighting]:
-        listed = await self._engine.call("network.list", lambda api: api.read("networks"))
+        listed = await self._engine.call("network.list", lambda api: api.listed("networks"))
         return [network_sighting(self._target, item) for item in listed]
 
     async def _images(self) -> list[Sighting]:
-        listed = await self._engine.call("image.list", lambda api: api.read("images", "json"))
+        listed = await self._engine.call("image.list", lambda api: api.listed("images", "json"))
         return [item for items in await _each(listed, self._one_image) for item in items]
 
     async def _one_image(self, found: Found) -> list[Sighting]:

@@ -71,10 +71,11 @@ def update_container(at: Moment, name: str, fields: Spec) -> State:
 
 
 def remove_container(at: Moment, name: str) -> State:
-    """A container gone."""
-    container(at.state, name)
-    left = {key: value for key, value in at.state.containers.items() if key != name}
-    return happened(replace(at.state, containers=left), at.now, "container", name, "destroy")
+    """A container gone, stopped before where it ran."""
+    runs = status(at.state, container(at.state, name), at.now).running
+    state = stop_container(at, name) if runs else at.state
+    left = {key: value for key, value in state.containers.items() if key != name}
+    return happened(replace(state, containers=left), at.now, "container", name, "destroy")
 
 
 def create_store(at: Moment, kind: str, name: str, spec: Spec, mark: Mark | None) -> State:

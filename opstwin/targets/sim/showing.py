@@ -48,7 +48,7 @@ def _container(target: TargetId, state: State, found: Container, now: datetime) 
         "oom_killed": found.oom_killed,
         "created_at": found.created_at.isoformat(),
         "started_at": found.started_at.isoformat() if found.started_at else None,
-        "image_digest": image.digest if image else None,
+        "image_id": image.digest if image else None,
         **_mark_facts(found.mark),
     }
     if found.step:

@@ -144,7 +144,7 @@ class Spot:
 
 
 class Effects:
-    """What really happened on the engine to the containers, volumes and networks of a spot, by the engine's own events."""
+    """What really happened on the engine to the things of a spot, by the engine's own events."""
 
     def __init__(self, spot: Spot) -> None:
         self._spot = spot

@@ -153,14 +153,16 @@ async def test_a_container_made_by_hand_is_described_by_what_was_asked_for(spot:
     number = free_port()
     check = {"test": "true", "interval": 2_000_000_000}
     spot.run(
-        command=["/bin/sleep", "1800"], ports={"80/tcp": number}, environment={"COLOUR": "green"}, mem_limit="64m", nano_cpus=500_000_000,
+        command=["/bin/sleep", "1800"], ports={"80/tcp": number}, environment={"COLOUR": "green"}, mem_limit="64m",
+        nano_cpus=500_000_000,
         volumes={"/tmp": {"bind": "/host", "mode": "ro"}}, healthcheck=check, restart_policy={"Name": "always"},
     )  # fmt: skip
     seen = await spot.observe()
     assert not seen.managed
     assert seen.spec == spot.spec(
-        command=["/bin/sleep", "1800"], ports=[port(80, number)], env={"COLOUR": "green"}, memory_bytes=64 * 1024 * 1024, cpu_millicores=500,
-        mounts=[{"path": "/host", "volume": None, "host_path": "/tmp", "read_only": True}], restart="always",
+        command=["/bin/sleep", "1800"], ports=[port(80, number)], env={"COLOUR": "green"}, restart="always",
+        memory_bytes=64 * 1024 * 1024, cpu_millicores=500,
+        mounts=[{"path": "/host", "volume": None, "host_path": "/tmp", "read_only": True}],
         health={
             "command": ["/bin/sh", "-c", "true"], "interval_s": 2.0, "timeout_s": 30.0, "retries": 3,
             "start_period_s": 0.0,

@@ -2,29 +2,50 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(path: Path, serve: Serve) -> AsyncIterator[str]:
+    """The address of a server whose connections are all closed, and served to their end, when the test is over."""
+    writers: list[asyncio.StreamWriter] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        writers.append(writer)
+        tasks.append(task)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await serve(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_unix_server(one, path=path)
+    try:
+        yield f"unix://{path}"
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.gather(*tasks)
 
 
 @asynccontextmanager
 async def black_hole(folder: Path) -> AsyncIterator[str]:
     """The address of somebody who takes every connection and never says a word."""
-    held: list[asyncio.StreamWriter] = []
 
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        held.append(writer)
-        await reader.read()
+    async def hold(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
 
-    server = await asyncio.start_unix_server(hold, path=folder / "hole.sock")
-    try:
-        yield f"unix://{folder / 'hole.sock'}"
-    finally:
-        for writer in held:
-            writer.close()
-        server.close()
-        await server.wait_closed()
+    async with serving(folder / "hole.sock", hold) as address:
+        yield address
 
 
 @asynccontextmanager
@@ -33,27 +54,22 @@ async def forger(folder: Path, status: str, body: str) -> AsyncIterator[str]:
     version = '{"ApiVersion": "1.41"}'
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                asks = head.startswith(b"GET /version ")
-                said, text = ("200 OK", version) if asks else (status, body)
-                writer.write(f"HTTP/1.1 {said}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
-                await writer.drain()
-        writer.close()
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            asks = head.startswith(b"GET /version ")
+            said, text = ("200 OK", version) if asks else (status, body)
+            writer.write(f"HTTP/1.1 {said}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+            await writer.drain()
 
-    server = await asyncio.start_unix_server(answer, path=folder / "forger.sock")
-    try:
-        yield f"unix://{folder / 'forger.sock'}"
-    finally:
-        server.close()
+    async with serving(folder / "forger.sock", answer) as address:
+        yield address
 
 
 @dataclass
 class Lossy:
     """A way to an engine that forwards everything, and loses the answer to the next request that matches `lose`."""
 
-    address: str
+    address: str = ""
     lose: re.Pattern[bytes] | None = None
     lost: list[bytes] = field(default_factory=list)
 
@@ -72,32 +88,15 @@ class Lossy:
 @asynccontextmanager
 async def lossy(folder: Path, engine: str) -> AsyncIterator[Lossy]:
     """A way to the engine at `engine` whose answers can be lost after the engine gave them."""
-    way = Lossy(f"unix://{folder / 'lossy.sock'}")
-    tasks: set[asyncio.Task[None]] = set()
+    way = Lossy()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
         up_reader, up_writer = await asyncio.open_unix_connection(engine.removeprefix("unix://"))
-        try:
-            await _carry(way, (reader, writer), (up_reader, up_writer))
-        finally:
-            writer.close()
-            up_writer.close()
-            tasks.discard(task)
+        await _carry(way, (reader, writer), (up_reader, up_writer))
+        up_writer.close()
 
-    server = await asyncio.start_unix_server(serve, path=folder / "lossy.sock")
-    try:
+    async with serving(folder / "lossy.sock", serve) as way.address:
         yield way
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def _carry(way: Lossy, near: Ends, far: Ends) -> None:

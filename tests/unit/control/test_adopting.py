@@ -173,13 +173,14 @@ async def test_a_container_on_the_network_of_the_host_is_refused_by_field() -> N
 
 
 async def test_a_secret_that_was_masked_when_seen_is_never_written_back() -> None:
-    bench = await with_stranger("box", env={"DB_PASSWORD": "hunter2"})
+    bench = await with_stranger("box", env={"DB_PASSWORD": "hunter2", "URL": "pg://a:***@db"})
     await adopt(bench.ledger, container("box"), ANNA)
+    assert ops(await bench.ask(Action.UPGRADE, "box", image="app:2")) == {"box": "replace"}
     assert ops(await bench.ask(Action.SET_RESOURCES, "box", resources=Resources(memory_bytes=128 << 20))) == {
         "box": "update"
     }
-    with pytest.raises(InvalidInput, match="DB_PASSWORD was never read") as refused:
-        await bench.ask(Action.UPGRADE, "box", image="app:2")
+    with pytest.raises(InvalidInput, match="DB_PASSWORD, URL was never read") as refused:
+        await bench.ask(Action.SCALE, "box", replicas=2)
     assert refused.value.field == "env"
     bench.world.remove("box")
     await bench.observer.discover(LOCAL)

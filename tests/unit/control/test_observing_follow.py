@@ -1,7 +1,6 @@
 """Following a target: events reach the live feed and lead to a new look, whatever gets lost on the way."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -66,11 +65,10 @@ async def test_an_event_is_in_the_feed_and_its_resource_observed_within_a_second
 
     async with running(rig.observer.follow(LOCAL)):
         await until(lambda: _listens(rig))
-        began_s, began = rig.clock.monotonic_s(), time.monotonic()
+        began_s = rig.clock.monotonic_s()
         rig.world.run("web", "app:1")
         await until(there)
         assert rig.clock.monotonic_s() - began_s < 1
-        assert time.monotonic() - began < 1
     [event] = await feed(rig, "container.start")
     assert (event.target, event.resource) == (LOCAL, WEB)
 

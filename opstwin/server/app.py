@@ -1,0 +1,128 @@
+"""The HTTP application of a hub: routes from the registry, the pages, and the layers around them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from opstwin.errors import OpstwinError
+from opstwin.logs import logger
+from opstwin.server.callers import SignedIn
+from opstwin.server.doors import Doors
+from opstwin.server.health import Health
+from opstwin.server.instruments import Instruments
+from opstwin.server.openapi import document
+from opstwin.server.problems import LastResort, framework_error
+from opstwin.server.recording import Recorded
+from opstwin.server.replies import Replies
+from opstwin.server.routes import Api, json_response
+from opstwin.server.site import Site
+from opstwin.server.streaming import Streams
+from opstwin.settings import Settings
+from opstwin.tools.all_tools import REGISTRY
+from opstwin.tools.registry import Registry
+from opstwin.tools.services import Services
+
+_FORGET_EVERY_S: Final = 3600.0
+
+
+def create_app(
+    services: Services,
+    *,
+    instruments: Instruments | None = None,
+    registry: Registry = REGISTRY,
+    streams: Streams | None = None,
+) -> FastAPI:
+    """The application. Nothing is listened on; whoever serves it decides where."""
+    measured = instruments or Instruments()
+    replies = Replies(services.ledger, services.ledger.ids.new("proc"), shared=services.settings.replicas > 1)
+    app = FastAPI(
+        title="Opstwin", version=services.version, openapi_url=None, docs_url=None, redoc_url=None,
+        redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies),
+        exception_handlers={HTTPException: framework_error}, max_body_size=services.settings.max_body_bytes,
+        telemetry={"tracing": False, "metrics": False},
+    )  # fmt: skip
+    app.include_router(Api(services, replies, streams or Streams(measured)).router(registry))
+    _add_pages(app, Site(services, registry))
+    _add_own(app, Health(services, measured), registry)
+    return app
+
+
+def _layers(services: Services, instruments: Instruments) -> list[Middleware]:
+    """Outermost first: measure, catch, turn away, sign in. Nothing reaches a route that has not passed them all."""
+    settings = services.settings
+    return [
+        Middleware(Recorded, clock=services.ledger.clock, instruments=instruments),
+        Middleware(LastResort),
+        Middleware(Doors, hosts=(*settings.allowed_hosts, settings.host), origins=settings.allowed_origins),
+        *_cors(settings),
+        Middleware(SignedIn, services=services),
+    ]
+
+
+def _cors(settings: Settings) -> list[Middleware]:
+    """Only for origins that the settings name; a browser then needs a token, cookies are never shared."""
+    if not settings.allowed_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware, allow_origins=list(settings.allowed_origins), allow_methods=["GET", "POST", "PUT", "PATCH"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID"],
+            expose_headers=["ETag", "Location", "X-Request-Id", "Idempotent-Replayed", "Retry-After"],
+        )
+    ]  # fmt: skip
+
+
+def _add_pages(app: FastAPI, site: Site) -> None:
+    pages = (
+        ("/", site.home, "GET"), ("/plans/{id}", site.plan, "GET"), ("/plans/{id}", site.decide, "POST"),
+        ("/login", site.login, "GET"), ("/logout", site.logout, "POST"),
+    )  # fmt: skip
+    for path, endpoint, method in pages:
+        app.add_api_route(path, endpoint, methods=[method], include_in_schema=False, response_model=None)
+
+
+def _add_own(app: FastAPI, health: Health, registry: Registry) -> None:
+    described = document(registry, app.version)
+
+    async def openapi(_request: Request) -> Response:
+        return json_response(described, 200)
+
+    for path, endpoint in (
+        ("/health", health.health), ("/ready", health.ready), ("/metrics", health.metrics), ("/openapi.json", openapi),
+    ):  # fmt: skip
+        app.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False, response_model=None)
+
+
+Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
+
+
+def _lifespan(replies: Replies) -> Lifespan:
+    """While the application runs, answers to repeated calls are forgotten after their time."""
+
+    @contextlib.asynccontextmanager
+    async def running(_app: FastAPI) -> AsyncIterator[None]:
+        forgetting = asyncio.create_task(_forget(replies))
+        try:
+            yield
+        finally:
+            forgetting.cancel()
+            await asyncio.gather(forgetting, return_exceptions=True)
+
+    return running
+
+
+async def _forget(replies: Replies) -> None:
+    while True:
+        try:
+            await replies.forget_old()
+        except OpstwinError as error:
+            logger().warning("replies_kept", code=error.code, reason=error.message)
+        await asyncio.sleep(_FORGET_EVERY_S)

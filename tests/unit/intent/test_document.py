@@ -1,0 +1,52 @@
+"""Which kind of file a text is."""
+
+import pytest
+
+from opstwin.errors import InvalidInput
+from opstwin.intent.document import ComponentRequest, Workloads, read_document
+
+
+def test_workload_files_are_told_by_name_image_or_kind() -> None:
+    for text in ("name: a\nimage: x:1", "image: x:1\nname: a", "kind: Workload\nname: a\nimage: x:1"):
+        document = read_document(text)
+        assert isinstance(document, Workloads)
+        assert (document.source, document.items[0].name) == ("workload", "a")
+
+
+def test_compose_files_are_told_by_services() -> None:
+    document = read_document("name: shop\nservices: {web: {image: 'x:$TAG'}}", variables={"TAG": "2"})
+    assert isinstance(document, Workloads)
+    assert (document.source, document.items[0].image) == ("compose", "x:2")
+
+
+def test_component_files_are_left_to_the_catalog() -> None:
+    document = read_document("components:\n  hub-and-spoke: {profile: S, version: 1.10}\nname: x")
+    assert document == ComponentRequest(
+        {"components": {"hub-and-spoke": {"profile": "S", "version": 1.1}}, "name": "x"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("kind: Deployment\nname: a", 1),
+        ("apiVersion: v1\nkind: Pod", 2),
+        ("foo: bar", 1),
+        ("- name: a", 1),
+        ("text", 1),
+        ("kind: [Workload]\nname: a", 1),
+        ("name: a\nimage: x:1\n---\nservices: {web: {image: 'x:1'}}", 4),
+        ("services: {web: {image: 'x:1'}}\n---\nservices: {api: {image: 'x:1'}}", 3),
+        ("components: {}\n---\ncomponents: {}", 3),
+    ],
+)
+def test_anything_else_is_refused_with_its_line_and_what_could_be_written(text: str, line: int) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_document(text)
+    assert refused.value.details["line"] == line
+    assert refused.value.next_step
+
+
+def test_an_empty_file_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="empty"):
+        read_document("# nothing\n")
