@@ -153,27 +153,54 @@ def apply(
 ) -> None:
     """Do what an approved plan says, watch it, verify it; it is undone when verification fails."""
     hub = hub_of(url, token)
-    made = hub.get(path_of("plans", what)) if what.startswith("plan_") else _planned(hub, what, target, endpoint, form)
+    made, phases = _plan_for(hub, what, target, endpoint, form)
+    result: dict[str, Any] = {
+        "kind": "reconcile",
+        "plan": made["id"],
+        "changes": len(made["changes"]),
+        "phases": phases,
+    }
     if not made["changes"]:
         if form is not Form.TABLE:
-            output.data({"kind": "reconcile", "plan": made["id"], "changes": 0, "phases": made.get("phases", [])}, form)
+            output.data(result, form)
         output.note("Nothing to do: everything is as it should be.", colour="ok")
         return
     if yes and made["state"] == "pending":
         _decide(hub, made, "approve", "approved on the command line with --yes")
     execution = hub.post(path_of("plans", made["id"], ":apply"))
-    if wait:
-        execution = follow(hub, execution["id"])
-    if form is not Form.TABLE:
-        output.data(
-            {"kind": "reconcile", "plan": made["id"], "changes": len(made["changes"]), "execution": execution}, form
-        )
-    elif wait:
-        execution_text(execution)
-    if wait:
-        finish(execution)
-    else:
+    if not wait:
+        _applied(result, execution, form)
         output.note(f"Watch it: opstwin watch {execution['id']}")
+        return
+    execution = follow(hub, execution["id"])
+    _applied(result, execution, form)
+    finish(execution)
+
+
+def _applied(result: dict[str, Any], execution: dict[str, Any], form: Form) -> None:
+    result["phases"].append({"name": "apply", "execution": execution["id"], "state": execution["state"]})
+    if form is Form.TABLE:
+        execution_text(execution, with_error=False)
+    else:
+        output.data(result | {"execution": execution}, form)
+
+
+def _plan_for(
+    hub: Hub, what: str, target: str | None, endpoint: str | None, form: Form
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The plan to apply, and the phases that led to it."""
+    if what.startswith("plan_"):
+        return dict(hub.get(path_of("plans", what))), []
+    discovery = _discovered(hub, target)
+    made = _planned(hub, what, target, endpoint, form)
+    return made, [discovery, {"name": "plan", "plan": made["id"], "mode": made.get("mode", "")}]
+
+
+def _discovered(hub: Hub, target: str | None) -> dict[str, Any]:
+    """Look at the target before planning for it; without a named one, at the default one."""
+    known = hub.all("/targets")["items"]
+    names = [item["id"] for item in known if item["id"] == target or (target is None and item["is_default"])]
+    return {"name": "discovery", "targets": [hub.post(path_of("targets", name, ":discover")) for name in names]}
 
 
 def _planned(hub: Hub, file: str, target: str | None, endpoint: str | None, form: Form) -> dict[str, Any]:
@@ -189,7 +216,7 @@ def watch(execution: Execution, form: Output = Form.TABLE, url: Url = None, toke
     """Follow an execution until it ends."""
     hub = hub_of(url, token)
     ended = follow(hub, execution)
-    output.data(ended, form) if form is not Form.TABLE else execution_text(ended)
+    output.data(ended, form) if form is not Form.TABLE else execution_text(ended, with_error=False)
     finish(ended)
 
 

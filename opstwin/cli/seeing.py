@@ -146,7 +146,7 @@ def plan_view(plan: dict[str, Any]) -> None:
     output.plan_text(plan["lines"])
 
 
-def execution_text(execution: dict[str, Any]) -> None:
+def execution_text(execution: dict[str, Any], *, with_error: bool = True) -> None:
     """An execution for people."""
     output.line(f"{execution['id']}  {execution['state']}  plan {execution['plan_id']} on {execution['target']}")
     rows = [
@@ -160,7 +160,7 @@ def execution_text(execution: dict[str, Any]) -> None:
         for item in execution.get("steps", [])
     ]
     output.table(["phase", "change", "resource", "state", "error"], rows, empty="No steps.")
-    if execution.get("error"):
+    if execution.get("error") and with_error:
         output.note(
             f"{execution['error'].get('message')} {execution['error'].get('next_step', '')}".strip(), colour="bad"
         )

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from opstwin.domain.access import Actor, ActorKind, Principal
 from opstwin.domain.plan import Plan, PlanState, Risk, plan_digest
 from opstwin.domain.values import ApprovalId, Digest, ExecutionId, PlanId
-from opstwin.errors import Forbidden, NotApproved, StalePlan
+from opstwin.errors import Forbidden, InvalidInput, NotApproved, StalePlan
 
 
 class Decision(StrEnum):
@@ -59,6 +59,14 @@ class Rule:
     self_approval: bool
     expires_s: float
 
+    def __post_init__(self) -> None:
+        if self.approvals < 1 or not self.expires_s > 0:
+            raise InvalidInput(
+                "A rule needs at least one approval, and a time for which it holds.",
+                field="policy",
+                next_step="Use approvals = 1 or more and expires_s above 0.",
+            )
+
 
 Policy = Mapping[Risk, Rule]
 
@@ -88,9 +96,19 @@ class People:
 
 
 def people_of(principals: Sequence[Principal]) -> People:
-    """The accounts grouped by human: an agent counts as the person it acts for, a second account as the first."""
-    own = {item.id: item.same_person_as or item.on_behalf_of or item.id for item in principals}
-    return People(humans={key: own.get(value, value) for key, value in own.items()})
+    """The accounts grouped by human: an agent counts as the person it acts for, a second account as the first.
+
+    However long the chain of accounts is, and also where it runs in a circle, all of it is one human.
+    """
+    humans: dict[str, str] = {}
+    for item in principals:
+        names = [name for name in (item.id, item.same_person_as, item.on_behalf_of) if name is not None]
+        groups = {humans.get(name, name) for name in names}
+        first = min(groups)
+        humans |= dict.fromkeys((*names, *groups), first)
+        if len(groups) > 1:
+            humans = {name: first if group in groups else group for name, group in humans.items()}
+    return People(humans=humans)
 
 
 def check_decider(plan: Plan, actor: Actor, rule: Rule, people: People, decision: Decision) -> None:
@@ -130,7 +148,7 @@ def authorise(
             next_step="Change the request and plan again.",
             details={"plan": plan.id},
         )
-    rule = policy[plan.risk]
+    rule = policy[_highest_risk(plan)]
     valid = [item for item in mine if _counts(item, plan, rule, people, now)]
     deciders = {people.human(item.decided_by_id): item for item in valid}
     if len(deciders) < rule.approvals:
@@ -163,12 +181,19 @@ def _counts(item: Approval, plan: Plan, rule: Rule, people: People, now: datetim
     return (
         item.digest == plan.digest
         and item.decided_by.kind is ActorKind.PERSON
+        and item.decided_by_id == item.decided_by.id
         and item.used_by is None
         and item.decided_at <= now < item.expires_at
         and (rule.self_approval or not _same_human(plan, item.decided_by, people))
     )
 
 
+def _highest_risk(plan: Plan) -> Risk:
+    """The plan's risk, or that of its riskiest change where the plan claims less."""
+    return max((plan.risk, *(change.risk for change in plan.changes)), key=lambda risk: risk.rank)
+
+
 def _same_human(plan: Plan, actor: Actor, people: People) -> bool:
-    requester = plan.requested_by.human or plan.requested_by.id
-    return people.human(actor.id) == people.human(requester)
+    """Whether the requester's account, or the person it says it acts for, is the actor."""
+    requesters = {plan.requested_by.id, plan.requested_by.on_behalf_of or plan.requested_by.id}
+    return people.human(actor.id) in {people.human(item) for item in requesters}

@@ -12,7 +12,13 @@ _IMAGE: Final = re.compile(
     re.ASCII,
 )
 _ENV_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}", re.ASCII)
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_UNSTORABLE: Final = re.compile(r"[\x00\ud800-\udfff]")
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+"""Control characters, direction marks, what shows nothing (Unicode's Default_Ignorable_Code_Point without the variation
+selectors that emoji carry), and halves of surrogate pairs, which no encoding can write."""
 
 
 def checked_name(value: str, field: str) -> str:
@@ -59,6 +65,11 @@ def checked_text(value: str, field: str, limit: int = 4096) -> str:
             next_step="Write it as plain text on one line.",
         )
     return value
+
+
+def is_storable(value: str) -> bool:
+    """Whether a text can be handed to a process and written down: no NUL, no half of a surrogate pair."""
+    return not _UNSTORABLE.search(value)
 
 
 def checked_path(value: str, field: str) -> str:

@@ -21,6 +21,7 @@ from opstwin.domain.values import (
     to_json,
 )
 from opstwin.domain.workload import Workload
+from opstwin.errors import InvalidInput
 
 
 class Op(StrEnum):
@@ -176,8 +177,17 @@ def sealed(plan: Plan) -> Plan:
 
 
 def ordered_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
-    """The changes so that each comes after those it needs; raises `InvalidInput` naming a cycle."""
+    """The changes so that each comes after those it needs.
+
+    Raises `InvalidInput` naming a cycle, or a resource with two changes.
+    """
     by_id = {str(change.resource): change for change in changes}
+    if len(by_id) < len(changes):
+        seen: list[str] = [str(change.resource) for change in changes]
+        twice = sorted(key for key in by_id if seen.count(key) > 1)
+        raise InvalidInput(
+            f"One plan cannot change {twice[0]} twice.", field="changes", next_step="Make two plans, one after another."
+        )
     order = in_order({key: [str(need) for need in change.needs] for key, change in by_id.items()})
     return tuple(by_id[key] for key in order)
 
@@ -208,10 +218,10 @@ def summary(changes: Sequence[Change]) -> Summary:
 def inverse(change: Change, found: Spec | None) -> Change | None:
     """The change that brings back `found`, the spec seen just before `change` was made.
 
-    None when nothing has to be undone (a restart) or nothing can bring it back: a deleted or replaced volume has lost
-    its data, and making an empty one of the same name would hide that.
+    None when nothing has to be undone (a restart, a volume that was there before) or nothing can bring it back: a
+    deleted or replaced volume has lost its data, and making an empty one of the same name would hide that.
     """
-    if change.op is Op.RESTART or (change.kind == "volume" and found is not None and change.op is not Op.CREATE):
+    if change.op is Op.RESTART or (change.kind == "volume" and found is not None):
         return None
     op = _inverse_op(change, found)
     if op is None:

@@ -70,12 +70,14 @@ def _judge(change: Change, around: Surroundings) -> tuple[Risk, str]:
 
 
 def gains_host_access(before: Spec | None, after: Spec | None) -> bool:
-    """Whether `after` mounts a path of the host that `before` did not."""
-    return bool(_host_paths(after) - _host_paths(before))
+    """Whether `after` mounts a path of the host that `before` did not, or may write where `before` could only read."""
+    return bool(_host_access(after) - _host_access(before))
 
 
-def _host_paths(spec: Spec | None) -> set[str]:
+def _host_access(spec: Spec | None) -> set[tuple[str, str]]:
     mounts = (spec or {}).get("mounts")
     if not isinstance(mounts, list):
         return set()
-    return {str(mount["host_path"]) for mount in mounts if isinstance(mount, dict) and mount.get("host_path")}
+    found = [mount for mount in mounts if isinstance(mount, dict) and mount.get("host_path")]
+    reads = {(str(mount["host_path"]), "read") for mount in found}
+    return reads | {(str(mount["host_path"]), "write") for mount in found if not mount.get("read_only")}

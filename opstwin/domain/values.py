@@ -28,7 +28,7 @@ def canonical(value: Json | Spec) -> str:
 
 def digest_of(value: Json | Spec) -> Digest:
     """SHA-256 of the canonical text, as `sha256:` and 64 hex digits."""
-    return Digest("sha256:" + hashlib.sha256(canonical(value).encode()).hexdigest())
+    return Digest("sha256:" + hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest())
 
 
 def resource_id(target: TargetId, kind: str, name: str) -> ResourceId:
@@ -39,7 +39,7 @@ def resource_id(target: TargetId, kind: str, name: str) -> ResourceId:
 def to_json(value: object) -> Json:
     """A domain value as JSON: dataclasses become objects, tuples lists, moments ISO 8601, enums their value.
 
-    Raises `TypeError` for anything that has no one JSON form.
+    Sets become lists in one order. Raises `TypeError` for anything that has no one JSON form.
     """
     if isinstance(value, Enum):
         return to_json(value.value)
@@ -49,7 +49,9 @@ def to_json(value: object) -> Json:
         return value.isoformat()
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, tuple | list | frozenset):
+    if isinstance(value, frozenset):
+        return sorted((to_json(item) for item in value), key=canonical)
+    if isinstance(value, tuple | list):
         return [to_json(item) for item in value]
     if is_dataclass(value):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from opstwin.domain.names import checked_env_key, checked_image, checked_name, checked_path, checked_text
+from opstwin.domain.names import checked_env_key, checked_image, checked_name, checked_path, checked_text, is_storable
 from opstwin.errors import InvalidInput
 
 MAX_REPLICAS: Final = 1000
@@ -169,9 +169,9 @@ class Workload:
     def _check_env(self) -> None:
         for key, value in self.env.items():
             checked_env_key(key)
-            if "\x00" in value or len(value) > 32768:
+            if not is_storable(value) or len(value) > 32768:
                 raise InvalidInput(
-                    f"env {key} holds a NUL or is too long.",
+                    f"env {key} holds a NUL or half a character, or is too long.",
                     field="env",
                     next_step="Use a shorter plain value.",
                 )
@@ -228,7 +228,7 @@ def check_secret_reference(reference: str) -> str:
 
 
 def _check_argv(argv: tuple[str, ...], field_name: str) -> None:
-    if len(argv) > 256 or any("\x00" in word or len(word) > 8192 for word in argv):
+    if len(argv) > 256 or any(not is_storable(word) or len(word) > 8192 for word in argv):
         raise InvalidInput(
-            f"{field_name} is too long or holds a NUL.", field=field_name, next_step="Shorten the command."
+            f"{field_name} is too long, or holds a NUL or half a character.", field=field_name, next_step="Shorten the command."
         )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import Final
 
 from fastapi import FastAPI
@@ -49,7 +50,7 @@ def create_app(
         exception_handlers={HTTPException: framework_error}, max_body_size=services.settings.max_body_bytes,
         telemetry={"tracing": False, "metrics": False},
     )  # fmt: skip
-    app.include_router(Api(services, replies, streams or Streams(measured)).router(registry))
+    Api(services, replies, streams or Streams(measured)).add_to(app, registry)
     _add_pages(app, Site(services, registry))
     _add_own(app, Health(services, measured), registry)
     return app
@@ -90,10 +91,11 @@ def _add_pages(app: FastAPI, site: Site) -> None:
 
 
 def _add_own(app: FastAPI, health: Health, registry: Registry) -> None:
-    described = document(registry, app.version)
+    described = cache(lambda: document(registry, app.version))
+    """Half a second's work, so it is done when somebody asks, and once."""
 
     async def openapi(_request: Request) -> Response:
-        return json_response(described, 200)
+        return json_response(described(), 200)
 
     for path, endpoint in (
         ("/health", health.health), ("/ready", health.ready), ("/metrics", health.metrics), ("/openapi.json", openapi),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -30,15 +30,13 @@ class Api:
         self._replies = replies
         self._streams = streams
 
-    def router(self, registry: Registry) -> APIRouter:
-        """The routes, those that take any path last."""
-        router = APIRouter(prefix=PREFIX)
+    def add_to(self, app: FastAPI, registry: Registry) -> None:
+        """Add the routes, those that take any path last."""
         for tool in sorted(registry, key=lambda item: item.route.path.endswith(":path}")):
-            router.add_api_route(
-                tool.route.path, self._endpoint(tool), methods=[tool.route.method], name=tool.name,
+            app.add_api_route(
+                PREFIX + tool.route.path, self._endpoint(tool), methods=[tool.route.method], name=tool.name,
                 include_in_schema=False, response_model=None,
             )  # fmt: skip
-        return router
 
     def _endpoint(self, tool: AnyTool) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:

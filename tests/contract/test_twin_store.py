@@ -422,4 +422,4 @@ async def test_what_a_reader_does_to_a_record_stays_with_the_reader(twin_store: 
     found: Any = await twin_store.get(Desired, "local/container/web")
     found.spec["labels"]["a"] = "changed by a reader"
     assert await twin_store.get(Desired, "local/container/web") == desired(version=1, spec={"labels": {"a": "b"}})
-    assert ANNA == found.set_by
+    assert found.set_by == ANNA

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from opstwin.domain.target import AUTH_METHODS, BACKENDS, CONNECTIONS, Target
 from opstwin.domain.values import Json
-from opstwin.domain.workload import HealthCheck, Mount, Port, RestartPolicy, Resources, Workload
+from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 
 MOMENT = datetime(2026, 2, 28, 23, 59, 59, 999999, tzinfo=UTC)
 TRICKY = "웹 서버 \U0001f680 'quoted\" \\ \n \u202e"

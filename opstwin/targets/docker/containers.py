@@ -57,10 +57,7 @@ class ContainerSteps:
 
         The engine has seen the successor's image and settings before the old one is stopped.
         """
-        place = await self._place(step)
-        if place.itself is None and place.predecessor is not None and not _is_ours(step, place.successor):
-            await self._restore(step, place.predecessor)
-            place = await self._place(step)
+        place = await self._tidied(step, await self._place(step))
         if place.itself is None and place.successor is None:
             await self.create(step)
         elif place.itself is not None and _is_ours(step, place.itself):
@@ -102,6 +99,21 @@ class ContainerSteps:
         if noted == started_at:
             grace_s = step.grace_s(self._grace_s)
             await step.do("container.restart", lambda api: api.command("containers", id, "restart", t=grace_s))
+
+    async def _tidied(self, step: Step, place: Place) -> Place:
+        """The place without what another step left when it was interrupted: one container, the one that ran last."""
+        if place.predecessor is None or _is_ours(step, place.itself) or _is_ours(step, place.successor):
+            return place
+        await self._check_touchable(step, place.predecessor)
+        if place.itself is not None:
+            await self._check_touchable(step, place.itself)
+        if place.itself is not None and is_running(place.itself):
+            await self._remove(step, place.predecessor)
+        else:
+            if place.itself is not None:
+                await self._remove(step, place.itself)
+            await self._restore(step, place.predecessor)
+        return await self._place(step)
 
     async def _swap(self, step: Step, place: Place) -> None:
         old, successor = place.itself, place.successor

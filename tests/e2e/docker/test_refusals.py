@@ -107,7 +107,7 @@ async def test_a_volume_or_network_in_use_is_told_in_the_engines_words(spot: Spo
     mounts = [{"path": "/data", "volume": spot.name("store"), "host_path": None, "read_only": False}]
     used = {"mounts": mounts} if kind == "volume" else {"networks": [spot.name("store")]}
     await spot.create(spot.spec(**used))
-    with pytest.raises(Rejected, match="in use|active endpoints"):
+    with pytest.raises(Rejected, match=r"in use|active endpoints"):
         await spot.driver.writer.apply(spot.order(Op.DELETE, "x.0", kind=kind, rest="store", found=bare))
 
 

@@ -10,7 +10,7 @@ from opstwin.domain.values import Json
 from tests.unit.domain.strategies import json_values, specs
 
 maybe = st.none() | specs
-often = settings(deadline=None, max_examples=400)
+often = settings(deadline=None, max_examples=150)
 
 
 @often

@@ -1,0 +1,121 @@
+"""Logs, usage, commands and events of every driver of a container engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from opstwin.domain.resource import Presence
+from opstwin.domain.values import ResourceId
+from opstwin.domain.workload import Resources
+from opstwin.errors import NotFound, Timeout
+from opstwin.targets.ports import LogLine, TargetEvent
+from tests.contract.targets.engines import Place
+from tests.contract.targets.steps import (
+    DEADLINE_S,
+    create,
+    created,
+    rich_workload,
+)
+
+
+async def heard(events: AsyncIterator[TargetEvent], resource: ResourceId) -> TargetEvent:
+    async with asyncio.timeout(DEADLINE_S):
+        async for event in events:
+            if event.resource == resource:
+                return event
+    raise AssertionError("the watch ended")
+
+
+async def collected(lines: AsyncIterator[LogLine], count: int) -> list[str]:
+    found: list[str] = []
+    async with asyncio.timeout(DEADLINE_S):
+        async for line in lines:
+            found.append(line.text)
+            if len(found) == count:
+                break
+    return found
+
+
+async def test_logs_give_the_last_lines(place: Place) -> None:
+    item = await created(place)
+    for text in ("one", "two", "<b>three</b> 삼"):
+        place.hands.say(item.name, text)
+    async with aclosing(place.driver.reader.logs(item.resource, tail=2, follow=False)) as lines:  # type: ignore[type-var]
+        assert await collected(lines, 99) == ["two", "<b>three</b> 삼"]
+
+
+async def test_following_logs_gives_new_lines_as_they_come(place: Place) -> None:
+    item = await created(place)
+    place.hands.say(item.name, "early")
+    async with aclosing(place.driver.reader.logs(item.resource, tail=1, follow=True)) as lines:  # type: ignore[type-var]
+        assert await collected(lines, 1) == ["early"]
+        waiting = asyncio.create_task(collected(lines, 1))
+        await asyncio.to_thread(place.hands.say, item.name, "late")
+        assert await waiting == ["late"]
+
+
+async def test_usage_is_measured(place: Place) -> None:
+    item = await created(place, resources=Resources(memory_bytes=32 * 1024 * 1024))
+    reading = await place.driver.reader.usage(item.resource)
+    assert 0 < reading.memory_bytes <= 32 * 1024 * 1024
+    assert reading.cpu_millicores >= 0
+    assert reading.at.tzinfo is not None
+
+
+async def test_what_is_absent_has_no_logs_no_usage_and_runs_no_command(place: Place) -> None:
+    resource = place.id("container", "nothing")
+    with pytest.raises(NotFound):
+        await collected(place.driver.reader.logs(resource, tail=1, follow=False), 1)
+    with pytest.raises(NotFound):
+        await place.driver.reader.usage(resource)
+    with pytest.raises(NotFound):
+        await place.driver.writer.exec(resource, ["/bin/true"], timeout_s=5, limit_bytes=100)
+
+
+async def test_a_command_runs_inside_and_gives_its_exit_code(place: Place) -> None:
+    item = await created(place)
+    said = await place.driver.writer.exec(item.resource, ["/bin/echo", "hello"], timeout_s=30, limit_bytes=1000)
+    assert (said.exit_code, said.stdout, said.stderr, said.truncated) == (0, "hello\n", "", False)
+    failed = await place.driver.writer.exec(item.resource, ["/bin/false"], timeout_s=30, limit_bytes=1000)
+    assert failed.exit_code == 1
+
+
+@pytest.mark.proves("E2")
+async def test_a_command_meets_no_shell(place: Place) -> None:
+    item = await created(place)
+    words = ["/bin/echo", "$(id)", "; exit 3", "`id`", "a\nb"]
+    said = await place.driver.writer.exec(item.resource, words, timeout_s=30, limit_bytes=1000)
+    assert said.stdout == " ".join(words[1:]) + "\n"
+
+
+async def test_the_output_of_a_command_is_cut_at_the_limit(place: Place) -> None:
+    item = await created(place)
+    said = await place.driver.writer.exec(item.resource, ["/bin/echo", "x" * 50], timeout_s=30, limit_bytes=10)
+    assert (said.stdout, said.truncated) == ("x" * 10, True)
+
+
+async def test_a_command_that_takes_too_long_times_out(place: Place) -> None:
+    item = await created(place)
+    with pytest.raises(Timeout):
+        await place.driver.writer.exec(item.resource, ["/bin/sleep", "60"], timeout_s=0.3, limit_bytes=100)
+
+
+async def test_a_watch_begins_with_a_gap_and_sees_a_removal_behind_opstwins_back(place: Place) -> None:
+    item = await created(place)
+    async with aclosing(place.driver.reader.watch()) as events:  # type: ignore[type-var]
+        first = await anext(events)
+        assert first.gap
+        place.hands.remove(item.name)
+        event = await heard(events, item.resource)
+        assert event.at.tzinfo is not None
+    assert (await place.driver.reader.observe(item.resource)).presence is Presence.ABSENT
+
+
+async def test_a_watch_sees_what_opstwin_does_too(place: Place) -> None:
+    async with aclosing(place.driver.reader.watch()) as events:  # type: ignore[type-var]
+        assert (await anext(events)).gap
+        made = await create(place, rich_workload(place))
+        for item in made:
+            await heard(events, item.resource)
