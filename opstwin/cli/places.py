@@ -125,7 +125,7 @@ def targets_mode(
 @people.command("list")
 def people_list(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
     """Everybody who may sign in."""
-    answer = hub_of(url, token).all("/people")
+    answer = hub_of(url, token).get("/people")
     if form is not Form.TABLE:
         output.data(answer, form)
         return

@@ -122,7 +122,10 @@ def check_decider(plan: Plan, actor: Actor, rule: Rule, people: People, decision
     if decision is Decision.APPROVE and not rule.self_approval and _same_human(plan, actor, people):
         raise Forbidden(
             f"This plan is {plan.risk.value} risk, so somebody other than its requester must approve it.",
-            next_step=f"Ask another person to run: opstwin approve {plan.id} (or set policy = solo on a hub with one operator).",
+            next_step=(
+                f"Ask another person to run: opstwin approve {plan.id} "
+                "(or set policy = solo on a hub with one operator)."
+            ),
             details={"plan": plan.id, "risk": plan.risk.value, "requested_by": plan.requested_by.id},
         )
 

@@ -7,7 +7,8 @@ from opstwin.errors import InvalidInput
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _IMAGE: Final = re.compile(
-    r"(?:[a-z0-9.-]+(?::[0-9]{1,5})?/)?[a-z0-9]+(?:[._/-]{1,2}[a-z0-9]+)*"
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*(?::[0-9]{1,5})?/)?"
+    r"[a-z0-9]+(?:(?:\.|[_-]{1,2})[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|[_-]{1,2})[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
@@ -22,7 +23,10 @@ selectors that emoji carry), and halves of surrogate pairs, which no encoding ca
 
 
 def checked_name(value: str, field: str) -> str:
-    """`value` when it is a DNS label (RFC 1123: lower case, digits, single dashes inside, at most 63); else InvalidInput."""
+    """`value` when it is a DNS label (RFC 1123: lower case, digits, dashes inside, at most 63); else InvalidInput.
+
+    Two dashes in a row are refused too, so that no name looks like an option.
+    """
     if not _NAME.fullmatch(value) or "--" in value:
         raise InvalidInput(
             f"{field} {value[:80]!r} is not a usable name.",
@@ -55,7 +59,7 @@ def checked_env_key(value: str, field: str = "env") -> str:
 
 
 def checked_text(value: str, field: str, limit: int = 4096) -> str:
-    """`value` when it holds no control, bidirectional or invisible characters and is short enough; else InvalidInput."""
+    """`value` when it is short enough and holds no control, direction or invisible characters; else InvalidInput."""
     if len(value) > limit:
         raise InvalidInput(f"{field} is longer than {limit} characters.", field=field, next_step="Shorten it.")
     if _CONTROL.search(value):

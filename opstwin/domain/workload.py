@@ -212,7 +212,10 @@ class Workload:
 
 
 def check_secret_reference(reference: str) -> str:
-    """`reference` when it is `env:NAME` or `file:NAME`; else InvalidInput, which never repeats the text (it may be a secret)."""
+    """`reference` when it is `env:NAME` or `file:NAME`; else InvalidInput.
+
+    The error never repeats the text: it may be a secret.
+    """
     source, _, name = reference.partition(":")
     if source not in ("env", "file") or not name or len(name) > 255:
         raise InvalidInput(
@@ -230,5 +233,7 @@ def check_secret_reference(reference: str) -> str:
 def _check_argv(argv: tuple[str, ...], field_name: str) -> None:
     if len(argv) > 256 or any(not is_storable(word) or len(word) > 8192 for word in argv):
         raise InvalidInput(
-            f"{field_name} is too long, or holds a NUL or half a character.", field=field_name, next_step="Shorten the command."
+            f"{field_name} is too long, or holds a NUL or half a character.",
+            field=field_name,
+            next_step="Shorten the command.",
         )

@@ -1,10 +1,7 @@
 """Workload files: YAML or JSON in, Workloads out, and back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from io import StringIO
 from typing import Final
-
-from ruamel.yaml import YAML
 
 from opstwin.domain.ordering import in_order
 from opstwin.domain.values import Json
@@ -14,12 +11,10 @@ from opstwin.intent.nodes import MapNode, Node, fault, place_of, plain
 from opstwin.intent.short_forms import short_mount, short_port
 from opstwin.intent.workload_reading import read_form
 from opstwin.intent.yaml_text import load_documents
+from opstwin.intent.yaml_writing import yaml_of
 
 AS_TEXT: Final = frozenset({"env", "secret_env", "labels", "cpu", "memory"})
 """Keys below which a value means what was written: `DEBUG: no` is the text "no", `VERSION: 1.10` is not 1.1."""
-
-_WIDTH: Final = 1_000_000
-"""Long lines are not folded, so that a value stays on one line."""
 
 
 def read_workloads(text: str) -> tuple[Workload, ...]:
@@ -61,14 +56,7 @@ def workload_from(value: Mapping[str, Json]) -> Workload:
 
 def workload_yaml(workload: Workload) -> str:
     """A workload file that `read_workloads` reads back as the same workload."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared as None only
-    yaml.allow_unicode = True
-    yaml.width = _WIDTH
-    stream = StringIO()
-    yaml.dump(workload_form(workload), stream)
-    return stream.getvalue()
+    return yaml_of(workload_form(workload))
 
 
 def workload_form(workload: Workload) -> dict[str, Json]:

@@ -47,8 +47,7 @@ def create_app(
     app = FastAPI(
         title="Opstwin", version=services.version, openapi_url=None, docs_url=None, redoc_url=None,
         redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies),
-        exception_handlers={HTTPException: framework_error}, max_body_size=services.settings.max_body_bytes,
-        telemetry={"tracing": False, "metrics": False},
+        exception_handlers={HTTPException: framework_error}, telemetry={"tracing": False, "metrics": False},
     )  # fmt: skip
     Api(services, replies, streams or Streams(measured)).add_to(app, registry)
     _add_pages(app, Site(services, registry))

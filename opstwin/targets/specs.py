@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from opstwin.domain.values import Json, Spec, canonical
@@ -26,6 +27,7 @@ BARE_PORT: Final[Mapping[str, Json]] = {"container": None, "host": None, "protoc
 BARE_MOUNT: Final[Mapping[str, Json]] = {"path": "", "volume": None, "host_path": None, "read_only": False}
 
 
+@lru_cache(maxsize=4096)
 def full_image_name(image: str) -> str:
     """One name for one image: `docker.io/library/nginx` and `nginx` are `nginx:latest`."""
     short = image.removeprefix("docker.io/").removeprefix("index.docker.io/").removeprefix("library/")
@@ -94,6 +96,7 @@ def _clean_mount(mount: Spec) -> Json:
     }
 
 
+@lru_cache(maxsize=4096)
 def clean_path(path: str) -> str:
     """`path` without a trailing slash, double slashes and dots."""
     return "/" + posixpath.normpath(path).lstrip("/")
@@ -124,6 +127,8 @@ def _objects(value: Json) -> list[dict[str, Json]]:
 
 
 def _in_order(items: Sequence[Json]) -> list[Json]:
+    if len(items) < 2:
+        return list(items)
     once = {canonical(item): item for item in items}
     return sorted(once.values(), key=_place)
 

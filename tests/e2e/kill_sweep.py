@@ -109,27 +109,45 @@ def shape(world: World) -> list[Any]:
     return [containers, sorted(world.state.volumes), sorted(world.state.networks)]
 
 
+@dataclass(frozen=True)
+class Child:
+    """A forked process that sends one JSON value back."""
+
+    pid: int
+    pipe: int
+
+    def ended(self) -> Any:
+        """What it sent; None when it was killed."""
+        with os.fdopen(self.pipe, "rb") as pipe:
+            said = pipe.read()
+        _, status = os.waitpid(self.pid, 0)
+        if os.WIFSIGNALED(status):
+            assert os.WTERMSIG(status) == signal.SIGKILL
+            return None
+        result = json.loads(said)
+        assert not (isinstance(result, dict) and "error" in result), result["error"]
+        return result
+
+
+def begun(work: Callable[[], Any]) -> Child:
+    """A process of its own that does `work`."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        with os.fdopen(writing, "wb") as pipe:
+            try:
+                pipe.write(json.dumps(work()).encode())
+            except BaseException as error:  # noqa: BLE001 - the parent shows it
+                pipe.write(json.dumps({"error": repr(error)}).encode())
+        os._exit(0)
+    os.close(writing)
+    return Child(pid, reading)
+
+
 def forked(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
     """The result of `work` done in a process of its own; None when that process was killed."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(writing, json.dumps(asyncio.run(work())).encode())
-        except BaseException as error:  # noqa: BLE001 - the parent shows it
-            os.write(writing, json.dumps({"error": repr(error)}).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        assert os.WTERMSIG(status) == signal.SIGKILL
-        return None
-    result = json.loads(said)
-    assert not (isinstance(result, dict) and "error" in result), result["error"]
-    return result
+    return begun(lambda: asyncio.run(work())).ended()
 
 
 def swept(story: Story, seed: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A process that is killed while it commits loses nothing that it acknowledged."""
 
+import os
 import random
 import signal
 import sqlite3
@@ -16,25 +17,42 @@ from opstwin.twin.opening import open_store
 from tests.contract.twin_places import checked_audit, everything
 
 COMMITTER = Path(__file__).with_name("committer.py")
-KILLS = 20
+KILLS = 40
 
 
-def killed_after(url: str, prefix: str, lines: int) -> list[str]:
-    """What a committing process had said when it was killed: at least so many lines, cut wherever the signal met it."""
-    with subprocess.Popen(
-        [sys.executable, COMMITTER, url, prefix, "100000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as child:
-        assert child.stdout is not None
-        said = [child.stdout.readline() for _ in range(lines)]
-        child.send_signal(signal.SIGKILL)
-        said += child.stdout.readlines()
-        child.wait()
-    assert child.returncode == -signal.SIGKILL, "the process ended by itself"
-    return [line.strip() for line in said if line.startswith("ok ") and line.endswith("\n")]
+class Nursery:
+    """Starts committing processes quickly, one after the other, and kills them."""
+
+    def __init__(self, url: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, COMMITTER, url, "nursery"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> "Nursery":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.process.communicate(timeout=30)
+
+    def killed_after(self, prefix: str, lines: int) -> list[tuple[str, str]]:
+        """What a process had acknowledged when it was killed: at least so many lines, cut wherever the signal met it."""
+        assert self.process.stdin is not None
+        print(prefix, file=self.process.stdin, flush=True)
+        child = int(self.heard().split()[1])
+        said = [self.heard() for _ in range(lines)]
+        os.kill(child, signal.SIGKILL)
+        while said[-1] != "gone":
+            said.append(self.heard())
+        good = [line.split() for line in said if line.startswith("ok ")]
+        return [(f"{prefix}-{int(number):06d}", audit_seq) for _, number, audit_seq in good]
+
+    def heard(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 async def test_every_acknowledged_commit_survives_being_killed(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -43,13 +61,12 @@ async def test_every_acknowledged_commit_survives_being_killed(
     path = tmp_path / "twin.db"
     url = f"sqlite:///{path}" if kind == "sqlite" else request.getfixturevalue("postgres_database")
     acknowledged: dict[str, str] = {}
-    for turn in range(KILLS):
-        for line in killed_after(url, f"k{turn:02d}", chance.randint(2, 60)):
-            _, number, audit_seq = line.split()
-            acknowledged[f"k{turn:02d}-{int(number):06d}"] = audit_seq
-        if kind == "sqlite":
-            with closing(sqlite3.connect(path)) as file:
-                assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with Nursery(url) as nursery:
+        for turn in range(KILLS):
+            acknowledged.update(nursery.killed_after(f"k{turn:02d}", chance.randint(1, 40)))
+            if kind == "sqlite":
+                with closing(sqlite3.connect(path)) as file:
+                    assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert len(acknowledged) > KILLS
     store = await open_store(url)
     names = {item.name for item in await everything(store, Desired)}

@@ -160,11 +160,13 @@ class ContainerSteps:
         """The start that this step's restart is to end: noted now, or by an earlier try."""
         name, labels = step.name + NOTE, {**labels_for(step.order, {}), STARTED_AT: started_at}
         body = {"Name": name, "Labels": labels}
-        noted = await step.do("volume.create", lambda api: api.command("volumes", "create", body=body))
-        if (noted.get("Labels") or {}).get(STEP) != step.order.key:
-            await self._forget_restarts(step)
-            noted = await step.do("volume.create", lambda api: api.command("volumes", "create", body=body))
-        return str((noted.get("Labels") or {}).get(STARTED_AT))
+        await step.do("volume.create", lambda api: api.command("volumes", "create", body=body))
+        note = await self._finder.volume(name, step.look_deadline())
+        if (note.get("Labels") or {}).get(STEP) == step.order.key:
+            return str(note["Labels"].get(STARTED_AT))
+        await self._forget_restarts(step)
+        await step.do("volume.create", lambda api: api.command("volumes", "create", body=body))
+        return started_at
 
     async def _forget_restarts(self, step: Step) -> None:
         try:

@@ -32,8 +32,12 @@ class StoreSteps:
             if status_of(error) != 409:
                 raise
             made = await self._find(step.name, step.look_deadline())
-        if self._kind == "volume" or "Labels" in made:
-            self._check_own(step, marks_of(made.get("Labels")))
+        else:
+            if self._kind == "network" or marks_of(made.get("Labels")).step == step.order.key:
+                return
+            # An engine that was restarted answers for a volume that is there already, but without its labels.
+            made = await self._find(step.name, step.look_deadline())
+        self._check_own(step, marks_of(made.get("Labels")))
 
     async def replace(self, step: Step) -> None:
         """Remove it and make it anew, unless this step did so before."""

@@ -80,8 +80,9 @@ class Watch:
 
     async def _of_members(self, item: Mapping[str, Any]) -> AsyncIterator[TargetEvent]:
         """The container's side of joining or leaving a network: the engine tells the network's side only."""
-        id = str(_attributes(item).get("container") or "")
-        if item.get("Type") != "network" or not id:
+        id, network = (str(_attributes(item).get(key) or "") for key in ("container", "name"))
+        if item.get("Type") != "network" or not id or network == "bridge":
+            # Every container comes and goes on the default network, which no spec names.
             return
         try:
             found = await self._engine.call("container.inspect", lambda api: api.read("containers", id, "json"))
@@ -107,18 +108,15 @@ def events_of(target: TargetId, item: Mapping[str, Any]) -> Iterator[TargetEvent
     old = str(attributes.get("oldName") or "").removeprefix("/")
     names = [name for name in (_name(kind, item), old) if name and not is_internal(name)]
     for name in names:
-        yield TargetEvent(
-            resource=resource_id(target, kind, name), type=f"{kind}.{action}", at=_at(item), details=details
-        )
+        # An image that loses its name is told by its id alone: something happened, but not to what.
+        resource = None if name.startswith("sha256:") else resource_id(target, kind, name)
+        yield TargetEvent(resource=resource, type=f"{kind}.{action}", at=_at(item), details=details)
 
 
 def _name(kind: str, item: Mapping[str, Any]) -> str:
     id = str((item.get("Actor") or {}).get("ID") or "")
-    if kind == "volume":
-        return id
-    if kind == "image":
-        return id if id.startswith("sha256:") else full_image_name(id)
-    return str(_attributes(item).get("name") or id)
+    name = id if kind == "volume" else str(_attributes(item).get("name") or id)
+    return full_image_name(name) if kind == "image" and not name.startswith("sha256:") else name
 
 
 def _attributes(item: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -161,11 +161,9 @@ def _check_ports(at: Moment, name: str, spec: Spec) -> None:
     if not wanted:
         return
     for other in at.state.containers.values():
-        if other.name == name or not status(at.state, other, at.now).running:
-            continue
-        for port in _published(other.spec):
-            if any(_overlap(port, mine) for mine in wanted):
-                raise _port_taken(port[0], f"by container {other.name}")
+        taken = [port for port in _published(other.spec) if any(_overlap(port, mine) for mine in wanted)]
+        if taken and other.name != name and status(at.state, other, at.now).running:
+            raise _port_taken(taken[0][0], f"by container {other.name}")
     for number, _, _ in wanted:
         if number in at.state.busy_ports:
             raise _port_taken(number, "by a program on the target")

@@ -55,7 +55,7 @@ async def test_an_engine_that_comes_back_is_the_same_target_and_its_watch_goes_o
 async def test_an_engine_that_dies_during_a_step_leaves_its_outcome_unknown(engine: SecondEngine) -> None:
     driver = driver_at(engine.address)
     await driver.reader.info()
-    engine.signal(signal.SIGSTOP)
+    engine.send(signal.SIGSTOP)
     step = asyncio.create_task(driver.writer.apply(STEP))
     await asyncio.sleep(0.3)
     await asyncio.to_thread(engine.stop, signal.SIGKILL)

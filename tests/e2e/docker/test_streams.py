@@ -119,7 +119,7 @@ async def test_volumes_networks_and_images_are_watched_too(spot: Spot) -> None:
         await ear.until("network.create", "network.destroy", rest="net", kind="network")
         spot.client.images.get(spot.image).tag(spot.name("img"), "1")
         spot.client.images.remove(f"{spot.name('img')}:1")
-        await ear.until("image.tag", "image.untag", rest="img:1", kind="image")
+        await ear.until("image.tag", rest="img:1", kind="image")
 
 
 async def test_the_halves_of_a_replacement_are_not_heard_of(spot: Spot) -> None:

@@ -108,6 +108,12 @@ async def test_an_agent_that_calls_itself_a_person_is_found_out(bench: Bench, pl
             await bench.approver.decide(plan.id, Actor(kind=ActorKind.PERSON, id=liar), "approve", "")
 
 
+async def test_an_agent_or_a_schedule_with_a_persons_account_does_not_decide(bench: Bench, plan: Plan) -> None:
+    for kind in (ActorKind.AGENT, ActorKind.SCHEDULE):
+        with pytest.raises(Forbidden):
+            await bench.approver.decide(plan.id, Actor(kind=kind, id="ben"), "reject", "")
+
+
 async def test_a_person_whose_account_was_switched_off_does_not_decide(bench: Bench, plan: Plan) -> None:
     await bench.put(replace(bench.principal("ben"), is_active=False, version=1))
     with pytest.raises(Forbidden):

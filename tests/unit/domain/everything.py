@@ -18,8 +18,9 @@ LOCAL = TargetId("local")
 ANNA = Actor(kind=ActorKind.PERSON, id="anna", on_behalf_of="zoe", face="cli")
 
 WORKLOAD = Workload(
-    name="web", image="app:1", command=("/bin/app", "--serve"), ports=(Port(container=80, host=8080, address="127.0.0.1"),),
-    env={"A": "1"}, secret_env={"B": "env:B"}, networks=("front",), replicas=2, labels={"team": "shop"},
+    name="web", image="app:1", command=("/bin/app", "--serve"), env={"A": "1"},
+    ports=(Port(container=80, host=8080, address="127.0.0.1"),),
+    secret_env={"B": "env:B"}, networks=("front",), replicas=2, labels={"team": "shop"},
     volumes=(Mount(path="/data", volume="data", read_only=True), Mount(path="/etc/app", host_path="/srv/app")),
     resources=Resources(cpu_millicores=500, memory_bytes=2**28),
     health=HealthCheck(command=("/check", "-q"), interval_s=2.0, timeout_s=1.0, retries=4, start_period_s=3.0),
@@ -63,26 +64,37 @@ def mutations(value: object, ways: Ways = ()) -> Iterator[tuple[Ways, object]]:
     What the domain refuses to build is left out: it cannot be smuggled in.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            here = (*ways, (type(value), field.name))
-            for inner, changed in mutations(getattr(value, field.name), here):
-                yield from _built(value, field.name, inner, changed)
-            if _may_be_none(type(value), field.name) and getattr(value, field.name) is not None:
-                yield from _built(value, field.name, here, None)
-    elif isinstance(value, Mapping):
-        for key in value:
-            yield from ((inner, {**value, key: new}) for inner, new in mutations(value[key], ways))
-            yield ways, {other: value[other] for other in value if other != key}
-            yield ways, {("X" + other if other == key else other): value[other] for other in value}
-        yield ways, {**value, "X": "new"}
-    elif isinstance(value, tuple | list):
-        for place, item in enumerate(value):
-            for inner, new in mutations(item, ways):
-                yield inner, type(value)([*value[:place], new, *value[place + 1 :]])
-            yield ways, type(value)([*value[:place], *value[place + 1 :]])
-        yield ways, type(value)([*value, *value[:1]])
-    else:
-        yield from ((ways, new) for new in _others(value) if new != value)
+        return _of_fields(value, ways)
+    if isinstance(value, Mapping):
+        return _of_entries(value, ways)
+    if isinstance(value, tuple | list):
+        return _of_items(value, ways)
+    return ((ways, new) for new in _others(value) if new != value)
+
+
+def _of_fields(value: object, ways: Ways) -> Iterator[tuple[Ways, object]]:
+    for field in dataclasses.fields(value):  # type: ignore[arg-type]
+        here = (*ways, (type(value), field.name))
+        for inner, changed in mutations(getattr(value, field.name), here):
+            yield from _built(value, field.name, inner, changed)
+        if _may_be_none(type(value), field.name) and getattr(value, field.name) is not None:
+            yield from _built(value, field.name, here, None)
+
+
+def _of_entries(value: Mapping[str, object], ways: Ways) -> Iterator[tuple[Ways, object]]:
+    for key in value:
+        yield from ((inner, {**value, key: new}) for inner, new in mutations(value[key], ways))
+        yield ways, {other: value[other] for other in value if other != key}
+        yield ways, {("X" + other if other == key else other): value[other] for other in value}
+    yield ways, {**value, "X": "new"}
+
+
+def _of_items(value: tuple[object, ...] | list[object], ways: Ways) -> Iterator[tuple[Ways, object]]:
+    for place, item in enumerate(value):
+        for inner, new in mutations(item, ways):
+            yield inner, type(value)([*value[:place], new, *value[place + 1 :]])
+        yield ways, type(value)([*value[:place], *value[place + 1 :]])
+    yield ways, type(value)([*value, *value[:1]])
 
 
 def _built(owner: object, name: str, ways: Ways, value: object) -> Iterator[tuple[Ways, object]]:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opstwin.domain.approval import TWO_PERSON, Approval, Decision, People, authorise
 from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.approval import TWO_PERSON, Approval, Decision, People, authorise
 from opstwin.domain.plan import Plan, PlanState, plan_digest, sealed
 from opstwin.domain.values import ApprovalId
 from opstwin.errors import InvalidInput, NotApproved, StalePlan

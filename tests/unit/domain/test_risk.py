@@ -18,7 +18,9 @@ AMONG = Surroundings(siblings_left=3, standing=4)
 def plain(op: Op = Op.UPDATE, kind: str = "container", **fields: object) -> Change:
     before: Spec | None = None if op is Op.CREATE else {"image": "app:1"}
     after: Spec | None = None if op is Op.DELETE else {"image": "app:2"}
-    return change(**{"op": op, "kind": kind, "before": before, "after": after, "risk": Risk.NONE, "reasons": (), **fields})
+    return change(
+        **{"op": op, "kind": kind, "before": before, "after": after, "risk": Risk.NONE, "reasons": (), **fields}
+    )
 
 
 def risk(item: Change, around: Surroundings = AMONG) -> Risk:

@@ -252,4 +252,4 @@ def test_a_written_workload_reads_back_equal(workload: Workload) -> None:
 
 def test_a_written_workload_is_short() -> None:
     text = workload_yaml(Workload(name="web", image="nginx:1.27", ports=(Port(host=8080, container=80),)))
-    assert text == "name: web\nimage: nginx:1.27\nports:\n- 8080:80\n"
+    assert text == 'name: web\nimage: nginx:1.27\nports:\n- "8080:80"\n'

@@ -425,3 +425,31 @@ def test_no_effect_of_several_writers_on_one_file_is_lost(tmp_path: Path) -> Non
     asyncio.run(together())
     assert len({item.key for item in World(path).effects}) == 40
     assert len(World(path).containers()) == 41
+
+
+def test_an_image_that_was_removed_can_start_nothing_new_but_what_runs_goes_on() -> None:
+    world = opened_world()
+    world.forget_image("postgres:16")
+    assert observe(world, "legacy-db").health is not Health.STOPPED
+    with pytest.raises(Rejected, match="Image postgres:16 is not on the target"):
+        world.run("a-1", "postgres:16")
+
+
+def test_every_call_takes_the_latency_of_the_world() -> None:
+    world = opened_world()
+    world.latency_s = 2.0
+    before = world.now()
+    apply(world, order(Op.CREATE, "a-1", "e.0"))
+    observe(world, "a-1")
+    assert (world.now() - before).total_seconds() == 4.0
+
+
+def test_a_network_made_by_hand_can_be_joined_and_is_not_removed_while_it_is() -> None:
+    world = opened_world()
+    world.network("shop")
+    apply(world, order(Op.CREATE, "a-1", "e.0", networks=["shop"]))
+    with pytest.raises(Rejected, match="Network shop is in use by a-1"):
+        world.remove("shop", "network")
+    world.edit("a-1", running=False)
+    world.remove("shop", "network")
+    assert not world.state.networks

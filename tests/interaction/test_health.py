@@ -1,0 +1,264 @@
+"""Health, readiness, metrics and logs."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from opstwin import logs
+from opstwin.errors import StoreError
+from opstwin.targets.sim.faults import Fault, FaultKind
+from opstwin.twin.memory import MemoryStore
+from opstwin.twin.store import Commit, Receipt
+from tests.interaction.asgi import Wire, send
+from tests.interaction.house import API, House
+
+
+class Disk(MemoryStore):
+    """A twin whose disk can be full, or gone."""
+
+    full = False
+    gone = False
+
+    async def commit(self, commit: Commit) -> Receipt:
+        if self.full:
+            raise StoreError("The disk is full.", next_step="Make room.")
+        return await super().commit(commit)
+
+    async def get(self, kind, id):  # type: ignore[no-untyped-def]
+        if self.gone:
+            raise StoreError("The database is gone.")
+        return await super().get(kind, id)
+
+    async def find(self, query):  # type: ignore[no-untyped-def]
+        if self.gone:
+            raise StoreError("The database is gone.")
+        return await super().find(query)
+
+
+@pytest.fixture
+async def disk(tmp_path: Path) -> House:
+    return await House(tmp_path, store=Disk()).furnish()
+
+
+async def ready(house: House) -> tuple[int, dict[str, str]]:
+    house.clock.advance(10)
+    answer = await send(house.app, Wire("/ready"))
+    return answer.status, answer.json().get("down", {})
+
+
+@pytest.mark.req("S5.109")
+async def test_a_hub_with_everything_up_is_ready(house: House) -> None:
+    assert await ready(house) == (200, {})
+
+
+@pytest.mark.req("S5.109")
+async def test_a_target_that_is_away_makes_the_hub_not_ready_and_is_named(house: House) -> None:
+    fault = house.world.faults.add(Fault(kind=FaultKind.UNREACHABLE, call="info", times=None))
+    status, down = await ready(house)
+    assert status == 503
+    assert list(down) == ["target local"]
+    house.world.faults.remove(fault)
+    assert await ready(house) == (200, {})
+
+
+@pytest.mark.req("S5.109")
+async def test_a_full_disk_makes_the_hub_not_ready_while_reads_go_on(disk: House) -> None:
+    assert isinstance(disk.store, Disk)
+    disk.store.full = True
+    status, down = await ready(disk)
+    assert (status, down) == (503, {"store": "The disk is full."})
+    async with disk.caller() as client:
+        assert (await client.get("/resources")).status_code == 200
+        refused = await client.post("/plans", {"words": "deploy app:1 as web"})
+    assert refused.status_code == 503
+    assert refused.json()["code"] == "store_unavailable"
+    disk.store.full = False
+    assert await ready(disk) == (200, {})
+
+
+@pytest.mark.req("S5.109")
+async def test_an_edited_audit_makes_the_hub_not_ready(house: House) -> None:
+    from dataclasses import replace
+
+    assert isinstance(house.store, MemoryStore)
+    house.store._audit[-1] = replace(house.store._audit[-1], reason="edited")
+    status, down = await ready(house)
+    assert status == 503
+    assert "audit" in down
+
+
+@pytest.mark.req("S5.108")
+async def test_health_is_200_with_everything_down(disk: House) -> None:
+    assert isinstance(disk.store, Disk)
+    disk.store.gone = disk.store.full = True
+    disk.world.faults.add(Fault(kind=FaultKind.UNREACHABLE, call="*", times=None))
+    answer = await send(disk.app, Wire("/health"))
+    assert answer.status == 200
+    assert answer.json()["status"] == "ok"
+    assert (await ready(disk))[0] == 503
+
+
+async def test_asking_whether_it_is_ready_again_and_again_does_not_keep_targets_busy(house: House) -> None:
+    house.clock.advance(10)
+    house.world.faults.add(Fault(kind=FaultKind.UNREACHABLE, call="info", times=None))
+    for _ in range(50):
+        await send(house.app, Wire("/ready"))
+    assert len(house.world.faults.struck) == 1
+
+
+async def metrics(house: House) -> list[str]:
+    async with house.caller() as client:
+        answer = await client.http.get("/metrics")
+    assert answer.status_code == 200
+    return answer.text.splitlines()
+
+
+@pytest.mark.req("S5.103")
+async def test_the_time_to_answer_is_measured_by_route(house: House) -> None:
+    async with house.caller() as client:
+        await client.get("/plans/plan_0000000000")
+        await client.get("/plans/plan_1111111111")
+        await client.http.get("/nothing/at/all")
+    lines = await metrics(house)
+    wanted = 'http_request_duration_seconds_count{method="GET",route="/api/v1/plans/{id}",status="404"} 2.0'
+    assert wanted in lines
+    assert any('route="unmatched",status="404"' in line for line in lines)
+    assert not any("plan_0000000000" in line for line in lines)
+
+
+async def test_no_caller_can_make_new_series(house: House) -> None:
+    before = len(await metrics(house))
+    async with house.caller() as client:
+        for number in range(50):
+            await client.http.request(f"M{number}", f"/{number}")
+            await client.get(f"/plans/plan_{number}", **{f"q{number}": "1"})
+    after = len(await metrics(house))
+    assert after - before < 90
+
+
+@pytest.mark.req("S5.104")
+async def test_calls_to_targets_are_counted_by_backend(house: House) -> None:
+    house.instruments.on_call("docker", "containers.list", "ok")
+    house.instruments.on_call("docker", "containers.list", "ok")
+    house.instruments.on_call("kubernetes", "pods.list", "unreachable")
+    lines = await metrics(house)
+    assert 'docker_api_calls_total{operation="containers.list",outcome="ok"} 2.0' in lines
+    assert 'k8s_api_calls_total{operation="pods.list",outcome="unreachable"} 1.0' in lines
+
+
+@pytest.mark.req("S5.106")
+async def test_deployments_are_counted_by_how_they_ended(house: House) -> None:
+    async with house.caller() as client:
+        for image in ("app:1", "app:bad"):
+            check = {"command": ["/check"], "interval_s": 1, "timeout_s": 1, "retries": 2}
+            file = json.dumps({"name": "web", "image": image, "health": check})
+            plan = (await client.post("/plans", {"file": file})).json()
+            body = {"decision": "approve", "digest": plan["digest"]}
+            assert (await client.post(f"/plans/{plan['id']}:decide", body)).status_code == 200
+            assert (await client.post(f"/plans/{plan['id']}:apply")).status_code == 202
+            await house.work()
+            await house.services.observer.discover("local")
+    for _ in range(2):
+        lines = await metrics(house)
+        assert 'deployments_total{result="success"} 1.0' in lines
+        assert 'deployments_total{result="rolled_back"} 1.0' in lines
+        assert 'opstwin_plans_total{state="applied"} 1.0' in lines
+
+
+async def test_drift_and_breakers_are_shown(house: House) -> None:
+    async with house.caller() as client:
+        plan = await client.approved()
+        await client.post(f"/plans/{plan['id']}:apply")
+        await house.work()
+        house.world.remove("web-1")
+        await client.post("/targets/local:discover")
+    house.clock.advance(60)
+    for _ in range(5):
+        house.services.breakers.record("local", ok=False)  # type: ignore[arg-type]
+    lines = await metrics(house)
+    assert 'opstwin_drift_resources{target="local"} 1.0' in lines
+    assert 'opstwin_breaker_state{target="local"} 2.0' in lines
+
+
+@pytest.mark.req("S5.100", "S5.102")
+async def test_each_request_is_one_line_of_json_with_who_and_what(house: House) -> None:
+    out = io.StringIO()
+    logs.configure_logs("INFO", "json", out)
+    async with house.caller("operator", **{"X-Request-Id": "req-12345678"}) as client:
+        plan = await client.approved()
+        started = await client.post(f"/plans/{plan['id']}:apply")
+        await client.get(f"/executions/{started.json()['id']}")
+        refused = await client.post("/people", {"id": "x", "display_name": "X"})
+    rows = [json.loads(line) for line in out.getvalue().splitlines()]
+    requests = [row for row in rows if row["event"] == "request"]
+    assert all(row["request_id"] == "req-12345678" for row in requests)
+    assert all(row["user_id"] == "operator" and row["actor"] == "person:operator" for row in requests)
+    assert [row["plan_id"] for row in requests if "plan_id" in row] == [plan["id"], plan["id"]]
+    assert [row["execution_id"] for row in requests if "execution_id" in row] == [started.json()["id"]]
+    assert requests[-1]["status"] == refused.status_code == 403
+    assert refused.json()["request_id"] == "req-12345678" == refused.headers["X-Request-Id"]
+    assert house.tokens["operator"] not in out.getvalue()
+
+
+@pytest.mark.req("S5.101")
+@pytest.mark.parametrize(("level", "shown"), [("DEBUG", 2), ("INFO", 1), ("WARN", 0), ("ERROR", 0)])
+async def test_the_log_level_is_honoured(house: House, level: str, shown: int) -> None:
+    out = io.StringIO()
+    logs.configure_logs(level, "json", out)
+    async with house.caller() as client:
+        await client.get("/hub")
+        await client.http.get("/metrics")
+    assert len(out.getvalue().splitlines()) == shown
+
+
+@pytest.mark.parametrize("given", ["a b", "x" * 65, "short", 'a"b}{12345', "a\nb12345678"])
+async def test_a_request_id_that_could_forge_a_log_line_is_replaced(house: House, given: str) -> None:
+    answer = await send(house.app, Wire("/health", headers={"x-request-id": given}))
+    assert answer.headers["x-request-id"].startswith("req_")
+
+
+async def test_the_login_code_is_not_in_the_log(house: House) -> None:
+    out = io.StringIO()
+    logs.configure_logs("DEBUG", "json", out)
+    code = await house.services.people.login_code(
+        "owner", house.services.approver and __import__("tests.interaction.house", fromlist=["HUB"]).HUB
+    )
+    await send(house.app, Wire("/login", query=f"code={code.secret}"))
+    assert code.secret not in out.getvalue()
+
+
+async def test_a_fault_of_ours_is_logged_with_its_trace_and_told_without_it(tmp_path: Path) -> None:
+    from opstwin.domain.access import Scope
+    from opstwin.tools.fields import Nothing
+    from opstwin.tools.registry import Effect, Registry, Route, Tool
+
+    async def broken(_services: object, _caller: object, _ask: Nothing) -> dict[str, str]:
+        raise KeyError("secret detail")
+
+    tool = Tool(
+        name="broken_tool", title="x", purpose="x", effect=Effect.READ, scope=Scope.READ, input=Nothing,
+        output=dict[str, str], handler=broken, route=Route(method="GET", path="/broken"),
+    )  # fmt: skip
+    house = await House(tmp_path, registry=Registry([tool])).furnish()
+    out = io.StringIO()
+    logs.configure_logs("INFO", "json", out)
+    async with house.caller() as client:
+        answer = await client.get("/broken")
+    assert answer.status_code == 500
+    assert "secret detail" not in answer.text
+    assert answer.json()["request_id"] in answer.json()["next_step"]
+    assert "secret detail" in out.getvalue()
+
+
+async def test_the_twin_and_the_components_can_be_read_whole(house: House) -> None:
+    async with house.caller() as client:
+        twin = (await client.get("/twin")).json()
+        components = (await client.get("/components")).json()
+        described = (await client.http.get("/openapi.json")).json()
+    assert twin["resources"]
+    assert components["reconciler"]
+    assert components["provisioner"]
+    assert described["openapi"].startswith("3.")
+    assert API in next(iter(described["paths"]))
