@@ -104,14 +104,17 @@ def shell_or_eval(module: Module) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         name = dotted(node.func)
-        if name in SHELLS or any(is_true_keyword(keyword, "shell") for keyword in node.keywords):
+        if name in SHELLS or any(asks_for_shell(name, keyword) for keyword in node.keywords):
             yield module.at(node, "no shell: give the program and its arguments as a list")
         if name in {"eval", "exec", "builtins.eval", "builtins.exec"}:
             yield module.at(node, f"no {name}: text is data")
 
 
-def is_true_keyword(keyword: ast.keyword, name: str) -> bool:
-    return keyword.arg == name and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is False)
+def asks_for_shell(name: str | None, keyword: ast.keyword) -> bool:
+    """`shell=` anything but a plain False, but where the word names a program to write a completion script for."""
+    if keyword.arg != "shell" or (name or "").endswith("completion_script"):
+        return False
+    return not (isinstance(keyword.value, ast.Constant) and keyword.value.value is False)
 
 
 def shell_imported(module: Module) -> Iterator[str]:

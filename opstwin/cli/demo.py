@@ -10,15 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from opstwin.cli import output
 from opstwin.cli.client import Hub
 from opstwin.cli.context import HUB_FILE, find_context
 from opstwin.cli.exits import CliError, Exit
-
-if TYPE_CHECKING:
-    from opstwin.targets.stage import Stage
 
 _START_S: Final = 20.0
 _QUICK: Final = {
@@ -57,7 +54,7 @@ def run_demo(wanted: str) -> int:
 class _Play:
     """The parts of the demo, in order. Each command is run by the command line itself."""
 
-    def __init__(self, stage: "Stage", name: str, engine: str) -> None:
+    def __init__(self, stage: Any, name: str, engine: str) -> None:
         self.stage, self.name, self.engine = stage, name, engine
 
     def all(self) -> None:

@@ -12,7 +12,7 @@ from opstwin.domain.access import Actor, Principal
 from opstwin.domain.approval import People, people_of
 from opstwin.domain.plan import Change, Op, Plan, PlanState, Risk
 from opstwin.domain.resource import Presence
-from opstwin.domain.risk import Surroundings, judged, together
+from opstwin.domain.risk import Surroundings, judged, stops, together
 from opstwin.domain.values import ResourceId, TargetId
 from opstwin.twin.store import Query
 
@@ -54,7 +54,9 @@ def _staying(scene: Scene, changes: Sequence[Change]) -> Counter[str | None]:
         for item in scene.live().values()
         if item.kind == "container" and item.id not in touched and _is_there(scene, item.id)
     ]
-    made = [change.workload for change in changes if change.kind == "container" and change.op is not Op.DELETE]
+    made = [
+        item.workload for item in changes if item.kind == "container" and item.op is not Op.DELETE and not stops(item)
+    ]
     return Counter([*running, *made])
 
 

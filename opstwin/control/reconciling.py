@@ -72,7 +72,6 @@ class Reconciler:
     applier: Applier
     breakers: Breakers
     _known: dict[TargetId, dict[ResourceId, DriftKind]] = field(default_factory=dict)
-    _fruitless: dict[TargetId, frozenset[tuple[object, ...]]] = field(default_factory=dict)
     _refused: set[tuple[object, ...]] = field(default_factory=set)
 
     async def tick(self, target_id: str | None = None) -> TickResult:
@@ -152,7 +151,7 @@ class Reconciler:
         groups, unmandated = await self._groups(target, [item for item in to_heal if item not in paused])
         healed, waiting = await self._heal(target, groups)
         to_propose = [resource for resource, mode in modes.items() if mode is Mode.PROPOSE]
-        proposed = await self._propose(target, [*to_propose, *unmandated], drifts)
+        proposed = await self._propose(target, [*to_propose, *unmandated])
         current = [*waiting, *proposed]
         overtaken = await proposals.overtake(target.id, [*current, *healed])
         return TargetTick(
@@ -223,21 +222,12 @@ class Reconciler:
             logger().info("lease_lost", execution_id=execution.id)
         return True
 
-    async def _propose(
-        self, target: Target, resources: Sequence[ResourceId], drifts: Sequence[Drift]
-    ) -> tuple[PlanId, ...]:
+    async def _propose(self, target: Target, resources: Sequence[ResourceId]) -> tuple[PlanId, ...]:
         """One plan that waits for a person: the one from before when the drift is the same, else a new one."""
-        wanted = set(resources)
-        key = frozenset(
-            (item.resource, item.desired_revision, item.observed_revision) for item in drifts if item.resource in wanted
-        )
-        if not wanted or self._fruitless.get(target.id) == key:
+        if not resources:
             return ()
         plan = await self.planner.from_drift(target.id, resources, RECONCILER)
-        if not plan.changes:
-            self._fruitless[target.id] = key
-            return ()
-        return (plan.id,)
+        return (plan.id,) if plan.changes else ()
 
     async def _tell(self, target: TargetId, drifts: Sequence[Drift]) -> None:
         """Events for drift that is new and drift that is gone, each once."""

@@ -27,7 +27,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who acts. `on_behalf_of` is the person an agent or a schedule acts for; `face` is the way in (cli, http, mcp, …)."""
+    """Who acts: `on_behalf_of` is the person an agent or a schedule acts for, `face` the way in (cli, http, mcp, …)."""
 
     kind: ActorKind
     id: str

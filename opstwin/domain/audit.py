@@ -1,7 +1,7 @@
 """The audit: append-only, hash-chained, written in the transaction it describes.
 
-Each row's hash covers its content and the previous row's hash (a hash chain as in RFC 6962's log, without the tree), so an
-edit, a deletion, an insertion or a reordering breaks verification at the first row it touches.
+Each row's hash covers its content and the previous row's hash (a chain, as under RFC 6962's log, without the tree), so
+an edit, a deletion, an insertion or a reordering breaks verification at the first row it touches.
 """
 
 from collections.abc import Iterable, Mapping
@@ -84,7 +84,7 @@ def verify_chain(rows: Iterable[AuditRow], *, seq: int = 0, head: str = GENESIS)
         if row.seq != seq or row.prev_hash != head or row.hash != row_hash(row):
             raise AuditBroken(
                 f"Audit row {seq} does not fit the chain.",
-                next_step="Stop the hub, keep the database file, and compare it with your last backup or exported head.",
+                next_step="Stop the hub, keep the database file, and compare it with a backup or an exported head.",
                 details={"seq": seq},
             )
         head = row.hash

@@ -62,11 +62,19 @@ def _judge(change: Change, around: Surroundings) -> tuple[Risk, str]:
         return Risk.DESTRUCTIVE, f"the data in volume {change.name} is lost and cannot be brought back"
     if change.op is Op.DELETE and change.kind == "container" and not around.siblings_left:
         return Risk.HIGH, "nothing of this workload keeps running"
+    if stops(change) and not around.siblings_left:
+        return Risk.HIGH, "nothing of this workload keeps running"
     if around.adopted and change.op in (Op.REPLACE, Op.DELETE):
         return Risk.HIGH, "this container was not made by Opstwin; files written inside it are lost"
     if gains_host_access(change.before, change.after):
         return Risk.HIGH, "it gains access to files of the host"
     return Risk.LOW, ""
+
+
+def stops(change: Change) -> bool:
+    """Whether a container that runs is to stop and stay."""
+    before, after = change.before or {}, change.after or {}
+    return change.kind == "container" and bool(before.get("running")) and after.get("running") is False
 
 
 def gains_host_access(before: Spec | None, after: Spec | None) -> bool:

@@ -40,8 +40,13 @@ async def _list(services: Services, _caller: Caller, ask: EventsAsk) -> Listed[E
 
 async def _stream(services: Services, _caller: Caller, ask: EventsAsk) -> AsyncIterator[StreamItem]:
     """Events as they happen; after `after`, or from the execution's first, or from now on. Ends with the execution."""
+    if ask.execution_id is not None:
+        await services.ledger.need(Execution, ask.execution_id, next_step="List them: opstwin get executions")
+    return _following(services, ask, await services.ledger.store.wait(0, 0))
+
+
+async def _following(services: Services, ask: EventsAsk, newest: int) -> AsyncIterator[StreamItem]:
     store = services.ledger.store
-    newest = await store.wait(0, 0)
     after = _start(ask, newest)
     while True:
         over = await _over(services, ask)

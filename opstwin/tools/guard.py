@@ -41,8 +41,14 @@ async def open_stream(
     """The stream of a tool; raises like `call` before the first item. All values of `raw` are texts."""
     if tool.stream is None:
         raise InvalidInput(f"{tool.name} has no stream.", field="accept", next_step="Ask for application/json.")
-    await admit(tool, services, caller, raw)
-    return tool.stream(services, caller, validated(tool, raw, as_text=True))
+    try:
+        await admit(tool, services, caller, raw)
+        items: AsyncIterator[StreamItem] = await tool.stream(services, caller, validated(tool, raw, as_text=True))
+    except OpstwinError:
+        raise
+    except Exception as error:
+        raise unexpected(tool, caller, error) from error
+    return items
 
 
 async def admit(tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json]) -> None:

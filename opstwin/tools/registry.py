@@ -87,7 +87,7 @@ I = TypeVar("I", bound=Ask)  # noqa: E741 - input
 O = TypeVar("O")  # noqa: E741 - output
 
 Handler = Callable[[Services, Caller, I], Awaitable[O]]
-Stream = Callable[[Services, Caller, I], AsyncIterator[StreamItem]]
+Stream = Callable[[Services, Caller, I], Awaitable[AsyncIterator[StreamItem]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class Tool(Generic[I, O]):
 
     `agent_scope` is enough instead of `scope` for callers that are no persons. `people_only` refuses everybody but a
     person whatever the scopes are. `secret` marks an output that holds a secret: it is never kept to answer a repeated
-    call. `stream` gives the same data as it happens.
+    call. `stream` gives the same data as it happens; it raises before it returns what can be known before.
     """
 
     name: str

@@ -10,8 +10,10 @@ from pydantic import Field
 
 from opstwin.domain.access import Scope
 from opstwin.domain.deployment import UsageSample
+from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, to_json
+from opstwin.errors import NotFound
 from opstwin.logs import redacted
 from opstwin.targets.ports import LogLine, Reader, UsageReading
 from opstwin.tools.fields import OfResource
@@ -68,6 +70,13 @@ async def _logs(services: Services, _caller: Caller, ask: LogsAsk) -> LogsView:
 
 async def _follow(services: Services, _caller: Caller, ask: LogsAsk) -> AsyncIterator[StreamItem]:
     reader = await _reader(services, ask.id)
+    seen = await reader.observe(ResourceId(ask.id))
+    if seen.presence is Presence.ABSENT:
+        raise NotFound(f"There is no {ask.id}.", next_step="See what is there: opstwin get")
+    return _following(reader, ask)
+
+
+async def _following(reader: Reader, ask: LogsAsk) -> AsyncIterator[StreamItem]:
     async for line in _lines(reader, ask, follow=ask.follow):
         yield StreamItem(type="log", data=to_json(line))
 

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Dialect, Integer, String
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import declared_attr, registry
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 from sqlmodel import Field, SQLModel
 
@@ -34,6 +37,23 @@ class Moment(TypeDecorator[datetime]):
         return moment_from(value) if dialect.name == "sqlite" else as_utc(value, "moment")
 
 
+class _AsText(FunctionElement[str]):
+    """A JSON column read as the text it is, where the driver would parse it."""
+
+    type: TypeEngine[str] = String()
+    inherit_cache: bool | None = True
+
+
+@compiles(_AsText)
+def _plain(element: _AsText, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_AsText, "postgresql")
+def _cast(element: _AsText, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+
+
 class Nested(UserDefinedType[str]):
     """JSON text in a column that databases know to be JSON; it is kept letter for letter, so digests hold."""
 
@@ -41,6 +61,9 @@ class Nested(UserDefinedType[str]):
 
     def get_col_spec(self, **_options: object) -> str:
         return "JSON"
+
+    def column_expression(self, colexpr: ColumnElement[Any]) -> ColumnElement[Any]:
+        return _AsText(colexpr)
 
 
 WHOLE: Final[Any] = BigInteger()

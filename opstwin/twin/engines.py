@@ -115,10 +115,6 @@ def _postgres(url: URL) -> Engines:
 
 
 def _prepare_postgres(connection: Any, _record: object) -> None:
-    from psycopg.types.string import TextLoader
-
-    # JSON stays text until the record is made: parsed once, by the same code as for SQLite.
-    connection.adapters.register_loader("json", TextLoader)
     before, connection.autocommit = connection.autocommit, True
     for setting in _POSTGRES_SETTINGS:
         connection.execute(setting)

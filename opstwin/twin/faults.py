@@ -110,7 +110,7 @@ def typed_faults() -> Iterator[None]:
 def store_error(error: BaseException | None) -> StoreError:
     """The typed error for what a driver, the pool or the operating system raised."""
     cause = _cause(error)
-    details = {"cause": cause.name, "said": _first_line(error)}
+    details = {"cause": cause.name, "said": first_line(error)}
     waiting_helps = cause not in (_DAMAGED, _OTHER)
     return StoreError(
         cause.message,
@@ -139,5 +139,6 @@ def _by_sqlstate(state: str | None) -> _Cause:
     return _BY_SQLSTATE[max(fitting, key=len)] if fitting else _OTHER
 
 
-def _first_line(error: BaseException | None) -> str:
+def first_line(error: BaseException | None) -> str:
+    """What the driver said, short enough to show."""
     return str(error).strip().split("\n", 1)[0][:200]

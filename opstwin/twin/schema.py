@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from opstwin.errors import StoreError
 from opstwin.twin.copying import copy_sqlite, free_name
 from opstwin.twin.engines import Engines
+from opstwin.twin.faults import first_line
 from opstwin.twin.tables import TABLES
 
 REVISIONS: Final = ("0001", "0002")
@@ -73,8 +75,17 @@ def _migrate(writer: Engine) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
         # Another process may have done it while this one waited for the lock.
-        if checked_version(connection) != HEAD:
+        version = checked_version(connection)
+        if version == HEAD:
+            return
+        try:
             upgrade(connection)
+        except (IntegrityError, ProgrammingError) as error:
+            raise StoreError(
+                f"The database cannot be brought from schema {version} to {HEAD}; it is as it was.",
+                next_step="Use the Opstwin that wrote it, and report this.",
+                details={"database_schema": str(version), "known_schema": HEAD, "said": first_line(error.orig)},
+            ) from error
 
 
 def _keep_copy(path: Path, version: str) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 from opstwin.errors import InvalidInput, Unreachable
 from opstwin.targets.stage import DockerStage, SimStage, Stage
 
+__all__ = ["Stage", "demo_stage"]
+
 
 def demo_stage(wanted: str, docker_socket: str, folder: Path) -> Stage:
     """The local Docker Engine when one answers (or is asked for), else the simulator.

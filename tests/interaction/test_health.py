@@ -2,11 +2,15 @@
 
 import io
 import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import structlog
 
 from opstwin import logs
+from opstwin.domain.audit import AuditRow
 from opstwin.errors import StoreError
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.twin.memory import MemoryStore
@@ -14,12 +18,28 @@ from opstwin.twin.store import Commit, Receipt
 from tests.interaction.asgi import Wire, send
 from tests.interaction.house import API, House
 
+Log = Callable[[str], io.StringIO]
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    """Begins to keep the log, at a level."""
+
+    def begin(level: str) -> io.StringIO:
+        out = io.StringIO()
+        logs.configure_logs(level, "json", out)
+        return out
+
+    yield begin
+    structlog.reset_defaults()
+
 
 class Disk(MemoryStore):
     """A twin whose disk can be full, or gone."""
 
     full = False
     gone = False
+    edited = False
 
     async def commit(self, commit: Commit) -> Receipt:
         if self.full:
@@ -34,7 +54,10 @@ class Disk(MemoryStore):
     async def find(self, query):  # type: ignore[no-untyped-def]
         if self.gone:
             raise StoreError("The database is gone.")
-        return await super().find(query)
+        page = await super().find(query)
+        if self.edited and query.kind is AuditRow:
+            return replace(page, items=tuple(replace(row, reason="edited") for row in page.items))
+        return page
 
 
 @pytest.fixture
@@ -79,12 +102,10 @@ async def test_a_full_disk_makes_the_hub_not_ready_while_reads_go_on(disk: House
 
 
 @pytest.mark.req("S5.109")
-async def test_an_edited_audit_makes_the_hub_not_ready(house: House) -> None:
-    from dataclasses import replace
-
-    assert isinstance(house.store, MemoryStore)
-    house.store._audit[-1] = replace(house.store._audit[-1], reason="edited")
-    status, down = await ready(house)
+async def test_an_edited_audit_makes_the_hub_not_ready(disk: House) -> None:
+    assert isinstance(disk.store, Disk)
+    disk.store.edited = True
+    status, down = await ready(disk)
     assert status == 503
     assert "audit" in down
 
@@ -183,9 +204,8 @@ async def test_drift_and_breakers_are_shown(house: House) -> None:
 
 
 @pytest.mark.req("S5.100", "S5.102")
-async def test_each_request_is_one_line_of_json_with_who_and_what(house: House) -> None:
-    out = io.StringIO()
-    logs.configure_logs("INFO", "json", out)
+async def test_each_request_is_one_line_of_json_with_who_and_what(house: House, log: Log) -> None:
+    out = log("INFO")
     async with house.caller("operator", **{"X-Request-Id": "req-12345678"}) as client:
         plan = await client.approved()
         started = await client.post(f"/plans/{plan['id']}:apply")
@@ -204,9 +224,8 @@ async def test_each_request_is_one_line_of_json_with_who_and_what(house: House) 
 
 @pytest.mark.req("S5.101")
 @pytest.mark.parametrize(("level", "shown"), [("DEBUG", 2), ("INFO", 1), ("WARN", 0), ("ERROR", 0)])
-async def test_the_log_level_is_honoured(house: House, level: str, shown: int) -> None:
-    out = io.StringIO()
-    logs.configure_logs(level, "json", out)
+async def test_the_log_level_is_honoured(house: House, log: Log, level: str, shown: int) -> None:
+    out = log(level)
     async with house.caller() as client:
         await client.get("/hub")
         await client.http.get("/metrics")
@@ -219,9 +238,8 @@ async def test_a_request_id_that_could_forge_a_log_line_is_replaced(house: House
     assert answer.headers["x-request-id"].startswith("req_")
 
 
-async def test_the_login_code_is_not_in_the_log(house: House) -> None:
-    out = io.StringIO()
-    logs.configure_logs("DEBUG", "json", out)
+async def test_the_login_code_is_not_in_the_log(house: House, log: Log) -> None:
+    out = log("DEBUG")
     code = await house.services.people.login_code(
         "owner", house.services.approver and __import__("tests.interaction.house", fromlist=["HUB"]).HUB
     )
@@ -229,7 +247,7 @@ async def test_the_login_code_is_not_in_the_log(house: House) -> None:
     assert code.secret not in out.getvalue()
 
 
-async def test_a_fault_of_ours_is_logged_with_its_trace_and_told_without_it(tmp_path: Path) -> None:
+async def test_a_fault_of_ours_is_logged_with_its_trace_and_told_without_it(tmp_path: Path, log: Log) -> None:
     from opstwin.domain.access import Scope
     from opstwin.tools.fields import Nothing
     from opstwin.tools.registry import Effect, Registry, Route, Tool
@@ -242,8 +260,7 @@ async def test_a_fault_of_ours_is_logged_with_its_trace_and_told_without_it(tmp_
         output=dict[str, str], handler=broken, route=Route(method="GET", path="/broken"),
     )  # fmt: skip
     house = await House(tmp_path, registry=Registry([tool])).furnish()
-    out = io.StringIO()
-    logs.configure_logs("INFO", "json", out)
+    out = log("INFO")
     async with house.caller() as client:
         answer = await client.get("/broken")
     assert answer.status_code == 500

@@ -87,13 +87,11 @@ async def test_logs_are_followed_as_they_are_written(house: House) -> None:
         await house.work()
         house.world.say("web-1", "first\ndata: x\nevent: forged")
         async with stream(house.app, wire(house, "/resources/local/container/web-1/logs", "follow=true")) as lines:
-            first = await lines.frame()
+            past = [await lines.frame(), await lines.frame()]
             house.world.say("web-1", "second")
-            second = await lines.frame()
-        assert first is not None
-        assert second is not None
-        assert first["data"]["text"].startswith("first")
-        assert (first["event"], second["data"]["text"]) == ("log", "second")
+            new = await lines.frame()
+        assert [item["event"] for item in [*past, new] if item] == ["log"] * 3
+        assert [item["data"]["text"].split()[0] for item in [*past, new] if item] == ["app:1", "first", "second"]
         page = (await client.get("/resources/local/container/web-1/logs", tail=1)).json()
         assert [item["text"] for item in page["items"]] == ["second"]
 
@@ -197,3 +195,12 @@ def test_a_frame_cannot_be_broken_by_what_is_in_it() -> None:
     text = frame(StreamItem(type="log", data={"text": "a\n\ndata: b\r\nevent: forged\u2028x"}, id="1")).decode()
     assert text.count("\n\n") == 1
     assert [line.split(":")[0] for line in text.strip().split("\n")] == ["event", "data", "id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [("/resources/local/container/none/logs", "follow=true"), ("/events", "execution_id=exec_0000000000")],
+)
+async def test_a_stream_about_nothing_is_not_found_instead_of_silent(house: House, path: str, query: str) -> None:
+    async with stream(house.app, wire(house, path, query)) as events:
+        assert events.status == 404

@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from opstwin.domain.audit import AuditRow
 from opstwin.domain.resource import Desired
 from opstwin.errors import StoreError
+from opstwin.twin.contents import content_hash
 from opstwin.twin.opening import open_store
 from opstwin.twin.sql import SqlStore, open_sql_store
 from opstwin.twin.store import Query, TwinStore
@@ -256,7 +256,6 @@ async def test_a_damaged_page_is_reported_not_returned(tmp_path: Path) -> None:
     path.write_bytes(data)
     store = await open_store(f"sqlite:///{path}")
     with pytest.raises(StoreError) as caught:
-        await everything(store, Desired)
-        await everything(store, AuditRow)
+        await content_hash(store)
     assert caught.value.details.get("cause") == "damaged"
     await store.close()

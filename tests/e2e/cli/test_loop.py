@@ -125,8 +125,8 @@ def test_errors_are_one_json_line_for_scripts(shell: Shell) -> None:
 @pytest.mark.parametrize("form", ["json", "yaml"])
 @pytest.mark.parametrize(
     "verb",
-    ["discover", "get", "get plans", "get executions", "get workloads", "history", "drift", "targets list", "targets test local",
-     "audit list", "audit verify", "people list", "plugins", "doctor"],
+    ["discover", "get", "get plans", "get executions", "get workloads", "history", "drift", "targets list",
+     "targets test local", "audit list", "audit verify", "people list", "plugins", "doctor"],
 )  # fmt: skip
 def test_every_reading_verb_gives_nothing_but_data_on_stdout(shell_once: Shell, verb: str, form: str) -> None:
     from ruamel.yaml import YAML

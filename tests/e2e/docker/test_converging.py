@@ -67,7 +67,6 @@ async def test_a_step_killed_after_any_of_its_changes_has_one_effect_when_repeat
     assert ended >= 2
 
 
-@pytest.mark.proves("A4")
 async def test_a_replace_killed_anywhere_can_be_undone_by_the_way_back(spot: Spot) -> None:
     ended, index = 0, 0
     while not ended:

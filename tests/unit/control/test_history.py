@@ -13,7 +13,8 @@ from opstwin.domain.deployment import Deployment, UsageSample
 from opstwin.domain.values import ExecutionId, PlanId, ResourceId, resource_id
 from opstwin.errors import InvalidInput
 from opstwin.targets.sim.faults import Fault, FaultKind
-from opstwin.twin.store import Put
+from opstwin.twin.memory import MemoryStore
+from opstwin.twin.store import Commit, Put, Receipt
 from tests.rig import ANNA, LOCAL, Rig, app
 
 DAY = timedelta(days=1)
@@ -166,8 +167,17 @@ async def test_the_list_is_newest_first_and_can_be_narrowed_and_paged(rig: Rig) 
         await history(rig).deployments(after="nonsense")
 
 
+class Slow(MemoryStore):
+    """Lets others come between what was read and what is written."""
+
+    async def commit(self, commit: Commit) -> Receipt:
+        await asyncio.sleep(0)
+        return await super().commit(commit)
+
+
 @pytest.mark.req("S5.71")
-async def test_kills_counted_at_the_same_moment_are_all_counted(rig: Rig) -> None:
+async def test_kills_counted_at_the_same_moment_are_all_counted() -> None:
+    rig = await Rig(store=Slow()).ready()
     await rig.change_to(app(replicas=2))
     resources = [resource_id(LOCAL, "container", f"web-{number}") for number in (1, 2)]
     assert await asyncio.gather(*(count_oom(rig.ledger, item) for item in resources)) == [True, True]

@@ -20,7 +20,7 @@ from opstwin.errors import Conflict, Forbidden, NotFound, Rejected, TargetError,
 from opstwin.targets.ports import LogLine, Reader, Renderer, Sighting, TargetEvent, TargetInfo, UsageReading
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.twin.memory import MemoryStore
-from opstwin.twin.store import Commit, Put, Receipt
+from opstwin.twin.store import Commit, Put, Receipt, Remove
 from tests.rig import ANNA, LOCAL, Rig
 
 WEB = resource_id(LOCAL, "container", "web")
@@ -265,6 +265,23 @@ async def test_what_is_gone_but_wanted_is_never_forgotten(rig: Rig) -> None:
     assert await rig.ledger.get(Observed, WEB) is not None
 
 
+async def test_one_that_is_still_wanted_does_not_keep_the_others_from_being_forgotten(rig: Rig) -> None:
+    rig.world.run("stray", "app:1")
+    await rig.observer.discover(LOCAL, ANNA)
+    for name in ("web", "stray"):
+        rig.world.remove(name)
+    await rig.observer.discover(LOCAL, ANNA)
+    await rig.put(
+        Desired(
+            id=WEB, target=LOCAL, kind="container", name="web", spec={"image": "app:1"}, set_by=ANNA,
+            set_at=rig.clock.now(),
+        )
+    )  # fmt: skip
+    rig.clock.advance(timedelta(days=8).total_seconds())
+    await rig.observer.discover(LOCAL, ANNA)
+    assert [row.id for row in await rig.ledger.all(Observed, {"kind": "container"})] == [WEB]
+
+
 # Below: a target whose every answer is scripted, for races and sizes.
 
 
@@ -413,6 +430,20 @@ async def test_an_older_row_of_another_observer_is_written_over_after_reading_ag
     stored = await ledger.need(Observed, seen(1).resource)
     assert stored.spec == {"image": "app:2", "running": True}
     assert stored.version == 3
+
+
+async def test_a_row_that_was_forgotten_meanwhile_does_not_come_back_as_unknown() -> None:
+    reader = Scripted([seen(1)], gate=None)
+    ledger, observer, _, _ = await scripted(reader)
+    await observer.discover(LOCAL)
+    reader.sightings, reader.gate = [], asyncio.Event()
+    reader.looking.clear()
+    slow = asyncio.create_task(observer.discover(LOCAL))
+    await reader.looking.wait()
+    await ledger.commit([Remove(await ledger.need(Observed, seen(1).resource))])
+    reader.gate.set()
+    await slow
+    assert await ledger.all(Observed) == []
 
 
 async def test_a_row_that_keeps_being_taken_away_ends_in_a_conflict() -> None:

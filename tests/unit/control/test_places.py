@@ -14,6 +14,8 @@ from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, Rejected
 from opstwin.targets.ports import Reader, Renderer
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.targets.sim.world import World
+from opstwin.twin.memory import MemoryStore
+from opstwin.twin.store import Commit, Receipt
 from tests.rig import ANNA, LOCAL, ROBOT, Rig, SimPlaces, app
 
 SEED = """
@@ -73,6 +75,14 @@ def empty(*backends: str) -> tuple[Places, Rig]:
 def config(text: str) -> Mapping[str, object]:
     loaded: Mapping[str, object] = YAML(typ="safe").load(text)
     return loaded
+
+
+class Slow(MemoryStore):
+    """Lets others come between what was read and what is written."""
+
+    async def commit(self, commit: Commit) -> Receipt:
+        await asyncio.sleep(0)
+        return await super().commit(commit)
 
 
 async def defaults(places: Places) -> list[str]:
@@ -155,18 +165,26 @@ async def test_a_new_default_takes_the_place_of_the_old_one() -> None:
 @pytest.mark.req("S2.33")
 @pytest.mark.parametrize("first", [True, False])
 async def test_many_who_claim_the_default_at_once_leave_exactly_one(first: bool) -> None:
-    places, _ = empty()
+    places, rig = empty()
+    places = replace(places, ledger=replace(rig.ledger, store=Slow()))
     if first:
         await places.add({**NEW, "id": "zero"}, ANNA)
     names = [f"t{number}" for number in range(4)]
+    await asyncio.gather(*(places.add({**NEW, "id": name, "is_default": True}, ANNA) for name in names))
+    assert len(await defaults(places)) == 1
+    assert len(await places.list()) == 4 + first
     results = await asyncio.gather(
-        *(places.add({**NEW, "id": name, "is_default": True}, ANNA) for name in names), return_exceptions=True
+        *(places.update(name, {"is_default": True}, ANNA) for name in names), return_exceptions=True
     )
     assert all(isinstance(item, Target | Conflict) for item in results)
     assert len(await defaults(places)) == 1
-    added = [item.id for item in await places.list() if item.id != "zero"]
-    await asyncio.gather(*(places.update(name, {"is_default": True}, ANNA) for name in added), return_exceptions=True)
-    assert len(await defaults(places)) == 1
+
+
+async def test_switching_the_default_off_by_an_update_leaves_no_default() -> None:
+    places, _ = empty()
+    await places.add(NEW, ANNA)
+    await places.update("shop", {"is_active": False}, ANNA)
+    assert await defaults(places) == []
 
 
 async def test_a_target_that_is_switched_off_is_no_default_and_cannot_become_it() -> None:

@@ -95,3 +95,12 @@ async def test_a_high_risk_plan_says_that_somebody_else_must_approve(bench: Benc
     assert any("somebody other than the requester must approve" in note for note in plan.notes)
     korean = await bench.ask(Action.DELETE, language="ko")
     assert any("다른 사람이 승인해야 합니다" in note for note in korean.notes)
+
+
+async def test_stopping_all_that_runs_of_a_workload_is_high_risk_and_stopping_nothing_is_not() -> None:
+    from tests.rig import Rig, app
+
+    rig = await Rig().ready()
+    await rig.change_to(app())
+    assert (await rig.plan("stop web")).risk is Risk.HIGH
+    assert (await rig.plan("restart web")).risk is Risk.LOW

@@ -263,6 +263,15 @@ async def test_an_expired_or_revoked_mandate_heals_nothing(rig: Rig, days: float
     assert (len(ticked.proposed), ticked.healed) == (1, ())
 
 
+async def test_a_mandate_that_is_over_does_not_hide_one_that_holds(rig: Rig) -> None:
+    await set_mode(rig, Mode.HEAL)
+    await mandate(rig, days=0.0001)
+    await mandate(rig, WEB1)
+    rig.clock.advance(60)
+    rig.world.remove("web-1")
+    assert len((await once(reconciler(rig))).healed) == 1
+
+
 async def test_a_mandate_for_one_resource_heals_that_one_and_proposes_the_other(rig: Rig) -> None:
     await set_mode(rig, Mode.HEAL)
     await mandate(rig, WEB1)

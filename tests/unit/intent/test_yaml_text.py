@@ -9,7 +9,7 @@ from itertools import pairwise
 from string import ascii_lowercase
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opstwin.errors import InvalidInput, LimitExceeded, OpstwinError
@@ -178,6 +178,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON.filter(lambda value: value is not None))
 def test_every_json_value_reads_as_itself(value: object) -> None:
     (read,) = values(json.dumps(value))
@@ -199,6 +200,7 @@ SNIPPETS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(SNIPPETS), max_size=30).map("".join) | st.text(max_size=60))
 def test_any_text_is_read_or_refused_with_a_typed_error(text: str) -> None:
     with suppress(OpstwinError):

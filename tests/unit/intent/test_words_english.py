@@ -1,0 +1,151 @@
+"""English sentences that are read, and what they ask for."""
+
+import pytest
+
+from opstwin.domain.ask import Action, Ask
+from opstwin.domain.workload import Mount, Port, Resources, Workload
+from opstwin.intent.words import read_request
+
+MI = 2**20
+
+
+def deploy(name: str, image: str, target: str | None = None, **parts: object) -> Ask:
+    return Ask(
+        action=Action.DEPLOY,
+        name=name,
+        target=target,
+        workload=Workload(name=name, image=image, **parts),  # type: ignore[arg-type]
+    )
+
+
+def ask(action: str, name: str = "web", **parts: object) -> Ask:
+    return Ask(action=Action(action), name=name, **parts)  # type: ignore[arg-type]
+
+
+API = "registry.example.com/team/api:2.4"
+DIGEST = "nginx@sha256:" + "a" * 64
+
+SENTENCES: dict[str, Ask] = {
+    # deploy
+    "deploy nginx:1.27 as web": deploy("web", "nginx:1.27"),
+    "Deploy nginx:1.27 as web.": deploy("web", "nginx:1.27"),
+    "please deploy nginx:1.27 as web": deploy("web", "nginx:1.27"),
+    "deploy nginx:1.27 as web with 2 replicas on port 8080": deploy(
+        "web", "nginx:1.27", replicas=2, ports=(Port(host=8080),)
+    ),
+    "deploy nginx:1.27 as web with two copies": deploy("web", "nginx:1.27", replicas=2),
+    "deploy 3 replicas of nginx:1.27 as web": deploy("web", "nginx:1.27", replicas=3),
+    "deploy redis:7 as cache on prod with 256Mi memory and 0.5 cpu": deploy(
+        "cache", "redis:7", "prod", resources=Resources(cpu_millicores=500, memory_bytes=256 * MI)
+    ),
+    "deploy redis:7 as cache with 1Gi of memory, 500m cpu": deploy(
+        "cache", "redis:7", resources=Resources(cpu_millicores=500, memory_bytes=1024 * MI)
+    ),
+    "run api from registry.example.com/team/api:2.4 port 8080:80 env LOG_LEVEL=info volume data:/data": deploy(
+        "api",
+        API,
+        ports=(Port(host=8080, container=80),),
+        env={"LOG_LEVEL": "info"},
+        volumes=(Mount(path="/data", volume="data"),),
+    ),
+    "on prod, deploy nginx:1.27 as web": deploy("web", "nginx:1.27", "prod"),
+    "deploy nginx:1.27 as web to prod": deploy("web", "nginx:1.27", "prod"),
+    "deploy nginx:1.27 named web to target prod": deploy("web", "nginx:1.27", "prod"),
+    "deploy web using nginx:1.27 on the staging target": deploy("web", "nginx:1.27", "staging"),
+    "create web with image nginx:1.27": deploy("web", "nginx:1.27"),
+    f"launch {DIGEST} called web": deploy("web", DIGEST),
+    "deploy nginx:1.27 as web on ports 8080 and 8443:443": deploy(
+        "web", "nginx:1.27", ports=(Port(host=8080), Port(host=8443, container=443))
+    ),
+    "deploy dns:1 as dns port 127.0.0.1:5353:53/udp": deploy(
+        "dns", "dns:1", ports=(Port(host=5353, container=53, protocol="udp", address="127.0.0.1"),)
+    ),
+    "deploy nginx:1.27 as web env A=1, B=x=y and C=": deploy("web", "nginx:1.27", env={"A": "1", "B": "x=y", "C": ""}),
+    "deploy db:1 as db volumes data:/data and /srv/conf:/etc/db:ro": deploy(
+        "db",
+        "db:1",
+        volumes=(Mount(path="/data", volume="data"), Mount(path="/etc/db", host_path="/srv/conf", read_only=True)),
+    ),
+    "deploy registry.example.com:5000/team/api:2.4 as api": deploy("api", "registry.example.com:5000/team/api:2.4"),
+    "deploy nginx:latest as web": deploy("web", "nginx:latest"),
+    # scale
+    "scale web to 5": ask("scale", replicas=5),
+    "scale web to five replicas": ask("scale", replicas=5),
+    "scale up web to 5": ask("scale", replicas=5),
+    "scale web down to 1 on prod": ask("scale", replicas=1, target="prod"),
+    "scale the replicas of web to 4": ask("scale", replicas=4),
+    "set web to 5 replicas": ask("scale", replicas=5),
+    "set web replicas to 3": ask("scale", replicas=3),
+    "set replicas of web to 3": ask("scale", replicas=3),
+    # upgrade
+    "upgrade web to nginx:1.28": ask("upgrade", image="nginx:1.28"),
+    "upgrade web on prod to nginx:1.28": ask("upgrade", image="nginx:1.28", target="prod"),
+    "update web image to nginx:1.28": ask("upgrade", image="nginx:1.28"),
+    "update the image of web to nginx:1.28 on prod": ask("upgrade", image="nginx:1.28", target="prod"),
+    "change web to image nginx:1.28": ask("upgrade", image="nginx:1.28"),
+    "downgrade web to nginx:1.26": ask("upgrade", image="nginx:1.26"),
+    # restart, stop, start
+    "restart web": ask("restart"),
+    "Restart the web service, please!": ask("restart"),
+    "restart web on target staging": ask("restart", target="staging"),
+    "restart web in prod": ask("restart", target="prod"),
+    "stop web": ask("stop"),
+    "shut down web": ask("stop"),
+    "start web": ask("start"),
+    "resume web on prod": ask("start", target="prod"),
+    # delete
+    "delete web": ask("delete"),
+    "delete web on prod": ask("delete", target="prod"),
+    "remove web and its data": ask("delete", with_volumes=True),
+    "delete web with its volumes on staging": ask("delete", with_volumes=True, target="staging"),
+    "delete web including all data and volumes": ask("delete", with_volumes=True),
+    "delete web but keep its data": ask("delete"),
+    # roll back
+    "roll back web": ask("rollback"),
+    "rollback web on prod": ask("rollback", target="prod"),
+    "roll web back": ask("rollback"),
+    "revert web": ask("rollback"),
+    "undo the last change to web": ask("rollback"),
+    "roll back web to the previous version": ask("rollback"),
+    # expose
+    "expose web on port 9090": ask("expose", ports=(Port(host=9090),)),
+    "expose web on 9090:80": ask("expose", ports=(Port(host=9090, container=80),)),
+    "open port 9090 on web": ask("expose", ports=(Port(host=9090),)),
+    "publish port 9090 of web on prod": ask("expose", ports=(Port(host=9090),), target="prod"),
+    "add port 9090 to web": ask("expose", ports=(Port(host=9090),)),
+    # environment
+    "set LOG_LEVEL=debug on web": ask("set_env", env={"LOG_LEVEL": "debug"}),
+    "set LOG_LEVEL=debug on web on prod": ask("set_env", env={"LOG_LEVEL": "debug"}, target="prod"),
+    "on prod set LOG_LEVEL=debug for web": ask("set_env", env={"LOG_LEVEL": "debug"}, target="prod"),
+    "set LOG_LEVEL to debug on web": ask("set_env", env={"LOG_LEVEL": "debug"}),
+    "set web env LOG_LEVEL=debug and RATE=5": ask("set_env", env={"LOG_LEVEL": "debug", "RATE": "5"}),
+    "add env A=1 to web": ask("set_env", env={"A": "1"}),
+    "set env replicas=5 on web": ask("set_env", env={"replicas": "5"}),
+    "set URL=http://x.example/?a=b&c=d;e on web": ask("set_env", env={"URL": "http://x.example/?a=b&c=d;e"}),
+    "unset DEBUG on web": ask("set_env", unset_env=("DEBUG",)),
+    "unset DEBUG and LOG_LEVEL on web": ask("set_env", unset_env=("DEBUG", "LOG_LEVEL")),
+    "remove env DEBUG from web": ask("set_env", unset_env=("DEBUG",)),
+    # resources
+    "give web 512Mi memory and 500m cpu": ask(
+        "set_resources", resources=Resources(cpu_millicores=500, memory_bytes=512 * MI)
+    ),
+    "set web memory to 512Mi": ask("set_resources", resources=Resources(memory_bytes=512 * MI)),
+    "set the memory of web to 512Mi on prod": ask(
+        "set_resources", resources=Resources(memory_bytes=512 * MI), target="prod"
+    ),
+    "limit web to 1GB memory": ask("set_resources", resources=Resources(memory_bytes=10**9)),
+    "set cpu of web to 2": ask("set_resources", resources=Resources(cpu_millicores=2000)),
+}
+
+
+@pytest.mark.parametrize(("sentence", "expected"), SENTENCES.items(), ids=SENTENCES.keys())
+def test_a_sentence_is_read_as_what_it_says(sentence: str, expected: Ask) -> None:
+    assert read_request(sentence) == expected
+
+
+def test_spaces_around_and_between_do_not_matter() -> None:
+    assert read_request("  restart \u00a0 web  ") == ask("restart")
+
+
+def test_a_dangerous_looking_value_stays_a_literal_text() -> None:
+    assert read_request("set A=$(id)|&&../x on web").env == {"A": "$(id)|&&../x"}
