@@ -1,5 +1,6 @@
 """Verbs that change something: plan, approve, reject, apply, watch, rollback, adopt."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -265,3 +266,51 @@ def resume(name: Resource, form: Output = Form.TABLE, url: Url = None, token: To
     if form is not Form.TABLE:
         output.data(answer, form)
     output.note("Healing goes on.", colour="ok")
+
+
+def set_field(
+    name: Resource,
+    values: Annotated[
+        list[str], typer.Argument(help="Fields to set, such as memory_bytes=268435456 or env.LEVEL=debug.")
+    ],
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Change what should be, field by field. The hub follows: it proposes a plan, or heals where that is allowed."""
+    hub = hub_of(url, token)
+    resource = resource_of(hub, name)
+    found = hub.get(path_of("resources", resource))
+    desired = found.get("desired")
+    if not desired or desired.get("spec") is None:
+        raise CliError(
+            Exit.ERROR, f"{resource} has no desired state.", next_step=f"Adopt it first: opstwin adopt {resource}"
+        )
+    spec = desired["spec"]
+    for value in values:
+        _set(spec, value)
+    path = path_of("resources", resource, "/desired")
+    changed = hub.send("PUT", path, {"spec": spec}, {"If-Match": f'"{desired["revision"]}"'})
+    if form is not Form.TABLE:
+        output.data(changed, form)
+    output.note(f"{resource} should be so from now on. See the way there: opstwin plan --drift", colour="ok")
+
+
+def _set(spec: dict[str, Any], text: str) -> None:
+    path, found, value = text.partition("=")
+    if not found or not path:
+        raise CliError(
+            Exit.ERROR,
+            f"{text!r} is not field=value.",
+            next_step="Such as: memory_bytes=268435456",
+            code="invalid_input",
+        )
+    *parents, last = path.split(".")
+    for key in parents:
+        inner = spec.get(key)
+        spec[key] = dict(inner) if isinstance(inner, dict) else {}
+        spec = spec[key]
+    try:
+        spec[last] = json.loads(value)
+    except ValueError:
+        spec[last] = value

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
 API: Final = "/api/v1"
 _TIMEOUT_S: Final = 60.0
+_LONGEST_ID: Final = 300
 
 
 def segment(value: str) -> str:
-    """A value as part of a path; the slashes of a resource id stay."""
+    """A value as part of a path; the slashes of a resource id stay, and it cannot lead to another path."""
+    if len(value) > _LONGEST_ID or any(part in ("", ".", "..") for part in value.split("/")):
+        raise CliError(
+            Exit.ERROR, f"{value[:80]!r} is not an id.", next_step="List them: opstwin get", code="invalid_input"
+        )
     return quote(value, safe="/")
 
 

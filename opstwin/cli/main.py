@@ -30,6 +30,7 @@ _VERBS: Final[tuple[Callable[..., None], ...]] = (
 )  # fmt: skip
 for verb in _VERBS:
     app.command()(verb)
+app.command("set")(changing.set_field)
 app.add_typer(places.targets, name="targets")
 app.add_typer(places.people, name="people")
 app.add_typer(seeing.audit, name="audit")
@@ -43,12 +44,16 @@ def plugins(
     from opstwin.cli.options import hub_of
 
     answer = hub_of(url or None, token or None).get("/components")
+    parts = [part | {"use": entry["use"]} for entry in answer["items"] for part in entry["parts"]]
     if form is not output.Form.TABLE:
-        output.data(answer["items"], form)
-        return
-    output.table(
-        ["component", "version", "needs"], [[i["name"], i["version"], " ".join(i["requires"])] for i in answer["items"]]
-    )
+        output.data(parts, form)
+    else:
+        rows = [
+            [part["use"], part["name"], part["version"], " ".join(part["requires"]), part["summary"]] for part in parts
+        ]
+        output.table(["use", "component", "version", "needs", "what"], rows)
+    for refused in answer["refused"]:
+        output.note(f"{refused['use']} was not loaded: {refused['reason']}", colour="bad")
 
 
 @app.command()

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from opstwin.control.history import count_oom
 from opstwin.control.ledger import Ledger
+from opstwin.control.memory_kills import count_oom
 from opstwin.control.retrying import Backoff
 from opstwin.domain.event import Event
 from opstwin.domain.target import Target

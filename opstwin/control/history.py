@@ -1,4 +1,4 @@
-"""What was deployed and how it did: the list of deployments, usage samples, their averages, out-of-memory kills."""
+"""What was deployed and what it used: the list of deployments, usage samples and their averages."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -9,13 +9,14 @@ from typing import Final
 from opstwin.control.actors import OBSERVER
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
+from opstwin.control.memory_kills import recount
 from opstwin.control.usage import usage_of
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.deployment import Deployment, UsageSample
 from opstwin.domain.resource import Desired, Health, Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
-from opstwin.errors import Conflict, InvalidInput, NotFound, OpstwinError, TargetError, Timeout, Unreachable
+from opstwin.errors import InvalidInput, NotFound, OpstwinError, TargetError, Timeout, Unreachable
 from opstwin.logs import logger
 from opstwin.targets.ports import Reader, UsageReading
 from opstwin.twin.store import MAX_PAGE, Page, Put, Query, Remove
@@ -31,8 +32,6 @@ BACKFILL_S: Final = 3600.0
 
 AT_ONCE: Final = 16
 """Containers of one target that are sampled at the same time."""
-
-_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +103,13 @@ class History:
         return len(changed)
 
     async def run(self, sample_interval_s: float, backfill_interval_s: float = BACKFILL_S) -> None:
-        """Sample, and now and then average and prune, until cancelled; failures are logged and tried again later."""
+        """Sample and count kills, now and then average and prune, until cancelled; failures are logged."""
         clock = self.ledger.clock
         due_s = clock.monotonic_s()
         while True:
             try:
                 await self.sample()
+                await recount(self.ledger, clock.now() - RETENTION)
                 if clock.monotonic_s() >= due_s:
                     due_s = clock.monotonic_s() + backfill_interval_s
                     await self.backfill()
@@ -162,31 +162,6 @@ class History:
             action="deployment.usage", subject="history", actor=OBSERVER, details={"deployments": len(changed)}
         )
         await self.ledger.commit([Put(item) for item in changed], [entry])
-
-
-async def count_oom(ledger: Ledger, resource: ResourceId) -> bool:
-    """Count one out-of-memory kill into the newest deployment of the resource's workload; False when there is none."""
-    desired = await ledger.get(Desired, resource)
-    if desired is None or desired.workload is None:
-        return False
-    where = {"service_name": desired.workload, "target_cluster": str(desired.target)}
-    for attempt in range(_TRIES):
-        page = await ledger.store.find(Query(Deployment, where, limit=1, newest_first=True))
-        if not page.items:
-            return False
-        [newest] = page.items
-        entry = AuditEntry(
-            action="deployment.oom", subject=newest.id, actor=OBSERVER, plan_id=newest.plan_id,
-            execution_id=newest.execution_id, details={"resource": resource, "oom_events": newest.oom_events + 1},
-        )  # fmt: skip
-        try:
-            await ledger.commit([Put(replace(newest, oom_events=newest.oom_events + 1))], [entry])
-        except Conflict:
-            if attempt == _TRIES - 1:
-                raise
-        else:
-            return True
-    raise AssertionError("unreachable")
 
 
 async def _readings(reader: Reader, resources: Sequence[ResourceId]) -> dict[ResourceId, UsageReading]:

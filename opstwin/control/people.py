@@ -1,24 +1,27 @@
 """People, their agents, and the tokens and codes that prove who calls. Secrets are shown once, never stored."""
 
-import hashlib
-import secrets
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from opstwin.control.credentials import (
+    LOGIN,
+    TOKEN,
+    Issued,
+    credential_entry,
+    hashed,
+    holds,
+    issued,
+    looks_like,
+    refused,
+)
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import Actor, ActorKind, Credential, Principal, Scope
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.names import checked_name, checked_text
-from opstwin.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
+from opstwin.errors import Conflict, Forbidden, InvalidInput
 from opstwin.twin.store import Put, Write
-
-TOKEN: Final = "token"  # noqa: S105 - the word for it, not one
-LOGIN: Final = "login"
-PREFIXES: Final = {TOKEN: "opt_", LOGIN: "opl_"}
-SECRET_BYTES: Final = 32
-"""256 random bits: not to be guessed, so a plain SHA-256 is enough to store it by."""
 
 LOGIN_LIFE: Final = timedelta(minutes=10)
 SESSION_LIFE: Final = timedelta(days=30)
@@ -29,16 +32,7 @@ CACHE_S: Final = 5.0
 
 PERSON_SCOPES: Final = frozenset(Scope)
 AGENT_SCOPES: Final = frozenset({Scope.READ, Scope.PLAN})
-_MAX_LENGTH: Final = 128
 _LIST: Final = "List people: opstwin people list"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Issued:
-    """A new secret and its record; this is the only time that the secret is seen."""
-
-    secret: str = field(repr=False)
-    credential: Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +132,16 @@ class People:
     async def issue_token(self, principal_id: str, actor: Actor, *, expires_in: timedelta | None = None) -> Issued:
         """A new token, shown once; without `expires_in` it holds until revoked. Raises `NotFound`, `Forbidden`."""
         _not_by_agent(actor)
-        issued = self._new(await self._usable(principal_id), TOKEN, expires_in)
-        await self._ledger.commit([Put(issued.credential)], [_entry("token.issue", issued.credential, actor)])
-        return issued
+        made = self._new(await self._usable(principal_id), TOKEN, expires_in)
+        await self._ledger.commit([Put(made.credential)], [credential_entry("token.issue", made.credential, actor)])
+        return made
 
     async def login_code(self, principal_id: str, actor: Actor) -> Issued:
         """A code that signs a person in once, within ten minutes. Raises `NotFound`, `Forbidden`."""
         _not_by_agent(actor)
-        issued = self._new(await self._person(principal_id), LOGIN, LOGIN_LIFE)
-        await self._ledger.commit([Put(issued.credential)], [_entry("login.offer", issued.credential, actor)])
-        return issued
+        made = self._new(await self._person(principal_id), LOGIN, LOGIN_LIFE)
+        await self._ledger.commit([Put(made.credential)], [credential_entry("login.offer", made.credential, actor)])
+        return made
 
     async def redeem(self, code: str) -> Issued:
         """Exchange a login code for a token. Of several tries, at the same time too, one succeeds.
@@ -156,17 +150,17 @@ class People:
         """
         found = await self._found(code, LOGIN)
         if found is None or found[1].used_at is not None:
-            raise _refused()
+            raise refused()
         principal, credential = found
-        issued = self._new(principal, TOKEN, SESSION_LIFE)
+        made = self._new(principal, TOKEN, SESSION_LIFE)
         used = replace(credential, used_at=self._ledger.clock.now())
         actor = actor_of(principal, "login")
-        writes: list[Write] = [Put(used), Put(issued.credential)]
+        writes: list[Write] = [Put(used), Put(made.credential)]
         try:
-            await self._ledger.commit(writes, [_entry("login.redeem", issued.credential, actor)])
+            await self._ledger.commit(writes, [credential_entry("login.redeem", made.credential, actor)])
         except Conflict as error:
-            raise _refused() from error
-        return issued
+            raise refused() from error
+        return made
 
     async def revoke(self, credential_id: str, actor: Actor) -> Credential:
         """End a token or code, at once in this process; an agent only its own. Raises `NotFound`, `Forbidden`."""
@@ -176,7 +170,7 @@ class People:
         if credential.revoked_at is not None:
             return credential
         ended = replace(credential, revoked_at=self._ledger.clock.now())
-        await self._ledger.commit([Put(ended)], [_entry("token.revoke", ended, actor)])
+        await self._ledger.commit([Put(ended)], [credential_entry("token.revoke", ended, actor)])
         self._forget()
         return replace(ended, version=ended.version + 1)
 
@@ -185,7 +179,7 @@ class People:
 
         Raises `Unauthenticated`, with the same words whatever is wrong.
         """
-        key = _hashed(token)
+        key = hashed(token)
         cached = self._cache.get(key)
         now_s = self._ledger.clock.monotonic_s()
         if cached is not None and now_s - cached.read_s < CACHE_S and self._holds(cached.credential):
@@ -194,15 +188,15 @@ class People:
         found = await self._found(token, TOKEN)
         if found is None:
             self._cache.pop(key, None)
-            raise _refused()
+            raise refused()
         if changes == self._changes:
             self._cache[key] = _Answer(*found, now_s)
         return found
 
     async def _found(self, secret: str, purpose: str) -> tuple[Principal, Credential] | None:
-        if not secret.startswith(PREFIXES[purpose]) or len(secret) > _MAX_LENGTH:
+        if not looks_like(secret, purpose):
             return None
-        credential = await self._ledger.get(Credential, _hashed(secret))
+        credential = await self._ledger.get(Credential, hashed(secret))
         if credential is None or credential.purpose != purpose or not self._holds(credential):
             return None
         principal = await self._ledger.get(Principal, credential.principal_id)
@@ -217,19 +211,10 @@ class People:
         return replace(principal, scopes=scopes), credential
 
     def _holds(self, credential: Credential) -> bool:
-        ends_at = credential.expires_at
-        return credential.revoked_at is None and (ends_at is None or self._ledger.clock.now() < ends_at)
+        return holds(credential, self._ledger.clock.now())
 
     def _new(self, principal: Principal, purpose: str, life: timedelta | None) -> Issued:
-        if life is not None and life <= timedelta(0):
-            raise InvalidInput("expires_in must be above 0.", field="expires_in", next_step="Give seconds above 0.")
-        secret = PREFIXES[purpose] + secrets.token_urlsafe(SECRET_BYTES)
-        now = self._ledger.clock.now()
-        credential = Credential(
-            id=_hashed(secret), principal_id=principal.id, purpose=purpose, created_at=now,
-            expires_at=now + life if life is not None else None,
-        )  # fmt: skip
-        return Issued(secret=secret, credential=credential)
+        return issued(principal.id, purpose, self._ledger.clock.now(), life)
 
     async def _usable(self, id: str) -> Principal:
         principal = await self.get(id)
@@ -275,22 +260,10 @@ def actor_of(principal: Principal, face: str) -> Actor:
     return Actor(kind=principal.kind, id=principal.id, on_behalf_of=principal.on_behalf_of, face=face)
 
 
-def _hashed(secret: str) -> str:
-    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
-
-
 def _display_name(text: str) -> str:
     if not text.strip():
         raise InvalidInput("display_name is empty.", field="display_name", next_step="Give the name people know.")
     return checked_text(text, "display_name", 128)
-
-
-def _entry(action: str, credential: Credential, actor: Actor) -> AuditEntry:
-    ends_at = credential.expires_at.isoformat() if credential.expires_at else None
-    return AuditEntry(
-        action=action, subject=credential.principal_id, actor=actor,
-        details={"credential": credential.id, "purpose": credential.purpose, "expires_at": ends_at},
-    )  # fmt: skip
 
 
 def _not_by_agent(actor: Actor) -> None:
@@ -300,7 +273,3 @@ def _not_by_agent(actor: Actor) -> None:
             next_step="Ask the person it acts for.",
             details={"actor": actor.id},
         )
-
-
-def _refused() -> Unauthenticated:
-    return Unauthenticated("No valid credential came with the call.", next_step="Sign in: opstwin login")

@@ -50,6 +50,7 @@ FRAMES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "change": (
         *rules(
             "IMAGE? TO? <image>",
+            "TO IMAGE <image>",
             "IMAGE OF <name>",
             "TO <count> REPLICAS",
             "REPLICAS OF <name> TO <count>",

@@ -98,6 +98,8 @@ def units_of(words: Sequence[str]) -> list[Unit]:
         else:
             units.append(_single(kept[at]))
         at += max(length, 1)
+    while units and units[-1].kind == "COMMA":
+        units.pop()
     return units
 
 

@@ -85,7 +85,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "TARGET": "타깃 타겟 대상",
     "WORKLOAD": "워크로드 서비스 컨테이너 앱",
     "LAST": "마지막변경 마지막변경사항 최근변경 최근변경사항 직전변경 직전변경사항 마지막배포",
-    "PREVIOUS": "이전버전 이전상태 직전버전 직전상태 전버전",
+    "PREVIOUS": "이전버전 이전상태 직전버전 직전상태",
     "NOISE": "좀 지금 바로 당장 제발 그 이제",
 }
 ASCII_WORDS: Final[Mapping[str, str]] = {

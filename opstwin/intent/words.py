@@ -115,10 +115,10 @@ def _only_verb(units: Sequence[Unit], language: str, words: Sequence[str]) -> tu
 
 def _near_verbs(words: Sequence[str], language: str) -> list[str]:
     """Known verbs that look like a word of the request; they are offered, never taken."""
-    known = english_words.VERB_WORDS if language == "en" else korean_lexicon.VERB_WORDS
+    known, cutoff = (english_words.VERB_WORDS, 0.75) if language == "en" else (korean_lexicon.VERB_WORDS, 0.6)
     near: list[str] = []
     for word in words[:40]:
-        near += get_close_matches(word[:20].lower(), known, n=2, cutoff=0.75)
+        near += get_close_matches(word[:20].lower(), known, n=2, cutoff=cutoff)
     return list(dict.fromkeys(near))[:5]
 
 

@@ -33,6 +33,9 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "requested_by": ("Requested by", "요청자"),
     "on_behalf_of": ("for {human}", "{human} 대신"),
+    "kind_person": ("person", "사람"),
+    "kind_agent": ("agent", "에이전트"),
+    "kind_schedule": ("the hub itself", "허브"),
     "created": ("Made", "작성"),
     "expires": ("Expires", "만료"),
     "digest": ("Digest", "다이제스트"),
@@ -88,13 +91,13 @@ _LANGUAGE: Final = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]{1,32})?\s*(?:
 
 def language_of(accept: str) -> str:
     """`ko` when the reader prefers Korean to English, else `en` (the header Accept-Language, RFC 9110)."""
-    best = {"en": 0.0, "ko": 0.0}
-    for part in accept.split(",")[:20]:
+    best: dict[str, tuple[float, int]] = {}
+    for place, part in enumerate(accept.split(",")[:20]):
         found = _LANGUAGE.fullmatch(part)
-        if found and found[1].lower() in best:
+        if found and found[1].lower() in ("en", "ko") and float(found[2] or 1) > 0:
             word = found[1].lower()
-            best[word] = max(best[word], float(found[2] or 1))
-    return "ko" if best["ko"] > best["en"] or (best["ko"] and accept.lower().strip().startswith("ko")) else "en"
+            best[word] = max(best.get(word, (0.0, 0)), (float(found[2] or 1), -place))
+    return "ko" if "ko" in best and best["ko"] > best.get("en", (0.0, 0)) else "en"
 
 
 def words(key: str, language: str, **values: object) -> str:

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from opstwin.domain.plan_text import safe
+from opstwin.domain.plan import Summary
+from opstwin.domain.plan_text import safe, summary_line
 from opstwin.server.page_style import STYLE
 from opstwin.server.page_words import words
 
@@ -96,7 +97,7 @@ def plan(frame: Frame, shown: Mapping[str, Any], desk: Desk, *, status: int = 20
         f'<p class="small"><a href="/">← {frame.say("back")}</a></p><h1>{title}</h1>{_tags(frame, shown)}'
         f"{_banner(frame, desk)}"
         f'<section class="card"><h2>{frame.say("what_happens")}</h2>'
-        f'<p class="lead">{text(shown["summary"]["text"])}</p>'
+        f'<p class="lead">{_counts(frame, shown)}</p>'
         f"<pre>{diff(shown['lines'])}</pre>"
         f'<p class="soft small">{frame.say("from_diff")}</p></section>'
         f'<section class="card"><dl>{_facts(frame, shown)}</dl></section>{_decisions(frame, shown)}'
@@ -118,7 +119,7 @@ def diff(lines: Iterable[str]) -> str:
 
 def _class_of(line: str) -> str:
     bare = line.lstrip()
-    head = " head" if line[:4].strip() and line.startswith(" ") and not line.startswith("    ") else ""
+    head = " head" if line[:3].strip() and line[3:4] == " " else ""
     return next((name + head for sign, name in _CLASSES if bare.startswith(sign + " ")), "")
 
 
@@ -135,7 +136,7 @@ def _header(frame: Frame) -> str:
 
 def _plan_item(frame: Frame, shown: Mapping[str, Any]) -> str:
     return (
-        f'<li><a href="/plans/{text(shown["id"])}"><span class="what"><b>{text(shown["summary"]["text"])}</b>'
+        f'<li><a href="/plans/{text(shown["id"])}"><span class="what"><b>{_counts(frame, shown)}</b>'
         f'<span class="soft small">{text(shown["target"])} · <span class="mono">{text(shown["id"])}</span> · '
         f"{text(shown['requested_by']['id'])} · {_moment(shown['created_at'])}</span></span>"
         f"{_risk(frame, shown)}</a></li>"
@@ -145,6 +146,11 @@ def _plan_item(frame: Frame, shown: Mapping[str, Any]) -> str:
 def _risk(frame: Frame, shown: Mapping[str, Any]) -> str:
     risk = shown["risk"]
     return f'<span class="tag {text(risk)}">{frame.say("risk")}: {frame.say("risk_" + risk)}</span>'
+
+
+def _counts(frame: Frame, shown: Mapping[str, Any]) -> str:
+    counts = {name: number for name, number in shown["summary"].items() if name != "text"}
+    return text(summary_line(Summary(**counts), frame.language))
 
 
 def _tags(frame: Frame, shown: Mapping[str, Any]) -> str:
@@ -165,7 +171,7 @@ def _facts(frame: Frame, shown: Mapping[str, Any]) -> str:
     human = f" ({frame.say('on_behalf_of', human=by['on_behalf_of'])})" if by.get("on_behalf_of") else ""
     rule = shown["rule"]
     facts = (
-        ("requested_by", f"{text(by['id'])} · {text(by['kind'])}{human}"),
+        ("requested_by", f"{text(by['id'])} · {frame.say('kind_' + by['kind'])}{human}"),
         ("created", _moment(shown["created_at"])),
         ("expires", _moment(shown["expires_at"])),
         ("who", frame.say("anybody" if rule["self_approval"] else "other", count=rule["approvals"])),

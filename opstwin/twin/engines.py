@@ -116,8 +116,7 @@ def _postgres(url: URL) -> Engines:
 
 def _prepare_postgres(connection: Any, _record: object) -> None:
     before, connection.autocommit = connection.autocommit, True
-    for setting in _POSTGRES_SETTINGS:
-        connection.execute(setting)
+    connection.execute("; ".join(_POSTGRES_SETTINGS))
     connection.autocommit = before
 
 

@@ -90,6 +90,9 @@ _BY_SQLSTATE: Final = {
 """By beginnings of PostgreSQL's error codes, the longest that fits."""
 
 
+_CONNECTION_ERRORS: Final = ("OperationalError", "InterfaceError")
+
+
 @contextmanager
 def typed_faults() -> Iterator[None]:
     """Turns failures of the database into `StoreError`, and a broken uniqueness rule into `Conflict`."""
@@ -127,14 +130,16 @@ def _cause(error: BaseException | None) -> _Cause:
     if isinstance(error, OSError):
         return _CANNOT_OPEN
     if error is not None and not isinstance(error, SQLAlchemyError):
-        return _by_sqlstate(getattr(error, "sqlstate", None))
+        state = getattr(error, "sqlstate", None)
+        # libpq gives no code when the connection itself failed; errors of psycopg's own have none either.
+        lost = state is None and any(base.__name__ in _CONNECTION_ERRORS for base in type(error).__mro__)
+        return _LOST if lost else _by_sqlstate(state)
     return _BUSY
 
 
 def _by_sqlstate(state: str | None) -> _Cause:
     if not state:
-        # libpq gives no code when the connection itself failed.
-        return _LOST
+        return _OTHER
     fitting = [begin for begin in _BY_SQLSTATE if state.startswith(begin)]
     return _BY_SQLSTATE[max(fitting, key=len)] if fitting else _OTHER
 

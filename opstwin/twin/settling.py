@@ -12,7 +12,7 @@ from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.domain.records import Record
 from opstwin.domain.target import Target
 from opstwin.errors import Conflict
-from opstwin.twin.codec import Cell, Row, shape_of
+from opstwin.twin.codec import Cell, Row, shape_of, storable_text
 from opstwin.twin.store import Put, Remove, Require, Write
 
 Versions = Mapping[str, int]
@@ -28,8 +28,8 @@ class Ordered:
 
     @property
     def ids(self) -> list[str]:
-        """The ids that the writes name, each once."""
-        return list(dict.fromkeys(id for _, id, _ in self.writes))
+        """The ids that the writes name, each once; those that no database can hold are not asked for."""
+        return list(dict.fromkeys(id for _, id, _ in self.writes if storable_text(id)))
 
 
 @dataclass(slots=True)

@@ -96,7 +96,12 @@ async def test_a_required_version_holds_up_the_whole_commit(twin_store: TwinStor
     await put(twin_store, desired("web"))
     await write(twin_store, Require(Desired, "local/container/web", 1), Put(desired("a")))
     await write(twin_store, Require(Desired, "local/container/none", 0), Put(desired("b")))
-    for wrong in (Require(Desired, "local/container/web", 0), Require(Desired, "local/container/none", 1)):
+    for wrong in (
+        Require(Desired, "local/container/web", 0),
+        Require(Desired, "local/container/none", 1),
+        Require(Desired, "nul\x00", 1),
+        Require(Desired, "half\ud800", 1),
+    ):
         with pytest.raises(Conflict) as caught:
             await write(twin_store, Put(desired("c")), wrong)
         assert caught.value.details["id"] == wrong.id

@@ -23,6 +23,11 @@ def is_name_taken(error: OpstwinError) -> bool:
     return status_of(error) == 409 and "already in use by container" in words_of(error)
 
 
+def is_going(error: OpstwinError) -> bool:
+    """Whether an engine refused to remove what it is removing already."""
+    return status_of(error) == 409 and "already in progress" in words_of(error)
+
+
 def is_image_missing(error: OpstwinError) -> bool:
     """Whether an engine does not have the image."""
     return status_of(error) == 404 and "no such image" in words_of(error).lower()

@@ -3,9 +3,11 @@
 import socket
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
+from weakref import WeakSet
 
 import requests
 from docker import APIClient
@@ -40,6 +42,10 @@ class Deadline:
 class _Connection(UnixHTTPConnection):
     """Closes its socket when nobody listens; the SDK's own leaves that to the garbage collector."""
 
+    def __init__(self, base_url: str, path: str, opened: "WeakSet[socket.socket]") -> None:
+        super().__init__(base_url, path, int(CONNECT_S))
+        self._opened = opened
+
     def connect(self) -> None:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(self.timeout)
@@ -49,22 +55,38 @@ class _Connection(UnixHTTPConnection):
             sock.close()
             raise
         self.sock = sock
+        self._opened.add(sock)
 
 
 class _Pool(UnixHTTPConnectionPool):
+    def __init__(self, url: str, path: str, connections: int, opened: "WeakSet[socket.socket]") -> None:
+        super().__init__(url, path, int(CONNECT_S), maxsize=connections)
+        self._opened = opened
+
     def _new_conn(self) -> _Connection:  # type: ignore[override]  # the stubs name urllib3's protocol for it
-        return _Connection(self.base_url, self.socket_path, int(CONNECT_S))
+        return _Connection(self.base_url, self.socket_path, self._opened)
 
 
 class _Adapter(UnixHTTPAdapter):
+    def __init__(self, path: str, connections: int) -> None:
+        super().__init__(f"http+unix://{path}", max_pool_size=connections)
+        self._opened: WeakSet[socket.socket] = WeakSet()
+
     def get_connection(self, url: bytes | str, proxies: object = None) -> UnixHTTPConnectionPool:
         with self.pools.lock:
             pool = self.pools.get(url)
             if pool is None:
-                pool = _Pool(str(url), self.socket_path, int(CONNECT_S), maxsize=self.max_pool_size)
+                pool = _Pool(str(url), self.socket_path, self.max_pool_size, self._opened)
                 self.pools[url] = pool
         assert isinstance(pool, _Pool)
         return pool
+
+    def close(self) -> None:
+        """Close what is idle, and end what is in use: whoever waits there gets an error at once."""
+        super().close()
+        for sock in tuple(self._opened):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
 
 class EngineClient(APIClient):
@@ -76,7 +98,7 @@ class EngineClient(APIClient):
         self.trust_env = False
         if endpoint.startswith("unix://"):
             path = endpoint.removeprefix("unix://")
-            self.mount("http+docker://", _Adapter(f"http+unix://{path}", max_pool_size=connections))
+            self.mount("http+docker://", _Adapter(path, connections))
         self._limit = threading.local()
 
     def until(self, deadline: Deadline) -> "EngineClient":

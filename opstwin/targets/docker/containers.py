@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from opstwin.domain.diff import diff
 from opstwin.domain.values import Spec
 from opstwin.errors import NotFound, Rejected
-from opstwin.targets.docker.clashes import is_name_taken, made_before, made_by_another
+from opstwin.targets.docker.clashes import is_going, is_name_taken, made_before, made_by_another
 from opstwin.targets.docker.composing import limits_body
 from opstwin.targets.docker.defaults import Found
 from opstwin.targets.docker.describing import container_spec, is_running
@@ -233,6 +233,11 @@ class ContainerSteps:
             await step.do("container.remove", lambda api: api.remove("containers", id, force="true"))
         except NotFound:
             return
+        except Rejected as error:
+            if not is_going(error):
+                raise
+            wait = {"condition": "removed"}
+            await step.do("container.wait", lambda api: api.command("containers", id, "wait", **wait))
 
     async def _stop(self, step: Step, found: Found) -> None:
         if not is_running(found):

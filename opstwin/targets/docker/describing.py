@@ -171,17 +171,17 @@ def _cpu_millicores(host: Found) -> Json:
 def _health(seen: Seen) -> Json:
     found = seen.config.get("Healthcheck") or {}
     asked = seen.asked.get("health")
-    if isinstance(asked, dict) and _with_defaults(health_body(asked), seen.image.health) == found:
+    if isinstance(asked, dict) and _is_completed(health_body(asked), found, seen.image):
         return asked
     if not isinstance(asked, dict) and seen.is_inherited(False, found == seen.image.health):
         return None
     return _check(found)
 
 
-def _with_defaults(check: Found, image: Found) -> Found:
-    """A check as the engine completes it: what is 0 comes from the image's check, and 0 is not written down."""
-    merged = {key: value or image.get(key) for key, value in check.items()}
-    return {key: value for key, value in merged.items() if value}
+def _is_completed(asked: Found, found: Found, image: ImageDefaults) -> bool:
+    """Whether `found` is `asked` as engines complete it: for what is 0 the image's own check decides."""
+    settled = {key: value or image.health.get(key) for key, value in asked.items() if value or image.known}
+    return all((found.get(key) or None) == (value or None) for key, value in settled.items())
 
 
 def _check(found: Found) -> Json:

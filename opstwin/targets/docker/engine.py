@@ -13,7 +13,7 @@ import requests
 from docker.errors import DockerException
 from docker.tls import TLSConfig
 
-from opstwin.errors import LimitExceeded, OpstwinError, Rejected
+from opstwin.errors import LimitExceeded, OpstwinError, Rejected, Unreachable
 from opstwin.targets.docker.client import PROBE_VERSION, Deadline, EngineClient
 from opstwin.targets.docker.failures import FAILURES, timed_out, translated
 
@@ -57,6 +57,8 @@ class Engine:
         self._open: set[EngineStream] = set()
         self._connecting = threading.Lock()
         self._client: EngineClient | None = None
+        self._clients: set[EngineClient] = set()
+        self._is_closed = False
 
     def deadline(self, seconds: float | None = None) -> Deadline:
         """`seconds` from now, by default the time that one call gets."""
@@ -67,6 +69,8 @@ class Engine:
 
         Raises `NotFound` (on an engine's positive 404 only), `Rejected`, `Unreachable` or `Timeout`.
         """
+        if self._is_closed:
+            raise Unreachable(f"The connection to {self.place.endpoint} was closed.", next_step="Start the hub again.")
         until = deadline or self.deadline()
         return await self._counted(operation, self._within(self._calls, operation, run, until))
 
@@ -92,13 +96,14 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self._calls, work)
 
     async def close(self) -> None:
-        """End all streams and connections; calls under way end by their deadlines."""
+        """End all streams and connections, those in use too."""
+        self._is_closed = True
         for stream in tuple(self._open):
             await stream.close()
         self._calls.shutdown(wait=False, cancel_futures=True)
         self._streams.shutdown(wait=False, cancel_futures=True)
-        if self._client is not None:
-            self._client.close()
+        for client in tuple(self._clients):
+            client.close()
 
     async def _within(
         self, pool: ThreadPoolExecutor, operation: str, run: Callable[[EngineClient], T], deadline: Deadline
@@ -149,15 +154,18 @@ class Engine:
             return probe.until(deadline).spoken_version()
         finally:
             probe.close()
+            self._clients.discard(probe)
 
     def _made(self, version: str) -> EngineClient:
         try:
-            return EngineClient(self.place.endpoint, version=version, tls=self.place.tls(), connections=THREADS)
+            made = EngineClient(self.place.endpoint, version=version, tls=self.place.tls(), connections=THREADS)
         except DockerException as error:
             raise Rejected(
                 f"Target address {self.place.endpoint} cannot be used: {error}.",
                 next_step="Correct the target's address and its TLS files.",
             ) from error
+        self._clients.add(made)
+        return made
 
 
 class EngineStream:

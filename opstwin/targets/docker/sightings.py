@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from opstwin.domain.resource import Health, Presence
-from opstwin.domain.values import Json, ResourceId, TargetId, resource_id
+from opstwin.domain.values import Json, ResourceId, Spec, TargetId, resource_id
 from opstwin.targets.docker.composing import names, objects
 from opstwin.targets.docker.defaults import Found, ImageDefaults
 from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec, is_running
@@ -22,17 +22,17 @@ _CHECKED: Final = {"healthy": Health.HEALTHY, "unhealthy": Health.UNHEALTHY, "st
 
 def container_sighting(target: TargetId, seen: Seen) -> Sighting:
     """One container."""
-    found, name = seen.found, name_of(seen.found)
+    found, name, spec = seen.found, name_of(seen.found), container_spec(seen)
     return Sighting(
         resource=resource_id(target, "container", name),
         kind="container",
         name=name,
         presence=Presence.PRESENT,
-        spec=container_spec(seen),
+        spec=spec,
         facts=_container_facts(seen),
         health=health_of(found),
         managed=seen.marks.managed,
-        links=tuple(_links(target, seen)),
+        links=tuple(_links(target, seen, spec)),
     )
 
 
@@ -138,8 +138,7 @@ def _container_facts(seen: Seen) -> Mapping[str, Json]:
     return facts | {key: value for key, value in optional.items() if value}
 
 
-def _links(target: TargetId, seen: Seen) -> Iterator[tuple[str, ResourceId]]:
-    spec = container_spec(seen)
+def _links(target: TargetId, seen: Seen, spec: Spec) -> Iterator[tuple[str, ResourceId]]:
     yield "runs", resource_id(target, "image", _image_name(seen.found))
     for mount in objects(spec, "mounts"):
         if mount["volume"]:

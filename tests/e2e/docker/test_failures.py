@@ -67,6 +67,19 @@ async def test_more_hanging_calls_than_threads_still_all_time_out(tmp_path: Path
         await driver.writer.close()
 
 
+async def test_closing_a_driver_ends_what_still_waits(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+    async with black_hole(tmp_path, asked) as hole, asyncio.timeout(GUARD_S):
+        driver = driver_at(hole, call_timeout_s="600")
+        waiting = asyncio.create_task(driver.reader.info())
+        await asked.wait()
+        await driver.writer.close()
+        with pytest.raises(Timeout):
+            await waiting
+        with pytest.raises(Unreachable):
+            await driver.reader.info()
+
+
 @pytest.mark.parametrize(
     ("status", "body"),
     [

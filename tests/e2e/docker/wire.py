@@ -37,12 +37,13 @@ async def serving(path: Path, serve: Serve) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def black_hole(folder: Path) -> AsyncIterator[str]:
-    """The address of somebody who takes every connection and never says a word."""
+async def black_hole(folder: Path, asked: asyncio.Event | None = None) -> AsyncIterator[str]:
+    """The address of somebody who takes every connection and never says a word; `asked` is set by the first request."""
 
     async def hold(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         while await reader.read(65536):
-            pass
+            if asked is not None:
+                asked.set()
 
     async with serving(folder / "hole.sock", hold) as address:
         yield address

@@ -6,15 +6,14 @@ from itertools import pairwise
 
 import pytest
 
-from opstwin.control.history import History, count_oom
+from opstwin.control.history import History
 from opstwin.control.usage import usage_of
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.deployment import Deployment, UsageSample
-from opstwin.domain.values import ExecutionId, PlanId, ResourceId, resource_id
+from opstwin.domain.values import ExecutionId, PlanId
 from opstwin.errors import InvalidInput
 from opstwin.targets.sim.faults import Fault, FaultKind
-from opstwin.twin.memory import MemoryStore
-from opstwin.twin.store import Commit, Put, Receipt
+from opstwin.twin.store import Put
 from tests.rig import ANNA, LOCAL, Rig, app
 
 DAY = timedelta(days=1)
@@ -165,28 +164,6 @@ async def test_the_list_is_newest_first_and_can_be_narrowed_and_paged(rig: Rig) 
     assert [item.id for item in (await history(rig).deployments(success=False)).items] == ["d2"]
     with pytest.raises(InvalidInput):
         await history(rig).deployments(after="nonsense")
-
-
-class Slow(MemoryStore):
-    """Lets others come between what was read and what is written."""
-
-    async def commit(self, commit: Commit) -> Receipt:
-        await asyncio.sleep(0)
-        return await super().commit(commit)
-
-
-@pytest.mark.req("S5.71")
-async def test_kills_counted_at_the_same_moment_are_all_counted() -> None:
-    rig = await Rig(store=Slow()).ready()
-    await rig.change_to(app(replicas=2))
-    resources = [resource_id(LOCAL, "container", f"web-{number}") for number in (1, 2)]
-    assert await asyncio.gather(*(count_oom(rig.ledger, item) for item in resources)) == [True, True]
-    [row] = await rig.ledger.all(Deployment)
-    assert row.oom_events == 2
-
-
-async def test_a_kill_of_what_nobody_deployed_is_counted_nowhere(rig: Rig) -> None:
-    assert not await count_oom(rig.ledger, ResourceId("local/container/stranger"))
 
 
 async def test_the_loop_samples_averages_and_goes_on_after_a_failure(rig: Rig) -> None:

@@ -100,7 +100,6 @@ async def test_a_target_is_added_with_its_defaults_and_audited() -> None:
     assert (row.action, row.subject, row.actor) == ("target.add", "shop", ANNA)
 
 
-@pytest.mark.req("S2.28")
 @pytest.mark.parametrize("field", ["id", "display_name", "backend_type", "agent_endpoint"])
 @pytest.mark.parametrize("value", [None, ""])
 async def test_a_field_that_is_needed_and_missing_is_named(field: str, value: str | None) -> None:

@@ -26,7 +26,7 @@ def described(body: dict[str, Any], image: ImageDefaults) -> dict[str, Any]:
     config["Env"] = [f"{key}={value}" for key, value in env.items()]
     config["Cmd"] = body.get("Cmd") or list(image.command)
     config["Labels"] = {**image.labels, **body["Labels"]}
-    config["ExposedPorts"] = {**dict.fromkeys(image.exposed_ports, {}), **body["ExposedPorts"]}
+    config["ExposedPorts"] = {**{key: {} for key in image.exposed_ports}, **body["ExposedPorts"]}
     asked = body.get("Healthcheck") or {}
     merged = {key: asked.get(key) or image.health.get(key) for key in {**asked, **image.health}}
     config["Healthcheck"] = {key: value for key, value in merged.items() if value}

@@ -1,8 +1,10 @@
 """What an engine says, taken apart."""
 
+import json
 import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ def frame(kind: int, payload: bytes) -> bytes:
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     marks = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(marks)]
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40))), st.lists(st.integers(0, 10_000)))
@@ -39,8 +41,6 @@ def test_frames_come_out_whole_however_the_stream_is_cut(frames: list[tuple[int,
 
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.integers())), st.lists(st.integers(0, 10_000)))
 def test_json_lines_come_out_whole_however_the_stream_is_cut(items: list[dict[str, int]], places: list[int]) -> None:
-    import json
-
     data = b"".join(json.dumps(item).encode() + b"\n" for item in items)
     parser = JsonLines()
     assert [item for piece in cut(data, places) for item in parser.feed(piece)] == items

@@ -115,6 +115,13 @@ def test_a_change_of_order_of_any_two_neighbours_is_named() -> None:
 
 
 @pytest.mark.proves("K1")
+@pytest.mark.parametrize("seq", [1, 2, 4, 5, -3, 0])
+def test_a_row_with_another_number_is_named_though_every_hash_is_right(seq: int) -> None:
+    odd = linked(entry(3), seq=seq, at=NOW, uptime_s=3.0, prev_hash=LOG[1].hash)
+    assert first_bad([*LOG[:2], odd]) == 3
+
+
+@pytest.mark.proves("K1")
 def test_the_whole_log_names_the_same_row_as_its_parts() -> None:
     for index in (0, 1, 499, 998, 999):
         edited = [*LOG[:index], replace(LOG[index], outcome="refused"), *LOG[index + 1 :]]
@@ -124,7 +131,6 @@ def test_the_whole_log_names_the_same_row_as_its_parts() -> None:
     assert first_bad([*LOG[:10], *LOG[20:]]) == 11
 
 
-@pytest.mark.proves("K1")
 def test_a_log_cut_off_anywhere_is_shorter_than_its_known_head() -> None:
     """A chain cannot miss what was cut off its end; whoever keeps the head's number and hash can."""
     known = (LENGTH, LOG[-1].hash)

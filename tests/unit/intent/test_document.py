@@ -50,3 +50,24 @@ def test_anything_else_is_refused_with_its_line_and_what_could_be_written(text: 
 def test_an_empty_file_is_refused() -> None:
     with pytest.raises(InvalidInput, match="empty"):
         read_document("# nothing\n")
+
+
+@pytest.mark.proves("E7")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: web\nimage: nginx:1.27\nimage: evil:1",
+        "name: web\nimage: nginx:1.27\nreplicas: 1000000000",
+        "name: web\nimage: nginx:1.27\nprivileged: true",
+        "name: shop\nservices: {web: {image: 'nginx:1.27', privileged: true}}",
+        "name: shop\nservices: {web: {image: 'nginx:1.27', network_mode: host}}",
+        "name: shop\nservices: {web: {image: 'nginx:1.27', pid: host}}",
+        "name: shop\nservices: {web: {image: 'nginx:1.27', cap_add: [SYS_ADMIN]}}",
+        "name: shop\nservices: {web: {image: 'nginx:1.27', deploy: {replicas: 1000000000}}}",
+        "name: shop\nservices: {web: {image: 'nginx:1.27', image: 'evil:1'}}",
+    ],
+)
+def test_what_no_plan_may_hold_is_refused_before_there_is_a_plan(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_document(text)
+    assert refused.value.details["line"]

@@ -126,8 +126,8 @@ def test_letters_that_are_not_joined_yet_read_the_same(sentence: str) -> None:
 
 @pytest.mark.parametrize(
     "ending",
-    ["", "해", "해줘", "해 줘", "해줘요", "해주세요", "해 주세요", "해 주십시오", "하세요", "하십시오", "해라", "부탁해",
-     " 부탁드립니다", "을 해줘", " 좀 해줘", " 시켜줘"],
+    ["", "해", "해줘", "해 줘", "해줘요", "해주세요", "해 주세요", "해 주십시오", "하세요", "하십시오", "해라",
+     "부탁해", " 부탁드립니다", "을 해줘", " 좀 해줘", " 시켜줘"],
 )  # fmt: skip
 def test_polite_and_plain_endings_ask_for_the_same(ending: str) -> None:
     assert read_request(f"web 재시작{ending}") == ask("restart")

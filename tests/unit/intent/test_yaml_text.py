@@ -144,7 +144,6 @@ REFUSED = {
 }
 
 
-@pytest.mark.proves("E7")
 @pytest.mark.parametrize(("text", "line", "word"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_not_plain_yaml_is_refused_with_line_and_column(text: str, line: int, word: str) -> None:
     with pytest.raises(InvalidInput) as refused:

@@ -1,0 +1,63 @@
+"""Settings: where they come from, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from opstwin.errors import InvalidInput
+from opstwin.settings import Settings, load_settings
+
+
+def written(folder: Path, text: str) -> tuple[Path, ...]:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return (path,)
+
+
+def test_variables_beat_the_file_and_the_file_beats_the_defaults(tmp_path: Path) -> None:
+    files = written(tmp_path, 'port = 9000\npolicy = "solo"\n')
+    found = load_settings({"OPSTWIN_PORT": "9001"}, files)
+    assert (found.port, found.policy, found.host) == (9001, "solo", "127.0.0.1")
+
+
+@pytest.mark.req("S5.79")
+@pytest.mark.parametrize("key", ["database_password", "api_key", "slack_token", "client_secret"])
+def test_a_secret_in_clear_in_the_config_file_is_refused_without_being_repeated(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        load_settings({}, written(tmp_path, f'{key} = "hunter2-canary"\n'))
+    assert key in str(refused.value)
+    assert "${" in refused.value.next_step
+    assert "hunter2-canary" not in str(refused.value)
+
+
+@pytest.mark.req("S5.79")
+def test_a_secret_by_reference_comes_from_the_environment(tmp_path: Path) -> None:
+    files = written(tmp_path, 'database_url = "postgresql+psycopg://hub:${DB_PASSWORD}@db/twin"\n')
+    assert load_settings({"DB_PASSWORD": "pw"}, files).url == "postgresql+psycopg://hub:pw@db/twin"
+    with pytest.raises(InvalidInput, match="DB_PASSWORD"):
+        load_settings({}, files)
+
+
+def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="prot"):
+        load_settings({}, written(tmp_path, "prot = 1\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("OPSTWIN_PORT", "70000"), ("OPSTWIN_POLICY", "anarchy"), ("OPSTWIN_HOLD_S", "x")]
+)
+def test_a_bad_value_names_the_setting(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=name.removeprefix("OPSTWIN_").lower()):
+        load_settings({name: value}, ())
+
+
+@pytest.mark.req("S5.G1")
+def test_several_replicas_on_one_sqlite_file_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="SQLite"):
+        load_settings({"OPSTWIN_REPLICAS": "2"}, ())
+    url = "postgresql+psycopg://db/twin"
+    assert load_settings({"OPSTWIN_REPLICAS": "2", "OPSTWIN_DATABASE_URL": url}, ()).replicas == 2
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
