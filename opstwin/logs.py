@@ -14,7 +14,7 @@ _SECRET_NAME: Final = re.compile(
     re.IGNORECASE,
 )
 _SECRET_TEXT: Final = re.compile(
-    r"opt_[A-Za-z0-9_-]{20,}"
+    r"op[tl]_[A-Za-z0-9_-]{20,}"
     r"|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}"
     r"|\b(?:sk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{10,}"
     r"|\bAKIA[0-9A-Z]{16}\b"

@@ -59,6 +59,14 @@ class Observing(Protocol):
         ...
 
 
+class Recheck(Protocol):
+    """Looks once more, at the last moment, at what the twin cannot know; see `ComponentPlanner.check_still`."""
+
+    async def __call__(self, plan: Plan) -> None:
+        """Return when the plan still fits. Raises `StalePlan` or `Unclear`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplySettings:
     """How applying behaves; times in seconds.
@@ -93,9 +101,14 @@ class Applier:
     backoff: Backoff
     owner: str
     settings: ApplySettings = field(default_factory=ApplySettings)
+    recheck: Recheck | None = None
 
     async def start(self, plan_id: str, actor: Actor) -> Execution:
         """The execution of an approved plan; see `Gate.start`. Its steps are done by `run`."""
+        if self.recheck is not None:
+            plan = await self.ledger.need(Plan, plan_id, next_step="List plans: opstwin get plans")
+            if plan.execution_id is None:
+                await self.recheck(plan)
         return await self.gate.start(plan_id, actor)
 
     async def run(self, execution_id: str) -> Execution:

@@ -66,4 +66,7 @@ def credential_entry(action: str, credential: Credential, actor: Actor) -> Audit
 
 def refused() -> Unauthenticated:
     """The one refusal, with the same words whatever is wrong."""
-    return Unauthenticated("No valid credential came with the call.", next_step="Sign in: opstwin login")
+    return Unauthenticated(
+        "No valid credential came with the call.",
+        next_step="Set OPSTWIN_TOKEN, or use the sign-in link that opstwin up prints.",
+    )

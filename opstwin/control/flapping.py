@@ -51,7 +51,7 @@ class FlapGuard:
         if actor.kind is not ActorKind.PERSON:
             raise Forbidden(
                 "Only a person can let healing go on.",
-                next_step=f"Ask a person to run: opstwin heal resume {resource}",
+                next_step=f"Ask a person to run: opstwin resume {resource}",
                 details={"resource": resource},
             )
         record = await self.ledger.need(HealRecord, resource, next_step="See what differs: opstwin drift")

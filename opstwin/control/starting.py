@@ -47,9 +47,16 @@ class Gate:
                 await self._refuse(plan, actor, refusal)
                 raise
             except Conflict:
+                if await self._started(plan_id):
+                    continue
                 if attempt == _TRIES - 1 or await self._busy(plan.target):
                     raise
         raise AssertionError("unreachable")
+
+    async def _started(self, plan_id: str) -> bool:
+        """Whether this very plan was started meanwhile, by a call made at the same moment."""
+        plan = await self.ledger.get(Plan, plan_id)
+        return plan is not None and plan.execution_id is not None
 
     async def _begin(self, plan: Plan, actor: Actor) -> Execution:
         await self._check_target(plan.target)

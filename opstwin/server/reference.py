@@ -41,8 +41,8 @@ _CONVENTIONS: Final = """\
 
 `application/problem+json` (RFC 9457): `type`, `title`, `status`, `detail`, `code`, `next_step`, `details` (with `field`
 where one field is to blame), `request_id` and, where waiting helps, `retry_after_s`. 5xx is the hub's own fault; a
-target that fails or refuses is 424. Besides these, 400 is a crooked address, 405 a wrong method, 412/428 concern `If-Match`,
-413 a body too large, 415 a wrong content type, 421 a wrong host.
+target that fails or refuses is 424. Besides these, 400 is a crooked address, 405 a wrong method, 412/428 concern
+`If-Match`, 413 a body too large, 415 a wrong content type, 421 a wrong host.
 
 | code | status | meaning |
 | --- | --- | --- |

@@ -72,9 +72,6 @@ async def _decide(services: Services, caller: Caller, ask: DecideAsk) -> PlanVie
 
 
 async def _apply(services: Services, caller: Caller, ask: ApplyAsk) -> ExecutionView:
-    plan = await services.ledger.need(Plan, ask.id, next_step=_LIST)
-    if plan.execution_id is None:
-        await services.component_planner.check_still(plan)
     execution = await services.applier.start(ask.id, caller.actor)
     return await execution_view(services, execution)
 

@@ -1,4 +1,4 @@
-"""One driver for each target, built when it is first needed and built anew when the target's address changes."""
+"""One driver for each target, built when it is first needed and built anew when the target's address or settings change."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,8 @@ class DriverPool:
     secrets: HubSecrets
     stop_grace_s: int
     on_call: OnCall
-    _built: dict[str, tuple[tuple[str, str], Driver]] = field(default_factory=dict)
+    _built: dict[str, tuple[object, Driver]] = field(default_factory=dict)
+    _retired: list[Driver] = field(default_factory=list)
 
     def reader(self, target: Target) -> Reader:
         """See `opstwin.control.drivers.Readers`."""
@@ -42,14 +43,17 @@ class DriverPool:
 
     async def close(self) -> None:
         """Close every driver."""
-        for _, driver in self._built.values():
+        for driver in [*self._retired, *(built for _, built in self._built.values())]:
             await driver.writer.close()
         self._built.clear()
+        self._retired.clear()
 
     def _driver(self, target: Target) -> Driver:
-        address = (target.backend_type, target.agent_endpoint)
+        address = (target.backend_type, target.agent_endpoint, sorted(target.settings.items()))
         kept = self._built.get(target.id)
         if kept is None or kept[0] != address:
+            if kept is not None:
+                self._retired.append(kept[1])  # steps may still run on it
             kept = (address, self._build(target))
             self._built[target.id] = kept
         return kept[1]

@@ -135,15 +135,16 @@ def assembled(settings: Settings, ledger: Ledger, pool: DriverPool, store: TwinS
     observer = Observer(ledger, pool, Retry(breakers, backoff))
     planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s))
     approver = Approver(ledger, policy)
+    components = ComponentPlanner(ledger, HttpProber(), planner, load())
     applier = Applier(
         ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
         backoff=backoff, owner=f"{socket.gethostname()}:{os.getpid()}:{ledger.ids.new('hub')}",
-        settings=_apply_settings(settings),
+        settings=_apply_settings(settings), recheck=components.check_still,
     )  # fmt: skip
     services = Services(
         ledger=ledger, settings=settings, policy=policy, readers=pool, breakers=breakers, observer=observer,
         planner=planner, approver=approver, applier=applier, places=Places(ledger, pool), people=People(ledger),
-        component_planner=ComponentPlanner(ledger, HttpProber(), planner, load()),
+        component_planner=components,
         reconciler=Reconciler(ledger, observer, planner, approver, applier, breakers),
         auditing=Auditing(ledger, settings.data_dir), history=History(ledger, pool),
         started_at=ledger.clock.now(), version=version("opstwin"),

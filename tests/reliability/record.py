@@ -23,8 +23,6 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from opstwin.clock import VirtualClock
-from opstwin.control.ids import SeededIds
-from opstwin.control.ledger import Ledger
 from opstwin.domain.audit import AuditEntry, AuditRow
 from opstwin.domain.execution import Execution
 from opstwin.domain.records import RECORD_TYPES, Record
@@ -38,7 +36,7 @@ from opstwin.twin.memory import MemoryStore
 from opstwin.twin.nested import reader_for
 from opstwin.twin.opening import open_store
 from opstwin.twin.schema import REVISIONS, upgrade
-from opstwin.twin.store import Put, TwinStore
+from opstwin.twin.store import Commit, Put, TwinStore
 from tests.crashing import Boundaries, MortalPlaces, MortalStore
 from tests.rig import ANNA, BEN, Rig, SimPlaces, app
 
@@ -109,7 +107,7 @@ class History:
     ends: str
     leaves: dict[str, str]
     records: tuple[Record, ...]
-    audit: tuple[AuditEntry, ...]
+    audit: tuple[AuditRow, ...]
     world: State
 
     def text(self) -> str:
@@ -117,26 +115,34 @@ class History:
         kinds = {kind.__name__: [to_json(item) for item in self.records if type(item) is kind] for kind in RECORD_TYPES}
         shown = {
             "at": self.at.isoformat(), "boundary": self.boundary, "state": self.state, "ends": self.ends,
-            "leaves": self.leaves, "records": {name: items for name, items in kinds.items() if items},
+            "leaves": self.leaves, **{name: items for name, items in kinds.items() if items},
             "audit": to_json(self.audit), "world": world_json(self.world),
         }  # fmt: skip
-        return json.dumps(shown, ensure_ascii=False, indent=1) + "\n"
+        return "{\n" + ",\n".join(f'"{name}": {_lines(value)}' for name, value in shown.items()) + "\n}\n"
 
-    async def put_into(self, store: TwinStore, clock: VirtualClock) -> None:
-        """Store everything as it was."""
-        new = [Put(replace(item, version=0)) for item in self.records]
-        await Ledger(store, clock, SeededIds(0)).commit(new, self.audit)
+    async def put_into(self, store: TwinStore) -> None:
+        """Store everything as it was: the audit row by row, each at its moment, and the records with the last."""
+        for row in self.audit:
+            writes = [Put(replace(item, version=0)) for item in self.records] if row is self.audit[-1] else []
+            await store.commit(Commit(at=row.at, uptime_s=row.uptime_s, writes=writes, audit=[entry_of(row)]))
+
+
+def _lines(value: Any) -> str:
+    """JSON with one item of a list on each line, so that a difference between two histories can be read."""
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def read_history(text: str) -> History:
     """The history in a file."""
     shown: dict[str, Any] = json.loads(text)
     names = {kind.__name__: kind for kind in RECORD_TYPES}
-    records = [reader_for(names[name])(item) for name, items in shown["records"].items() for item in items]
+    records = [reader_for(names[name])(item) for name in names for item in shown.get(name, ())]
     return History(
         at=datetime.fromisoformat(shown["at"]), boundary=shown["boundary"], state=shown["state"], ends=shown["ends"],
         leaves=shown["leaves"], records=tuple(records),
-        audit=tuple(reader_for(AuditEntry)(item) for item in shown["audit"]), world=read_world(shown["world"]),
+        audit=tuple(reader_for(AuditRow)(item) for item in shown["audit"]), world=read_world(shown["world"]),
     )  # fmt: skip
 
 
@@ -185,7 +191,7 @@ async def recorded(name: str, boundary: str, turn: int) -> History:
     return History(
         at=rig.clock.now(), boundary=f"{boundary}, {turn}", state=execution.state.value, ends=story.ends,
         leaves=leaves(calm.world) if story.ends == "succeeded" else stood, records=tuple(records),
-        audit=tuple(map(entry_of, await ledger.all(AuditRow))), world=rig.world.state,
+        audit=tuple(await ledger.all(AuditRow)), world=rig.world.state,
     )  # fmt: skip
 
 
@@ -222,7 +228,7 @@ async def record_old_schema(folder: Path) -> None:
             copy_rows(file, now)
             dump = "\n".join(file.iterdump()) + "\n"
     beside = {"at": rig.clock.now().isoformat(), "leaves": leaves(calm.world), "world": world_json(rig.world.state)}
-    (folder / f"schema-{OLD_SCHEMA}.world.json").write_text(json.dumps(beside, indent=1) + "\n", encoding="utf-8")
+    (folder / f"schema-{OLD_SCHEMA}.world.json").write_text(json.dumps(beside) + "\n", encoding="utf-8")
     (folder / f"schema-{OLD_SCHEMA}.sql").write_text(dump, encoding="utf-8")
 
 

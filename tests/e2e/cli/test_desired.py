@@ -39,7 +39,7 @@ def test_a_row_edited_straight_in_the_database_is_noticed_by_the_next_look(shell
             "update desired set spec=?, revision=revision+1 where id='local/container/web-1'", (json.dumps(changed),)
         )
     database.close()
-    with_wait(lambda: any(item["origin"] == "desired" for item in shell.json("get", "plans")["items"]))
+    with_wait(lambda: any(item["origin"] in ("drift", "desired") for item in shell.json("get", "plans")["items"]))
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.docker
 @pytest.mark.parametrize("op", [Op.CREATE, Op.REPLACE, Op.UPDATE, Op.DELETE, Op.RESTART])
 async def test_a_container_that_opstwin_did_not_make_is_never_touched(spot: Spot, op: Op) -> None:
     spot.run()
-    before = spot.raw()
+    before, same = spot.raw(), (await spot.observe()).spec
     with pytest.raises(Rejected) as refused:
-        await spot.driver.writer.apply(spot.order(op, "x.0", after=spot.spec()))
+        await spot.driver.writer.apply(spot.order(op, "x.0", after=same))
     assert f"opstwin adopt {spot.id()}" in refused.value.next_step
     after = spot.raw()
     assert (after["Id"], after["State"], after["HostConfig"]) == (before["Id"], before["State"], before["HostConfig"])
