@@ -102,7 +102,7 @@ def approve(
     hub = hub_of(url, token)
     found = hub.get(path_of("plans", plan_id))
     if form is Form.TABLE:
-        plan_view(found)
+        _show_again(hub, found)
     if found["risk"] == "destructive" and not yes:
         _ask_for_name(found["target"])
     decided = _decide(hub, found, "approve", reason)
@@ -110,6 +110,14 @@ def approve(
         output.data(decided, form)
     output.note(f"Approved {plan_id} ({found['digest'][:19]}…).", colour="ok")
     output.note(f"Apply it: opstwin apply {plan_id}")
+
+
+def _show_again(hub: Hub, found: dict[str, Any]) -> None:
+    """The whole plan for somebody who did not ask for it; who did has just seen it and gets its last lines."""
+    if hub.get("/me")["actor"]["id"] != found["requested_by"]["id"]:
+        plan_view(found)
+        return
+    output.line(f"{found['summary']['text']} Risk: {found['risk']}.")
 
 
 def reject(

@@ -1,6 +1,7 @@
 """Verbs that read: discover, get, show, history, drift, logs, and the audit."""
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -9,7 +10,9 @@ from opstwin.cli.exits import Exit
 from opstwin.cli.options import Output, Resource, Target, Token, Url, hub_of, path_of, resource_of
 from opstwin.cli.output import Form
 
-_ENDPOINT_MARKS = ("://", ".", ":")
+_ENDPOINT_MARKS: Final = ("://", ".", ":")
+_LONG_HASH: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+"""The names of volumes that nobody named; twelve digits tell them apart, as Docker's own tables do."""
 
 
 def discover(
@@ -89,7 +92,14 @@ def _resource_row(item: dict[str, Any]) -> list[object]:
     state = presence if presence in ("absent", "unknown") else health
     drift = (item.get("drift") or {}).get("kind") or "-"
     moment = str(observed.get("observed_at") or "-")[:19].replace("T", " ")
-    return [item["id"], state, "yes" if item.get("managed") else "no", drift, spec.get("image", "-"), moment]
+    return [
+        _LONG_HASH.sub(r"\1…", item["id"]),
+        state,
+        "yes" if item.get("managed") else "no",
+        drift,
+        spec.get("image", "-"),
+        moment,
+    ]
 
 
 def _resource(one: dict[str, Any], form: Form) -> None:

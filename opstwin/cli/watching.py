@@ -9,6 +9,14 @@ from opstwin.cli.options import path_of
 
 _SIGNS: Final = {"done": "ok", "failed": "bad", "intended": "dim", "skipped": "dim"}
 ENDED: Final = ("succeeded", "rolled_back", "needs_human")
+_STATES: Final = {"intended": "…", "done": "✓", "failed": "✗", "skipped": "-"}
+_TURNS: Final = {
+    "started": "applying",
+    "verifying": "verifying: everything must stay healthy",
+    "rolling_back": "rolling back",
+    "rolled_back": "rolled back",
+    "needs_human": "stopped for a person",
+}
 _WORDS: Final = {
     "succeeded": "Done and verified.",
     "rolled_back": "It failed and was rolled back: everything is as it was before.",
@@ -47,19 +55,15 @@ def finish(execution: dict[str, Any]) -> None:
 
 def _show(event: dict[str, Any]) -> None:
     details = event.get("details") or {}
-    if event.get("type") == "execution.step":
+    kind = str(event.get("type", ""))
+    if kind == "execution.step":
         state = str(details.get("state", ""))
-        place = (
-            f"[{int(details.get('index', 0)) + 1}/{details.get('of', '?')}]"
-            if details.get("phase") == "forward"
-            else "[undo]"
-        )
-        output.note(f"  {place} {event.get('message', '')}", colour=_SIGNS.get(state, ""))
-    elif str(event.get("type", "")).startswith("execution."):
-        state = str(event["type"]).removeprefix("execution.")
+        place = f"[{int(details.get('index', 0)) + 1}/{details.get('of', '?')}]"
+        turn = place if details.get("phase") == "forward" else "[undo]"
+        change = f"{details.get('op', '')} {event.get('resource', '')}"
+        output.note(f"  {turn} {_STATES.get(state, state)} {change}", colour=_SIGNS.get(state, ""))
+    elif kind.startswith("execution."):
+        state = kind.removeprefix("execution.")
         colour = {"succeeded": "ok", "rolling_back": "bad", "needs_human": "bad"}.get(state, "bold")
-        words = {
-            "verifying": "verifying: everything must stay healthy",
-            "rolling_back": f"rolling back: {event.get('message', '')}",
-        }
-        output.note(f"  {words.get(state, state)}", colour=colour)
+        words = _TURNS.get(state, state)
+        output.note(f"  {words}: {event['message']}" if state == "rolling_back" else f"  {words}", colour=colour)

@@ -60,8 +60,18 @@ def _difference(scene: Scene, renderer: Renderer, wanted: Wanted, found: Spec) -
         return _change(wanted, Op.UPDATE, before, "it is so already on the target; only the desired state changes")
     forced = renderer.must_replace(wanted.kind, before, after)
     if forced:
-        return _change(wanted, Op.REPLACE, before, f"{', '.join(forced)} cannot be changed in place")
+        because = f"{', '.join(forced)} cannot be changed in place"
+        return _change(wanted, Op.REPLACE, before, because, *_settings_lost(scene, wanted.resource))
     return _change(wanted, Op.UPDATE, before)
+
+
+def _settings_lost(scene: Scene, resource: ResourceId) -> tuple[str, ...]:
+    """What a container that was not made here has beyond its spec, so that a new one would lack it."""
+    found = scene.observed.get(resource)
+    lost = found.facts.get("not_in_spec") if found is not None else None
+    if not isinstance(lost, list) or not lost:
+        return ()
+    return (f"these settings made by hand are lost: {', '.join(map(str, lost))}",)
 
 
 def _change(wanted: Wanted, op: Op, before: Spec | None, *reasons: str) -> Change:

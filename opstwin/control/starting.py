@@ -43,20 +43,23 @@ class Gate:
                 return await self.ledger.need(Execution, plan.execution_id)
             try:
                 return await self._begin(plan, actor)
-            except (NotApproved, StalePlan, Forbidden) as refusal:
-                await self._refuse(plan, actor, refusal)
-                raise
-            except Conflict:
-                if await self._started(plan_id):
-                    continue
+            except (NotApproved, StalePlan, Forbidden, Conflict) as refusal:
+                begun = await self._begun_meanwhile(plan_id)
+                if begun is not None:
+                    return begun
+                if not isinstance(refusal, Conflict):
+                    await self._refuse(plan, actor, refusal)
+                    raise
                 if attempt == _TRIES - 1 or await self._busy(plan.target):
                     raise
         raise AssertionError("unreachable")
 
-    async def _started(self, plan_id: str) -> bool:
-        """Whether this very plan was started meanwhile, by a call made at the same moment."""
+    async def _begun_meanwhile(self, plan_id: str) -> Execution | None:
+        """The execution of this plan that another call began at the same moment; that may be all that refused us."""
         plan = await self.ledger.get(Plan, plan_id)
-        return plan is not None and plan.execution_id is not None
+        if plan is None or plan.execution_id is None:
+            return None
+        return await self.ledger.get(Execution, plan.execution_id)
 
     async def _begin(self, plan: Plan, actor: Actor) -> Execution:
         await self._check_target(plan.target)

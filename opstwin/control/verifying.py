@@ -147,8 +147,10 @@ class Verifier:
 
 def _give_up(standing: Standing, why: str, *, late: bool) -> None:
     if standing is Standing.BAD:
-        raise Unverified(f"Verification failed: {why}.", next_step="It is rolled back; see opstwin history.")
+        raise Unverified(f"Verification failed: {why}.", next_step="Mend the cause, then plan again: opstwin plan …")
     if late and standing is Standing.UNKNOWN:
         raise Unreachable(f"Verification cannot go on: {why}.", next_step="Check the target: opstwin targets test")
     if late:
-        raise Unverified(f"Verification took too long: {why}.", next_step="It is rolled back; see opstwin history.")
+        raise Unverified(
+            f"Verification took too long: {why}.", next_step="Mend the cause, then plan again: opstwin plan …"
+        )

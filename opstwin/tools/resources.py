@@ -74,7 +74,7 @@ async def _drift(services: Services, _caller: Caller, ask: DriftAsk) -> Listed[D
 
 
 async def _adopt(services: Services, caller: Caller, ask: AdoptAsk) -> ResourceView:
-    await adopt(services.ledger, ask.id, caller.actor, name=ask.name or "")
+    await adopt(services.ledger, ask.id, caller.actor, name=ask.name or "", reason=ask.reason)
     return await resource(services, ask.id)
 
 

@@ -1,4 +1,4 @@
-"""One driver for each target, built when it is first needed and built anew when the target's address or settings change."""
+"""One driver for each target, built when first needed and built anew when the target's address or settings change."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -17,11 +17,14 @@ from opstwin.control.ids import SeededIds
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import Actor, ActorKind, Scope
 from opstwin.domain.audit import AuditRow
+from opstwin.domain.target import Target
+from opstwin.errors import InvalidInput
 from opstwin.server.app import create_app
 from opstwin.server.instruments import Instruments
 from opstwin.server.sessions import COOKIE
 from opstwin.server.streaming import Streams
 from opstwin.settings import Settings
+from opstwin.targets.ports import Reader, Renderer
 from opstwin.targets.scripted_prober import ScriptedProber
 from opstwin.targets.sim.state import Effect
 from opstwin.targets.sim.world import World
@@ -44,6 +47,24 @@ ROLES: Mapping[str, frozenset[Scope] | None] = {
 """People by role; `planner` is an agent of the owner with every scope that can be given to an agent."""
 
 
+@dataclass(frozen=True)
+class Worlds(SimPlaces):
+    """A world for each simulated target; nothing else has a driver here."""
+
+    def reader(self, target: Target) -> Reader:
+        self._check(target)
+        return super().reader(target)
+
+    def renderer(self, target: Target) -> Renderer:
+        self._check(target)
+        return super().renderer(target)
+
+    def _check(self, target: Target) -> None:
+        if target.backend_type != "sim":
+            raise InvalidInput(f"No driver for {target.backend_type}.", field="backend_type", next_step="Use sim.")
+        self.worlds.setdefault(target.id, World())
+
+
 @dataclass
 class House:
     """One hub and everybody who may call it. `tokens` are by role."""
@@ -62,7 +83,7 @@ class House:
         for name in ("app:1", "app:2"):
             self.world.image(name, exposed=(80,), start_s=0.5)
         self.world.image("app:bad", exposed=(80,), healthy=False, start_s=0.5)
-        self.places = SimPlaces({"local": self.world}, self.clock)
+        self.places = Worlds({"local": self.world}, self.clock)
         chosen = Settings(data_dir=self.folder, hold_s=2.0, verify_timeout_s=30.0, **self.settings)
         ledger = Ledger(self.store, self.clock, SeededIds(self.seed))
         self.hub: Hub = assembled(chosen, ledger, self.places, self.store)  # type: ignore[arg-type]

@@ -141,7 +141,7 @@ class Hub(Shell):
         found = self.get("/events?limit=1000")["items"]
         return sorted((item for item in found if item["type"] in types), key=lambda item: item["seq"])
 
-    def keys(self) -> list[str]:
+    def effect_keys(self) -> list[str]:
         """The key of each effect that the world has seen."""
         return [effect.key for effect in self.world.effects]
 

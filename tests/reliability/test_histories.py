@@ -19,7 +19,7 @@ from opstwin.targets.sim.world import World
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import TwinStore
 from tests.reliability.accounting import account_for, account_for_hub
-from tests.reliability.hubs import Hub, running
+from tests.reliability.hubs import running
 from tests.reliability.record import FOLDER, OLD_SCHEMA, POINTS, History, file_name, leaves, read_history, read_world
 from tests.rig import Rig, SimPlaces
 

@@ -69,7 +69,7 @@ def test_an_applier_that_loses_its_event_stream_and_calls_again_joins_the_same_e
     hang_up(peer, "reset")
     assert hub_once.apply(plan).body["id"] == first
     assert hub_once.ended(first)["state"] == "succeeded"
-    assert sum(key.startswith(first) for key in hub_once.keys()) == 3
+    assert sum(key.startswith(first) for key in hub_once.effect_keys()) == 3
 
 
 @pytest.mark.req("S1.1")
@@ -80,7 +80,7 @@ def test_two_command_lines_that_apply_one_plan_at_once_share_one_execution(hub_o
     executions = [json.loads(item.stdout)["execution"] for item in ended]
     assert executions[0]["id"] == executions[1]["id"]
     assert {item["state"] for item in executions} == {"succeeded"}
-    keys = [key for key in hub_once.keys() if key.startswith(executions[0]["id"])]
+    keys = [key for key in hub_once.effect_keys() if key.startswith(executions[0]["id"])]
     assert len(keys) == len(set(keys)) == 3
 
 

@@ -104,3 +104,21 @@ async def test_stopping_all_that_runs_of_a_workload_is_high_risk_and_stopping_no
     await rig.change_to(app())
     assert (await rig.plan("stop web")).risk is Risk.HIGH
     assert (await rig.plan("restart web")).risk is Risk.LOW
+
+
+async def test_replacing_an_adopted_container_names_the_settings_that_would_be_lost() -> None:
+    from dataclasses import replace
+
+    from opstwin.control.adopting import adopt
+    from opstwin.domain.resource import Observed
+    from tests.rig import ANNA, LOCAL, Rig
+
+    rig = await Rig().ready()
+    rig.world.run("old", "app:1")
+    await rig.observer.discover(LOCAL, ANNA)
+    await adopt(rig.ledger, "local/container/old", ANNA)
+    seen = await rig.ledger.need(Observed, "local/container/old")
+    await rig.put(replace(seen, facts={**seen.facts, "not_in_spec": ["shm_size", "devices"]}))
+    plan = await rig.plan("upgrade old to app:2")
+    assert plan.risk is Risk.HIGH
+    assert any("shm_size, devices" in reason for reason in plan.changes[0].reasons)
