@@ -20,10 +20,10 @@ from opstwin.server.doors import Doors
 from opstwin.server.health import Health
 from opstwin.server.instruments import Instruments
 from opstwin.server.openapi import document
-from opstwin.server.problems import LastResort, framework_error
+from opstwin.server.problems import LastResort, framework_error, json_response
 from opstwin.server.recording import Recorded
 from opstwin.server.replies import Replies
-from opstwin.server.routes import Api, json_response
+from opstwin.server.routes import Api
 from opstwin.server.site import Site
 from opstwin.server.streaming import Streams
 from opstwin.settings import Settings

@@ -29,7 +29,7 @@ class Doors:
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
         self._app = app
-        self._hosts = frozenset(host.lower() for host in hosts) - _ANY_ADDRESS
+        self._hosts = frozenset(_as_in_header(host) for host in set(hosts) - _ANY_ADDRESS)
         self._origins = frozenset(origin.lower().rstrip("/") for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +68,11 @@ class Doors:
             mode = headers.get("sec-fetch-mode", "")
             if mode != "navigate":
                 raise _foreign("Another site may not call the hub.")
+
+
+def _as_in_header(host: str) -> str:
+    """A host of the settings as the Host header has it: an IPv6 address in brackets."""
+    return f"[{host.lower()}]" if host.count(":") > 1 and not host.startswith("[") else host.lower()
 
 
 def same_origin(origin: str, host: str) -> bool:

@@ -14,7 +14,7 @@ from opstwin.domain.records import Reply
 from opstwin.domain.target import Target
 from opstwin.errors import AuditBroken, Conflict, OpstwinError
 from opstwin.server.instruments import MEDIA_TYPE, Instruments
-from opstwin.server.routes import json_response
+from opstwin.server.problems import json_response
 from opstwin.tools.services import Services
 from opstwin.twin.store import Put, Query
 

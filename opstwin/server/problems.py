@@ -4,13 +4,14 @@
 same call will not help by itself, and a proxy must not repeat it on its own.
 """
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opstwin import errors, logs
@@ -82,7 +83,15 @@ def problem(
         extra["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if number == 401:
         extra["WWW-Authenticate"] = _CHALLENGE
-    return JSONResponse(body, number, extra, MEDIA_TYPE)
+    return json_response(body, number, extra, MEDIA_TYPE)
+
+
+def json_response(
+    body: Any, status: int, headers: Mapping[str, str] | None = None, media_type: str = "application/json"
+) -> Response:
+    """JSON that is always valid UTF-8: half a character in a log line becomes a question mark."""
+    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=str)
+    return Response(text.encode("utf-8", "replace"), status, dict(headers or {}), media_type)
 
 
 def id_of(scope: Mapping[str, Any]) -> str:

@@ -1,8 +1,7 @@
 """HTTP routes made from the registry of tools. There is no route to the hub's work but these."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from opstwin import logs
 from opstwin.domain.values import Json
 from opstwin.errors import Conflict, InvalidInput, RequestError
 from opstwin.server import streaming
-from opstwin.server.problems import Refused
+from opstwin.server.problems import Refused, json_response
 from opstwin.server.reading import query_of, read_json
 from opstwin.server.replies import Answer, Replies
 from opstwin.tools import guard
@@ -84,12 +83,6 @@ class Api:
         await guard.admit(tool, self._services, caller, raw)
         said: Json = [request.method, request.url.path, raw]
         return _response(tool, await self._replies.once(caller.principal.id, keys[0], said, work, secret=tool.secret))
-
-
-def json_response(body: Any, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """JSON that is always valid UTF-8: half a character in a log line becomes a question mark."""
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(text.encode("utf-8", "replace"), status, dict(headers or {}), "application/json")
 
 
 def _response(tool: AnyTool, answer: Answer) -> Response:

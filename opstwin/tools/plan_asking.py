@@ -41,6 +41,11 @@ class PlanAsk(Ask):
     remove: Annotated[list[WorkloadName], Field(default_factory=list, max_length=100)]
 
 
+def language_of(ask: PlanAsk) -> str:
+    """The language to answer in: Korean where the words are."""
+    return "ko" if ask.words and any("가" <= letter <= "힣" for letter in ask.words) else "en"
+
+
 async def planned(services: Services, caller: Caller, ask: PlanAsk) -> Plan:
     """The plan that was asked for. Raises `InvalidInput` unless exactly one way of asking is used."""
     given = [way for way in _WAYS if getattr(ask, way)]

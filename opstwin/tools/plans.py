@@ -9,7 +9,7 @@ from opstwin.domain.plan import Plan, PlanState
 from opstwin.domain.values import Digest
 from opstwin.tools.executions import ExecutionView, execution_view
 from opstwin.tools.fields import OfPlan, Paging, Reason, TargetName
-from opstwin.tools.plan_asking import PlanAsk, planned
+from opstwin.tools.plan_asking import PlanAsk, language_of, planned
 from opstwin.tools.plan_views import PlanRow, PlanView, plan_row, plan_view
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool
 from opstwin.tools.services import Services
@@ -46,7 +46,7 @@ class ApplyAsk(OfPlan):
 
 
 async def _create(services: Services, caller: Caller, ask: PlanAsk) -> PlanView:
-    return await plan_view(services, await planned(services, caller, ask), caller)
+    return await plan_view(services, await planned(services, caller, ask), caller, language_of(ask))
 
 
 async def _list(services: Services, caller: Caller, ask: PlansAsk) -> Listed[PlanRow]:

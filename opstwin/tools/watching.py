@@ -56,16 +56,21 @@ class UsageView:
     samples: tuple[UsageSample, ...]
 
 
-async def _logs(services: Services, _caller: Caller, ask: LogsAsk) -> LogsView:
-    reader = await _reader(services, ask.id)
+async def collected(reader: Reader, ask: LogsAsk) -> LogsView:
+    """The last lines, however many the target gives."""
     lines: deque[LogLine] = deque()
-    size, read = 0, 0
+    size, truncated = 0, False
     async for line in _lines(reader, ask, follow=False):
         lines.append(line)
-        size, read = size + len(line.text), read + 1
-        while size > MAX_TEXT:
+        size += len(line.text)
+        while size > MAX_TEXT or len(lines) > ask.tail:
+            truncated = truncated or size > MAX_TEXT
             size -= len(lines.popleft().text)
-    return LogsView(items=tuple(lines), truncated=read > len(lines))
+    return LogsView(items=tuple(lines), truncated=truncated)
+
+
+async def _logs(services: Services, _caller: Caller, ask: LogsAsk) -> LogsView:
+    return await collected(await _reader(services, ask.id), ask)
 
 
 async def _follow(services: Services, _caller: Caller, ask: LogsAsk) -> AsyncIterator[StreamItem]:

@@ -373,3 +373,12 @@ async def test_the_face_in_the_audit_is_the_way_the_call_came(house: House) -> N
         assert (await odd.get("/hub")).status_code in (200, 400)
     rows = [row for row in await house.audit() if row.action == "plan.create"]
     assert [row.actor.face for row in rows] == ["cli", "http"]
+
+
+async def test_a_plan_asked_for_in_korean_is_shown_in_korean(house: House) -> None:
+    async with house.caller() as client:
+        made = await client.post("/plans", {"words": "app:1을 web으로 2개 배포해줘"})
+        assert made.status_code == 201, made.text
+        assert any("생성됩니다" in line for line in made.json()["lines"])
+        shown = (await client.get(f"/plans/{made.json()['id']}")).json()
+        assert any("will be created" in line for line in shown["lines"])

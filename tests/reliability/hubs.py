@@ -146,8 +146,9 @@ class Hub(Shell):
         return [effect.key for effect in self.world.effects]
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """What the hub logged."""
-        return [json.loads(line) for line in (self.folder / "hub.log").read_text().splitlines()]
+        """What the hub logged, without its greeting."""
+        lines = (self.folder / "hub.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
 
     def at_once(self, *commands: list[str]) -> "list[subprocess.CompletedProcess[str]]":
         """Several command lines at the same time."""

@@ -1,5 +1,7 @@
 """Compose files that are read: what each key becomes."""
 
+import tracemalloc
+
 import pytest
 
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
@@ -243,9 +245,20 @@ def test_a_variables_value_cannot_add_structure() -> None:
     assert web("environment: {A: $B}", B="x\nprivileged: true").env == {"A": "x\nprivileged: true"}
 
 
-def test_values_that_grow_without_bound_are_refused() -> None:
-    with pytest.raises(LimitExceeded):
-        web("environment: ['A=" + "$B" * 1000 + "']", B="x" * 10_000)
+def test_values_that_grow_together_without_bound_are_refused() -> None:
+    lines = ", ".join(f"A{n}=$B" for n in range(500))
+    with pytest.raises(LimitExceeded, match="4 MiB"):
+        web(f"environment: [{lines}]", B="x" * 10_000)
+
+
+def test_one_value_that_grows_without_bound_is_refused_before_it_is_built() -> None:
+    text = "environment: ['A=" + "$B" * 100_000 + "']"
+    tracemalloc.start()
+    with pytest.raises(LimitExceeded, match="4 MiB"):
+        web(text, B="x" * 10_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50 * 1024 * 1024
 
 
 def test_the_projects_name_may_stand_in_the_file() -> None:

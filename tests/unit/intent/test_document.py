@@ -47,6 +47,12 @@ def test_anything_else_is_refused_with_its_line_and_what_could_be_written(text: 
     assert refused.value.next_step
 
 
+def test_a_foreign_kind_is_told_what_is_known_here() -> None:
+    with pytest.raises(InvalidInput, match="kind is not Workload") as refused:
+        read_document("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}")
+    assert "components:" in refused.value.next_step
+
+
 def test_an_empty_file_is_refused() -> None:
     with pytest.raises(InvalidInput, match="empty"):
         read_document("# nothing\n")

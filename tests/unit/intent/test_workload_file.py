@@ -254,3 +254,8 @@ def test_a_written_workload_reads_back_equal(workload: Workload) -> None:
 def test_a_written_workload_is_short() -> None:
     text = workload_yaml(Workload(name="web", image="nginx:1.27", ports=(Port(host=8080, container=80),)))
     assert text == 'name: web\nimage: nginx:1.27\nports:\n- "8080:80"\n'
+
+
+def test_words_that_older_readers_take_for_booleans_are_written_in_quotes() -> None:
+    text = workload_yaml(Workload(name="web", image="nginx:1.27", env={"A": "no", "B": "On", "C": "1.10", "D": "x y"}))
+    assert text.endswith('env:\n  A: "no"\n  B: "On"\n  C: "1.10"\n  D: "x y"\n')

@@ -130,6 +130,7 @@ REFUSED = {
     "tag directive": ("%TAG ! tag:x,2000:\n---\na: b", 1, "%"),
     "recursive alias": ("a: &a\n  - *a\n", 2, "alias"),
     "recursive mapping": ("&a {b: *a}", 1, "alias"),
+    "alias within its own second anchor": ("- &a x\n- &a [*a]\n", 2, "alias"),
     "alias without anchor": ("a: 1\nb: *x", 2, "alias"),
     "anchor of another document": ("a: &x 1\n---\nb: *x", 3, "alias"),
     "merge of text": ("a:\n  <<: x", 2, "<<"),
