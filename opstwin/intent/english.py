@@ -17,6 +17,21 @@ _SIZES: Final = rules(
     "MEMORY TO|OF? <memory>",
     "CPU TO|OF? <cpu>",
 )
+_UP_TO: Final = rules(
+    "DIRECTION? TO <count> REPLICAS?",
+    "REPLICAS TO <count>",
+    "REPLICAS OF <name>",
+    "TO <memory> OF? MEMORY",
+    "TO <cpu> OF? CPU",
+    "MEMORY OF <name> TO <memory>",
+    "CPU OF <name> TO <cpu>",
+    "MEMORY TO <memory>",
+    "CPU TO <cpu>",
+    "IMAGE? TO <image>",
+    "IMAGE OF <name>",
+)
+"""With verbs that say "more" or "less", an amount without "to" is a difference, and those are not read."""
+
 _PORTS: Final = rules("ON|AT? PORT <port>+")
 _ENV: Final = (rule("ENV <pair>+", "env"),)
 
@@ -41,11 +56,7 @@ FRAMES: Final[Mapping[str, tuple[Rule, ...]]] = {
         *rules("TO <target>"),
         *_NAME,
     ),
-    "scale": (
-        *rules("DIRECTION? TO <count> REPLICAS?", "REPLICAS TO <count>", "REPLICAS OF <name>"),
-        *_TARGETS,
-        *_NAME,
-    ),
+    "scale": (*_UP_TO, *_TARGETS, *_NAME),
     "upgrade": (*rules("IMAGE? TO <image>", "IMAGE OF <name>", "TO VERSION? <untagged>"), *_TARGETS, *_NAME),
     "change": (
         *rules(

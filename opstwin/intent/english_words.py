@@ -7,7 +7,7 @@ from opstwin.intent.clauses import Unit
 
 _VERBS: Final[Mapping[str, str]] = {
     "deploy": "deploy run launch create install",
-    "scale": "scale scale-up scale-down scale-out scale-in",
+    "scale": "scale scale-up scale-down scale-out scale-in increase decrease reduce raise lower bump",
     "upgrade": "upgrade downgrade",
     "change": "set update change configure give limit assign switch",
     "unset": "unset",
@@ -47,7 +47,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "VOLUME": "volume volumes",
     "DATA": "data",
     "KEEP": "keep keeping",
-    "TARGET": "target",
+    "TARGET": "target server cluster",
     "WORKLOAD": "workload service container app",
     "LAST": "last-change latest-change last-deployment",
     "PREVIOUS": "to-previous-version to-previous-revision to-last-version to-previous-state",

@@ -41,7 +41,7 @@ _NAMED: Final = rules(
 )
 _NAME: Final = rules("WORKLOAD? <name> WORKLOAD? OBJ|SUBJ?")
 _COUNTS: Final = rules(
-    f"REPLICAS HOW_MANY? {_P}|GEN? <count> COUNT? {_P}?",
+    f"REPLICAS|HOW_MANY HOW_MANY? {_P}|GEN? <count> COUNT? {_P}?",
     f"<count> COUNT? GEN? REPLICAS HOW_MANY? {_P}?",
     f"<count> COUNT {_P}?",
 )
@@ -53,13 +53,13 @@ _SIZES: Final = rules(
     f"<cpu> GEN? CPU LIMIT? {_P}?",
 )
 _UP_TO: Final = rules(
-    f"REPLICAS HOW_MANY? {_P}|GEN? <count> COUNT? TO",
+    f"REPLICAS|HOW_MANY HOW_MANY? {_P}|GEN? <count> COUNT? TO",
     "<count> COUNT? GEN? REPLICAS HOW_MANY? TO",
     "<count> COUNT TO",
     f"MEMORY LIMIT? {_P}|GEN? <memory> TO",
     f"CPU LIMIT? {_P}|GEN? <cpu> COUNT? CPU? TO",
     f"IMAGE {_P}? <image> TO",
-    "<image> TO",
+    "<image> VERSION? TO",
 )
 """With verbs that say "more" or "less", an amount without 로 is a difference, and those are not read."""
 
@@ -68,7 +68,7 @@ _ENV: Final = (
     rule(f"<pair>+ ENV {_P}?", "env"),
 )
 _SIMPLE: Final = (*_TARGETS, *_OF_TARGET, *_AT_TARGET, *_NAME)
-_IMAGE: Final = rules(f"IMAGE {_P}? <image> {_P}?", f"<image> IMAGE? {_P}?")
+_IMAGE: Final = rules(f"IMAGE {_P}? <image> {_P}?", f"<image> IMAGE|WORKLOAD|VERSION? {_P}?")
 
 _DEPLOY: Final = (
     *_IMAGE,

@@ -25,12 +25,16 @@ def words_of(text: str) -> list[str]:
     """The words; a comma at a word's end is a word of its own, and the mark that ends a sentence is left out."""
     words: list[str] = []
     for chunk in text.split():
-        bare = chunk.rstrip(_SEPARATORS)
+        bare = _without_possessive(chunk.rstrip(_SEPARATORS))
         words += [bare] if bare else []
-        words += [","] if len(bare) < len(chunk) else []
+        words += [","] if chunk[-1] in _SEPARATORS else []
     if words and not is_pair(words[-1]):
         words[-1] = words[-1].rstrip(".!。")
     return [word for word in words if word]
+
+
+def _without_possessive(word: str) -> str:
+    return word if is_pair(word) else word.removesuffix("'s").removesuffix("’s")
 
 
 def is_pair(word: str) -> bool:

@@ -131,7 +131,7 @@ def _leftover(language: str, family: str, unread: Sequence[Unit]) -> Unclear:
 
 def _is_difference(unread: Sequence[Unit]) -> bool:
     """Whether what was not read says "more by so many" instead of how many there should be."""
-    return any(unit.kind == "RELATIVE" or unit.text.isdigit() or korean.has_relative(unit.text) for unit in unread)
+    return any(unit.kind == "RELATIVE" or unit.text[:1].isdigit() or korean.has_relative(unit.text) for unit in unread)
 
 
 _READERS: Final[Mapping[str, Callable[[str, Sequence[str]], Reading]]] = {"en": _read_english, "ko": _read_korean}

@@ -23,7 +23,9 @@ OPEN: Final = frozenset({"/health", "/ready", "/login"})
 """The only paths that answer without a credential."""
 
 _READING: Final = frozenset({"GET", "HEAD"})
-_FACES: Final = frozenset({"cli", "http"})
+_FACES: Final = frozenset({"cli", "http", "mcp"})
+"""What a caller with a token may say that it is. It is a label in the audit and gives no right."""
+
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,256}")
 
 

@@ -15,20 +15,20 @@ from opstwin.tools import (
     watching,
     workloads,
 )
+from opstwin.tools.describing import listing
 from opstwin.tools.registry import Registry
 
-REGISTRY: Final = Registry(
-    (
-        *hub.TOOLS,
-        *targets.TOOLS,
-        *resources.TOOLS,
-        *watching.TOOLS,
-        *workloads.TOOLS,
-        *plans.TOOLS,
-        *executions.TOOLS,
-        *history.TOOLS,
-        *events.TOOLS,
-        *audit.TOOLS,
-        *people.TOOLS,
-    )
+_TOOLS: Final = (
+    *hub.TOOLS,
+    *targets.TOOLS,
+    *resources.TOOLS,
+    *watching.TOOLS,
+    *workloads.TOOLS,
+    *plans.TOOLS,
+    *executions.TOOLS,
+    *history.TOOLS,
+    *events.TOOLS,
+    *audit.TOOLS,
+    *people.TOOLS,
 )
+REGISTRY: Final = Registry((*_TOOLS, listing(_TOOLS)))

@@ -16,6 +16,9 @@ from opstwin.tools.services import Services
 _MAX_PROBLEMS: Final = 10
 _SUBJECTS: Final = ("id", "name")
 
+MCP: Final = "mcp"
+"""The face behind which a model speaks. A face is the caller's own word, so it takes rights away and never gives any."""
+
 
 async def call(
     tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json], *, as_text: bool = False
@@ -83,6 +86,12 @@ def unexpected(tool: AnyTool, caller: Caller, error: Exception) -> OpstwinError:
 
 
 def _refusal(tool: AnyTool, caller: Caller) -> Forbidden | None:
+    if caller.actor.face == MCP and caller.is_person:
+        return Forbidden(
+            "An MCP client works with an agent's token, never with a person's.",
+            next_step='Make one: opstwin people add NAME --agent --scopes "twin:read twin:plan twin:apply"',
+            details={"tool": tool.name},
+        )
     if tool.people_only and not caller.is_person:
         return Forbidden(
             "Only a person may do this.",

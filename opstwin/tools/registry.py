@@ -97,6 +97,8 @@ class Tool(Generic[I, O]):
     `agent_scope` is enough instead of `scope` for callers that are no persons. `people_only` refuses everybody but a
     person whatever the scopes are. `secret` marks an output that holds a secret: it is never kept to answer a repeated
     call. `stream` gives the same data as it happens; it raises before it returns what can be known before.
+    `repeatable` says of a change that a second call with the same input has no further effect. `outward` says that it
+    talks to a target or to an address that the caller names, and not to the twin alone.
     """
 
     name: str
@@ -111,6 +113,8 @@ class Tool(Generic[I, O]):
     agent_scope: Scope | None = None
     people_only: bool = False
     secret: bool = False
+    repeatable: bool = False
+    outward: bool = False
     stream: Stream[I] | None = None
     _adapter: TypeAdapter[O] = field(init=False, repr=False, compare=False)
 

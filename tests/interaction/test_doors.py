@@ -235,7 +235,7 @@ async def test_every_answer_carries_the_safe_headers(house: House) -> None:
         headers = (await send(house.app, Wire(path, headers={"accept": "text/html"}))).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["cache-control"] == "no-store"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["x-request-id"]

@@ -123,8 +123,13 @@ class Hub(Shell):
 
     def ended(self, id: str, within_s: float = WITHIN_S) -> dict[str, Any]:
         """An execution once it has ended."""
-        until(lambda: self.execution(id)["state"] in ENDED, within_s, lambda: self.execution(id))
+        until(lambda: self.execution(id)["state"] in ENDED, within_s, lambda: self.standing(id))
         return self.execution(id)
+
+    def standing(self, id: str) -> str:
+        """Where an execution stands, in short."""
+        found = self.execution(id)
+        return f"{found['state']}, {[step['state'] for step in found['steps']]}, {found['error']}"
 
     def change(self, words: str, end: str = "succeeded") -> dict[str, Any]:
         """Plan, approve, apply, and wait for the end."""

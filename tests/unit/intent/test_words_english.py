@@ -77,7 +77,10 @@ SENTENCES: dict[str, Ask] = {
     "set web to 5 replicas": ask("scale", replicas=5),
     "set web replicas to 3": ask("scale", replicas=3),
     "set replicas of web to 3": ask("scale", replicas=3),
+    "reduce web to 1 replica": ask("scale", replicas=1),
+    "increase web's replicas to 4 on the prod cluster": ask("scale", replicas=4, target="prod"),
     # upgrade
+    "bump web to nginx:1.28": ask("upgrade", image="nginx:1.28"),
     "upgrade web to nginx:1.28": ask("upgrade", image="nginx:1.28"),
     "upgrade web on prod to nginx:1.28": ask("upgrade", image="nginx:1.28", target="prod"),
     "update web image to nginx:1.28": ask("upgrade", image="nginx:1.28"),
@@ -134,6 +137,9 @@ SENTENCES: dict[str, Ask] = {
         "set_resources", resources=Resources(memory_bytes=512 * MI), target="prod"
     ),
     "limit web to 1GB memory": ask("set_resources", resources=Resources(memory_bytes=10**9)),
+    "set web’s memory to 512Mi": ask("set_resources", resources=Resources(memory_bytes=512 * MI)),
+    "raise the memory of web to 1Gi": ask("set_resources", resources=Resources(memory_bytes=1024 * MI)),
+    "lower web cpu to 250m": ask("set_resources", resources=Resources(cpu_millicores=250)),
     "set cpu of web to 2": ask("set_resources", resources=Resources(cpu_millicores=2000)),
 }
 

@@ -51,6 +51,7 @@ SENTENCES: dict[str, Ask] = {
         env={"LOG_LEVEL": "info"},
         volumes=(Mount(path="/data", volume="data"),),
     ),
+    "prod 서버에 nginx:1.27 컨테이너를 web 이름으로 띄워줘": deploy("web", "nginx:1.27", "prod"),
     "web을 nginx:1.27로 배포해줘": deploy("web", "nginx:1.27"),
     "배포해줘 nginx:1.27을 web으로": deploy("web", "nginx:1.27"),
     # 개수
@@ -61,7 +62,10 @@ SENTENCES: dict[str, Ask] = {
     "web 복제본 수를 3으로 설정": ask("scale", replicas=3),
     "prod의 web을 3개로 확장해줘": ask("scale", replicas=3, target="prod"),
     "web 레플리카를 두개로 맞춰줘": ask("scale", replicas=2),
+    "web 개수를 3개로 변경해줘": ask("scale", replicas=3),
+    "web을 3개로 스케일 아웃해줘": ask("scale", replicas=3),
     # 이미지
+    "web을 nginx:1.28 버전으로 업그레이드해줘": ask("upgrade", image="nginx:1.28"),
     "web을 nginx:1.28로 업그레이드해줘": ask("upgrade", image="nginx:1.28"),
     "web을 nginx:1.28로 업그레이드 해줘": ask("upgrade", image="nginx:1.28"),
     "web 이미지를 nginx:1.28로 바꿔줘": ask("upgrade", image="nginx:1.28"),
@@ -110,6 +114,7 @@ SENTENCES: dict[str, Ask] = {
     "web의 메모리를 512Mi로, cpu를 500m로 변경해줘": ask(
         "set_resources", resources=Resources(cpu_millicores=500, memory_bytes=512 * MI)
     ),
+    "web 메모리 제한을 512Mi로 설정해줘": ask("set_resources", resources=Resources(memory_bytes=512 * MI)),
     "web을 2코어로 제한해줘": ask("set_resources", resources=Resources(cpu_millicores=2000)),
 }
 

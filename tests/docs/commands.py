@@ -1,0 +1,92 @@
+"""Whether a command line that a page or a message shows could be typed. Nothing is run."""
+
+import re
+import shlex
+from functools import cache
+from typing import Any, Final
+
+import typer
+from typer._click.exceptions import ClickException
+from typer.core import TyperGroup
+
+from opstwin.cli.main import app
+from tests.docs.pages import ROOT
+
+_STOPS: Final = re.compile(r"\s(?:\||&&|\|\||;|>|2>|<|·)(?:\s|$)")
+_ASSIGNMENT: Final = re.compile(r"^(?:[A-Z_][A-Z0-9_]*=\S* )+")
+
+
+@cache
+def root() -> TyperGroup:
+    """The command line."""
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperGroup)
+    return command
+
+
+@cache
+def verbs() -> dict[str, Any]:
+    """Every verb that can be typed, groups' verbs as `audit list`."""
+    found: dict[str, Any] = {}
+    for name, command in root().commands.items():
+        if isinstance(command, TyperGroup):
+            found |= {f"{name} {inner}": verb for inner, verb in command.commands.items()}
+        else:
+            found[name] = command
+    return found
+
+
+@cache
+def make_targets() -> frozenset[str]:
+    """What `make` can be asked for."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+
+
+def parts(line: str) -> list[str]:
+    """The single commands of a line with pipes and the like, without variables set before them."""
+    return [_ASSIGNMENT.sub("", part.strip()) for part in _STOPS.split(line) if part.strip()]
+
+
+def fault(line: str) -> str:
+    """Why this `make …` or `opstwin …` cannot be typed; empty when it can."""
+    words = shlex.split(line)
+    if words[0] == "make":
+        targets = [word for word in words[1:] if "=" not in word]
+        unknown = [word for word in targets if word not in make_targets()]
+        return f"make has no target {unknown[0]}" if unknown else ""
+    return _fault(words[1:])
+
+
+def mention_fault(text: str) -> str:
+    """Why `opstwin …` in the middle of a sentence names no verb, or an option that its verb has not; else empty."""
+    words = text.split()[1:]
+    if not words or words[0].startswith("-"):
+        return ""
+    name = next((name for name in (" ".join(words[:2]), words[0]) if name in verbs()), None)
+    if name is None:
+        return "" if words[0] in root().commands and len(words) == 1 else f"there is no verb {words[0]!r}"
+    known = {option for param in verbs()[name].params for option in (*param.opts, *param.secondary_opts)}
+    for word in words:
+        option = re.match(r"--?[a-z][a-z-]*", word)
+        if option and option[0] not in known | {"--help"}:
+            return f"{name} has no option {option[0]}"
+    return ""
+
+
+def _fault(words: list[str]) -> str:
+    """What the command line itself would say about these words, without running the verb."""
+    asked = [word for word in words if word != "--help"]
+    if len(asked) < len(words):
+        return mention_fault(" ".join(["opstwin", *asked])) if asked else ""
+    try:
+        context = root().make_context("opstwin", list(words))
+        name, command, rest = root().resolve_command(context, list(words))
+        if isinstance(command, TyperGroup):
+            context = command.make_context(name, list(rest), parent=context)
+            name, command, rest = command.resolve_command(context, list(rest))
+        assert command is not None
+        command.make_context(name, list(rest), parent=context)
+    except ClickException as error:
+        return str(error.format_message())
+    return ""
