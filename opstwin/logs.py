@@ -1,5 +1,6 @@
 """Structured logs: one JSON object a line (or coloured text on a terminal), with context and without secrets."""
 
+import io
 import logging
 import re
 import sys
@@ -54,6 +55,29 @@ def _clean(key: str, value: Any) -> Any:
     return value
 
 
+class _Unfailing(io.TextIOWrapper):
+    """Writes to `out`; what it does not take (its disk is full, its reader is gone) is lost, and the work goes on."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(io.BytesIO())
+        self._out, self._cut = out, False
+
+    def write(self, text: str) -> int:
+        try:
+            # What was lost may have been lost in the middle of a line.
+            self._out.write("\n" + text if self._cut else text)
+            self._cut = False
+        except (OSError, ValueError):
+            self._cut = True
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._out.flush()
+        except (OSError, ValueError):
+            self._cut = True
+
+
 def configure_logs(level: str = "INFO", form: str = "auto", stream: TextIO | None = None) -> None:
     """Set up logging for this process. `form` is `auto`, `json` or `console`; logs go to stderr."""
     out = stream or sys.stderr
@@ -69,7 +93,7 @@ def configure_logs(level: str = "INFO", form: str = "auto", stream: TextIO | Non
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.PrintLoggerFactory(_Unfailing(out)),
         cache_logger_on_first_use=False,
     )
 

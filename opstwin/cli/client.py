@@ -28,11 +28,12 @@ def segment(value: str) -> str:
 
 
 class Hub:
-    """One hub. Every method raises `CliError` with the exit code that fits."""
+    """One hub. Every method raises `CliError` with the exit code that fits. `face` is how the audit names it."""
 
-    def __init__(self, context: Context, *, timeout_s: float = _TIMEOUT_S) -> None:
+    def __init__(self, context: Context, *, timeout_s: float = _TIMEOUT_S, face: str = "cli") -> None:
         self.context = context
         self._timeout_s = timeout_s
+        self._face = face
 
     def get(self, path: str, **params: Any) -> Any:
         """Read."""
@@ -102,7 +103,7 @@ class Hub:
 
     def _headers(self) -> dict[str, str]:
         token = {"Authorization": f"Bearer {self.context.token}"} if self.context.token else {}
-        return {"Accept": "application/json", "X-Opstwin-Face": "cli", **token}
+        return {"Accept": "application/json", "X-Opstwin-Face": self._face, **token}
 
     def _check(self, answer: "httpx2.Response") -> None:
         if answer.is_success:

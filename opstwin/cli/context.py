@@ -14,10 +14,14 @@ HUB_FILE: Final = "hub.json"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A hub's address and the caller's token ("" when there is none)."""
+    """A hub's address and the caller's token ("" when there is none).
+
+    `own` says that the token is the one that the hub left for the person who started it, because no other was named.
+    """
 
     url: str
     token: str
+    own: bool = False
 
 
 def data_dir() -> Path:
@@ -38,7 +42,8 @@ def find_context(url: str | None, token: str | None) -> Context:
     if not chosen:
         raise CliError(Exit.UNREACHABLE, "No hub is known here.", next_step="Start one: opstwin up")
     local = hub.get("token", "") if chosen == hub.get("url") else ""
-    return Context(str(chosen).rstrip("/"), token or os.environ.get("OPSTWIN_TOKEN") or own.get("token") or local)
+    named = token or os.environ.get("OPSTWIN_TOKEN") or own.get("token")
+    return Context(str(chosen).rstrip("/"), str(named or local), own=not named and bool(local))
 
 
 def _running_hub() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from opstwin.cli import changing, hub, output, places, seeing
+from opstwin.cli import changing, hub, mcp, output, places, seeing
 from opstwin.cli.exits import MEANING, CliError, Exit
 
 _EPILOG: Final = "Exit codes: " + " · ".join(f"{code.value} {words}" for code, words in MEANING.items())
@@ -34,6 +34,7 @@ app.command("set")(changing.set_field)
 app.add_typer(places.targets, name="targets")
 app.add_typer(places.people, name="people")
 app.add_typer(seeing.audit, name="audit")
+app.add_typer(mcp.mcp, name="mcp")
 
 
 @app.command()

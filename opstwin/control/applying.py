@@ -72,8 +72,8 @@ class ApplySettings:
     """How applying behaves; times in seconds.
 
     `step_s`: deadline of one step at the target. `lease_s`: what the lease has beyond a step's deadline. `attempts`:
-    tries of one step while the target cannot be reached. `give_up_s`: after this a target that stays away ends the
-    execution. `parallel`: steps at the same time where the plan's order allows.
+    tries of one step while the target cannot be reached. `give_up_s`: a target that stays away for so long, without one
+    more step done, ends the execution. `parallel`: steps at the same time where the plan's order allows.
     """
 
     step_s: float = 120.0
@@ -102,6 +102,7 @@ class Applier:
     owner: str
     settings: ApplySettings = field(default_factory=ApplySettings)
     recheck: Recheck | None = None
+    _away: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     async def start(self, plan_id: str, actor: Actor) -> Execution:
         """The execution of an approved plan; see `Gate.start`. Its steps are done by `run`."""
@@ -224,18 +225,28 @@ class Applier:
         writes = await closing_writes(self.ledger, journal.execution, end)
         reason = error.message if error else str((journal.execution.error or {}).get("message", ""))
         await journal.move(end, reason=reason, error=error, writes=writes)
+        self._away.pop(journal.execution.id, None)
 
     async def _put_off(self, journal: Journal, away: Unreachable) -> None:
         """Leave the execution for later; after `give_up_s` without the target, hand it to a person."""
-        age = self.ledger.clock.now() - journal.execution.started_at
-        if age.total_seconds() < self.settings.give_up_s:
+        away_s = self._away_s(journal)
+        if away_s < self.settings.give_up_s:
             await journal.renew(LATER_S)
             raise away
         error = Unreachable(
-            f"{journal.execution.target} stayed away for {age.total_seconds():.0f} s. {away.message}",
+            f"{journal.execution.target} stayed away for {away_s:.0f} s. {away.message}",
             next_step="When it is back: opstwin drift shows what differs; then plan again.",
         )
         await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
+
+    def _away_s(self, journal: Journal) -> float:
+        """How long this worker has found the target away, since the last step that was done."""
+        now_s = self.ledger.clock.monotonic_s()
+        done = sum(step.state is StepState.DONE for step in journal.steps.values())
+        known = self._away.get(journal.execution.id)
+        if known is None or known[0] != done:
+            known = self._away[journal.execution.id] = done, now_s
+        return now_s - known[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +308,7 @@ class _Worker:
         try:
             prepared = await asyncio.gather(*(self._prepared(step) for step in batch))
             intended = await self.journal.intend(prepared, self._lease_s())
-        except (TargetError, StalePlan, LeaseLost) as failure:
+        except (OpstwinError, LeaseLost) as failure:
             failures.append(failure)
             return set()
         return {asyncio.create_task(self._forward_step(step), name=step.id) for step in intended}

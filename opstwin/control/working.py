@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-from opstwin.control.applying import Applier
+from opstwin.control.applying import LATER_S, Applier
 from opstwin.control.journal import LeaseLost
 from opstwin.control.ledger import Ledger
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState
-from opstwin.errors import OpstwinError
+from opstwin.errors import OpstwinError, StoreError, TargetError
 from opstwin.logs import logger
 
 _LOOK_S: Final = 1.0
@@ -22,6 +22,7 @@ class Worker:
     ledger: Ledger
     applier: Applier
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _again_s: dict[str, float] = field(default_factory=dict)
 
     async def take_over(self) -> int:
         """Let go of every lease; only for a hub that knows it is the only one on its twin. Returns how many.
@@ -34,22 +35,25 @@ class Worker:
         return len(open_ones)
 
     async def run(self) -> None:
-        """Look for work until cancelled; wakes up at every event of the twin."""
+        """Look for work until cancelled; wakes up at every event of the twin, and waits while the twin is away."""
         seen = await self.ledger.store.wait(0, 0)
         try:
             while True:
-                await self.tick()
-                seen = await self.ledger.store.wait(seen, _LOOK_S)
+                try:
+                    await self.tick()
+                    seen = await self.ledger.store.wait(seen, _LOOK_S)
+                except StoreError as away:
+                    logger().warning("worker_waits", code=away.code, reason=away.message)
+                    await self.ledger.clock.sleep(_LOOK_S)
         finally:
             await self._stop()
 
     async def tick(self) -> None:
-        """Start a task for each execution that is open and not held."""
+        """Start a task for each execution that is open and not held, or that this worker put off and is due again."""
         for key in [key for key, task in self._tasks.items() if task.done()]:
             del self._tasks[key]
-        now = self.ledger.clock.now()
         for execution in await self._open():
-            if execution.id not in self._tasks and now >= execution.lease_expires_at:
+            if execution.id not in self._tasks and self._is_due(execution):
                 self._tasks[execution.id] = asyncio.create_task(self._drive(execution), name=execution.id)
 
     async def settle(self) -> None:
@@ -59,12 +63,22 @@ class Worker:
             await asyncio.wait(self._tasks.values())
             self._tasks.clear()
 
+    def _is_due(self, execution: Execution) -> bool:
+        """Whether the time has come. What this worker put off itself waits for neither its own lease nor wall clock."""
+        again_s = self._again_s.get(execution.id)
+        if again_s is not None:
+            return self.ledger.clock.monotonic_s() >= again_s
+        return self.ledger.clock.now() >= execution.lease_expires_at
+
     async def _drive(self, execution: Execution) -> None:
+        self._again_s.pop(execution.id, None)
         try:
             await self.applier.run(execution.id)
         except LeaseLost:
             logger().info("lease_lost", execution_id=execution.id)
         except OpstwinError as error:
+            if isinstance(error, StoreError | TargetError):
+                self._again_s[execution.id] = self.ledger.clock.monotonic_s() + LATER_S
             logger().warning("execution_waits", execution_id=execution.id, code=error.code, reason=error.message)
         except Exception:  # the outermost loop of an execution: the others must go on
             logger().exception("execution_crashed", execution_id=execution.id)

@@ -41,7 +41,10 @@ def create_app(
     registry: Registry = REGISTRY,
     streams: Streams | None = None,
 ) -> FastAPI:
-    """The application. Nothing is listened on; whoever serves it decides where."""
+    """The application. Nothing is listened on; whoever serves it decides where.
+
+    `state.streams` are its open streams; they must be closed before a server can stop.
+    """
     measured = instruments or Instruments()
     replies = Replies(services.ledger, services.ledger.ids.new("proc"), shared=services.settings.replicas > 1)
     app = FastAPI(
@@ -49,7 +52,8 @@ def create_app(
         redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies),
         exception_handlers={HTTPException: framework_error}, telemetry={"tracing": False, "metrics": False},
     )  # fmt: skip
-    Api(services, replies, streams or Streams(measured)).add_to(app, registry)
+    app.state.streams = streams or Streams(measured)
+    Api(services, replies, app.state.streams).add_to(app, registry)
     _add_pages(app, Site(services, registry))
     _add_own(app, Health(services, measured), registry)
     return app

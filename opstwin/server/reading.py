@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Final, NoReturn
 from urllib.parse import parse_qsl
 
@@ -26,7 +27,10 @@ BODY_WITHIN_S: Final = 30.0
 _STRINGS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 _OTHERS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _OPEN: Final = ord("[")
+_QUOTE: Final = ord('"')
+_LOOK_AT: Final = 1000
 _SHRINK: Final = 3
 """Innermost levels that are taken out at C's speed before the rest is counted one by one."""
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
@@ -133,16 +137,26 @@ def _pairs(text: str, *, keep_lines: bool = False) -> dict[str, str]:
 
 
 def _depth_over(body: bytes, levels: int) -> bool:
-    """Whether brackets outside strings nest deeper than `levels`; linear in the size of the body."""
+    """Whether brackets outside strings nest deeper than `levels`; linear in the size of the body.
+
+    What is deep is deep at its beginning, mostly, so that is looked at first; then all of it, at C's speed.
+    """
     if body.count(b"[") + body.count(b"{") <= levels:
         return False
+    start = (token[0] for token in islice(_TOKENS.finditer(body), _LOOK_AT))
+    if _deeper(b"".join(token for token in start if token[0] != _QUOTE).translate(_ONE_KIND), levels):
+        return True
     brackets = _STRINGS.sub(b"", body).translate(_ONE_KIND, _OTHERS)
     for _ in range(_SHRINK):
         brackets = brackets.replace(b"[]", b"")
+    return _deeper(brackets, levels - _SHRINK)
+
+
+def _deeper(brackets: bytes, levels: int) -> bool:
     depth = 0
     for bracket in brackets:
         depth += 1 if bracket == _OPEN else -1
-        if depth > levels - _SHRINK:
+        if depth > levels:
             return True
     return False
 

@@ -23,9 +23,9 @@ _CONVENTIONS: Final = """\
 - **What**: JSON objects, `Content-Type: application/json`. Unknown fields, duplicate keys, `NaN` and anything nested
   deeper than 64 levels are refused. A body is at most `max_body_bytes` (2 MiB unless set).
 - **Moments** are ISO 8601 in UTC, amounts carry their unit in the name (`timeout_s`, `memory_bytes`).
-- **Once**: every call that is not a GET takes an `Idempotency-Key`. The same key and request get the first answer again
-  (with `Idempotent-Replayed: true`) and no second effect; the same key with another request is refused. A refused call
-  does not use up its key. Answers are kept for a day.
+- **Once**: every call that changes something takes an `Idempotency-Key`. The same key and request get the first answer
+  again (with `Idempotent-Replayed: true`) and no second effect; the same key with another request is refused. A refused
+  call does not use up its key. Answers are kept for a day.
 - **Not over somebody else's change**: reading a resource gives its desired revision as `ETag`; setting it needs
   `If-Match` with that tag (`"0"` when there is none yet). Without it the answer is 428, with an old one 412.
 - **Pages**: lists take `limit` (at most 1000) and `cursor`; `next` in the answer is the cursor of the following page,

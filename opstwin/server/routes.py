@@ -76,7 +76,8 @@ class Api:
                 raise
 
         keys = request.headers.getlist("idempotency-key")
-        if not keys:
+        if not keys or not tool.changes:
+            # What only reads may be repeated as it is, also while the twin cannot be written.
             return _response(tool, await work())
         if len(keys) > 1:
             raise InvalidInput("Idempotency-Key is given twice.", field="Idempotency-Key", next_step="Give it once.")

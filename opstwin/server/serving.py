@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 HUB_FILE: Final = "hub.json"
 """Where `opstwin.cli.context` finds the running hub: its URL and a token of the person who started it."""
 
+STOP_WITHIN_S: Final = 10
+"""How long requests under way may take to end when the hub is told to stop."""
+
 Ready = Callable[[str, str], None]
 """Told once the hub answers: its URL and the one-time login link."""
 
@@ -58,6 +61,7 @@ async def _serve(settings: Settings, ready: Ready) -> None:
 
     from opstwin.server.app import create_app
     from opstwin.server.instruments import Instruments
+    from opstwin.server.stopping import StoppableServer
     from opstwin.wiring.hub import detect_docker, open_hub
 
     instruments = Instruments()
@@ -67,8 +71,11 @@ async def _serve(settings: Settings, ready: Ready) -> None:
             owner = await _owner(hub.services.people)
             await detect_docker(hub)
             app = create_app(hub.services, instruments=instruments)
-            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", server_header=False)
-            server = uvicorn.Server(config)
+            config = uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan="on", server_header=False,
+                timeout_graceful_shutdown=STOP_WITHIN_S,
+            )  # fmt: skip
+            server = StoppableServer(config, app.state.streams)
             await _run(hub, server, listener, lambda: _announce(settings, hub, owner, url, ready))
 
 

@@ -27,6 +27,10 @@ BUFFERED: Final = 100
 MAX_STREAMS: Final = 200
 
 
+class Queue(asyncio.Queue[bytes | None]):
+    """Frames on their way to one client."""
+
+
 class Streams:
     """The open streams of this hub, of which there are at most `limit`."""
 
@@ -34,24 +38,32 @@ class Streams:
         self._instruments = instruments
         self._limit = limit
         self._heartbeat_s = heartbeat_s
-        self._open = 0
+        self._open: set[Queue] = set()
 
     def answer(self, items: AsyncIterator[StreamItem]) -> StreamingResponse:
         """The stream as an answer. Raises `LimitExceeded` when too many are open."""
-        if self._open >= self._limit:
+        if len(self._open) >= self._limit:
             error = LimitExceeded("Too many streams are open.", next_step="Close one, or ask for JSON pages.")
             error.retry_after_s = 5.0
             raise error
         return _EventStream(self._counted(items))
 
+    def close(self) -> None:
+        """End every open stream now; whatever a slow client has not taken is dropped."""
+        for queue in self._open:
+            while queue.full():
+                queue.get_nowait()
+            queue.put_nowait(None)
+
     async def _counted(self, items: AsyncIterator[StreamItem]) -> AsyncIterator[bytes]:
-        self._open += 1
+        queue = Queue(BUFFERED)
+        self._open.add(queue)
         try:
             with self._instruments.stream():
-                async for piece in beating(items, self._heartbeat_s):
+                async for piece in beating(items, queue, self._heartbeat_s):
                     yield piece
         finally:
-            self._open -= 1
+            self._open.discard(queue)
 
 
 class _EventStream(StreamingResponse):
@@ -75,9 +87,11 @@ class _EventStream(StreamingResponse):
                 await closing()
 
 
-async def beating(items: AsyncIterator[StreamItem], heartbeat_s: float) -> AsyncIterator[bytes]:
-    """The items as frames, with a comment whenever `heartbeat_s` passes without one; an error is the last frame."""
-    queue: asyncio.Queue[bytes | None] = asyncio.Queue(BUFFERED)
+async def beating(items: AsyncIterator[StreamItem], queue: Queue, heartbeat_s: float) -> AsyncIterator[bytes]:
+    """The items as frames, with a comment whenever `heartbeat_s` passes without one; an error is the last frame.
+
+    They go through `queue`; a None put into it ends the stream.
+    """
     pump = asyncio.create_task(_pumped(items, queue))
     try:
         yield KEEPALIVE_COMMENT
@@ -97,7 +111,7 @@ async def beating(items: AsyncIterator[StreamItem], heartbeat_s: float) -> Async
         await asyncio.gather(pump, return_exceptions=True)
 
 
-async def _pumped(items: AsyncIterator[StreamItem], queue: "asyncio.Queue[bytes | None]") -> None:
+async def _pumped(items: AsyncIterator[StreamItem], queue: Queue) -> None:
     try:
         async for item in items:
             await queue.put(frame(item))

@@ -48,7 +48,7 @@ def listing(tools: Sequence[AnyTool]) -> AnyTool:
         return tuple(_view(tool) for tool in tools)
 
     async def handler(_services: Services, caller: Caller, _ask: Nothing) -> Listed[ToolView]:
-        # The schemas take a tenth of a second, once.
+        # A quarter of a second's work, once.
         views = await asyncio.to_thread(described)
         return Listed(items=tuple(view for view, tool in zip(views, tools, strict=True) if tool.may(caller)))
 

@@ -17,7 +17,7 @@ _MAX_PROBLEMS: Final = 10
 _SUBJECTS: Final = ("id", "name")
 
 MCP: Final = "mcp"
-"""The face behind which a model speaks. A face is the caller's own word, so it takes rights away and never gives any."""
+"""The face behind which a model speaks. A face is the caller's own word: it takes rights away and never gives any."""
 
 
 async def call(

@@ -31,7 +31,7 @@ def verbs() -> dict[str, Any]:
     for name, command in root().commands.items():
         if isinstance(command, TyperGroup):
             found |= {f"{name} {inner}": verb for inner, verb in command.commands.items()}
-        else:
+        if not isinstance(command, TyperGroup) or command.invoke_without_command:
             found[name] = command
     return found
 
@@ -80,13 +80,13 @@ def _fault(words: list[str]) -> str:
     if len(asked) < len(words):
         return mention_fault(" ".join(["opstwin", *asked])) if asked else ""
     try:
-        context = root().make_context("opstwin", list(words))
-        name, command, rest = root().resolve_command(context, list(words))
-        if isinstance(command, TyperGroup):
-            context = command.make_context(name, list(rest), parent=context)
-            name, command, rest = command.resolve_command(context, list(rest))
-        assert command is not None
-        command.make_context(name, list(rest), parent=context)
+        command, context = root(), root().make_context("opstwin", list(words))
+        while isinstance(command, TyperGroup):
+            rest = [*context._protected_args, *context.args]
+            if not rest and command.invoke_without_command:
+                return ""
+            name, command, rest = command.resolve_command(context, rest)
+            context = command.make_context(name, rest, parent=context)
     except ClickException as error:
         return str(error.format_message())
     return ""

@@ -24,7 +24,7 @@ def verbs_reference() -> str:
         if name not in groups:
             lines += [*_verb("###", name, command)]
     for group, inside in groups.items():
-        lines += [f"### {group}", "", f"{inside.help}", ""]
+        lines += [*_group(group, inside)]
         for name, command in inside.commands.items():
             lines += [*_verb("####", f"{group} {name}", command)]
     return "\n".join(lines)
@@ -33,6 +33,13 @@ def verbs_reference() -> str:
 def exit_codes() -> str:
     """The table of exit codes."""
     return "\n".join(["| code | means |", "| --- | --- |", *(f"| {code.value} | {says} |" for code, says in MEANING.items())])
+
+
+def _group(name: str, group: TyperGroup) -> Iterator[str]:
+    if group.invoke_without_command:
+        yield from _verb("###", name, group)
+    else:
+        yield from [f"### {name}", "", f"{group.help}", ""]
 
 
 def _verb(level: str, name: str, command: Any) -> Iterator[str]:

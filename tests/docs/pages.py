@@ -39,15 +39,18 @@ class Page:
         return [first or second for first, second in _LINK.findall(self.prose())]
 
     def section(self, heading: str) -> str:
-        """The text below a heading, up to the next one of the same or a higher level."""
-        found = re.search(rf"^(#+) {re.escape(heading)}\n(.*?)(?=^#{{1,2}} |\Z)", self.text, re.MULTILINE | re.DOTALL)
+        """The prose below a heading, up to the next one of the same or a higher level."""
+        found = re.search(rf"^(#+) {re.escape(heading)}$", self.prose(), re.MULTILINE)
         assert found, f"{self.name} has no section {heading!r}"
-        return found[2]
+        rest = self.prose()[found.end() :]
+        end = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
+        return rest[: end.start()] if end else rest
 
     def table(self, heading: str) -> list[list[str]]:
         """The rows of the first table below a heading, without its head."""
-        lines = [line for line in self.section(heading).splitlines() if line.startswith("|")]
-        return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+        found = re.search(r"(?:^\|.*\n)+", self.section(heading) + "\n", re.MULTILINE)
+        assert found, f"{self.name} has no table below {heading!r}"
+        return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in found[0].splitlines()[2:]]
 
 
 def page(name: str) -> Page:

@@ -102,6 +102,29 @@ async def test_only_an_origin_that_the_settings_name_is_told_that_it_may(house: 
     assert (await hub(other, headers={"origin": "https://evil.example"})).status == 403
 
 
+@pytest.mark.req("S5.83")
+async def test_a_preflight_of_a_named_origin_is_answered_without_a_credential(house: House) -> None:
+    other = await House(house.folder, settings={"allowed_origins": ("https://ui.example.com",)}).furnish()
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    for origin, status in (("https://ui.example.com", 200), ("https://evil.example", 403)):
+        wire = Wire(f"{API}/plans", "OPTIONS", {"origin": origin, **asked})
+        assert (await send(other.app, wire)).status == status, origin
+
+
+@pytest.mark.proves("F3")
+async def test_a_hub_on_an_ipv6_address_answers_for_it(house: House) -> None:
+    other = await House(house.folder, settings={"host": "fd00::7"}).furnish()
+    wanted = {"[fd00::7]:7373": 200, "[fd00::8]:7373": 421, "fd00::7": 421}
+    assert {host: (await hub(other, host=host)).status for host in wanted} == wanted
+
+
+@pytest.mark.proves("F3")
+async def test_a_hub_on_every_address_still_answers_for_named_hosts_only(house: House) -> None:
+    other = await House(house.folder, settings={"host": "0.0.0.0"}).furnish()
+    assert (await hub(other, host="0.0.0.0:7373")).status == 421
+    assert (await hub(other, host="192.168.1.5:7373")).status == 421
+
+
 @pytest.mark.proves("F3")
 async def test_the_hubs_own_pages_may_call(house: House) -> None:
     assert (await hub(house, headers={"origin": "http://127.0.0.1:7373"})).status == 200

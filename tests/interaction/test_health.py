@@ -42,7 +42,7 @@ class Disk(MemoryStore):
     edited = False
 
     async def commit(self, commit: Commit) -> Receipt:
-        if self.full:
+        if self.full and (commit.writes or commit.audit or commit.events):
             raise StoreError("The disk is full.", next_step="Make room.")
         return await super().commit(commit)
 
@@ -99,6 +99,17 @@ async def test_a_full_disk_makes_the_hub_not_ready_while_reads_go_on(disk: House
     assert refused.json()["code"] == "store_unavailable"
     disk.store.full = False
     assert await ready(disk) == (200, {})
+
+
+async def test_on_a_full_disk_what_only_reads_goes_on_and_who_may_not_is_still_refused(disk: House) -> None:
+    assert isinstance(disk.store, Disk)
+    disk.store.full = True
+    async with disk.caller("viewer") as viewer, disk.caller() as owner:
+        assert (await viewer.post("/audit:verify", Idempotency_Key="k")).status_code == 200
+        assert (await viewer.post("/targets/local:test", Idempotency_Key="k")).status_code == 200
+        assert (await viewer.post("/plans", {"words": "deploy app:1 as web"})).status_code == 403
+        assert (await owner.post("/plans", {"words": "x"}, Idempotency_Key="k")).status_code == 503
+    assert not disk.effects
 
 
 @pytest.mark.req("S5.109")

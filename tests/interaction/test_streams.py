@@ -8,7 +8,7 @@ import pytest
 from opstwin.domain.event import Event
 from opstwin.errors import LimitExceeded, Unreachable
 from opstwin.server.instruments import Instruments
-from opstwin.server.streaming import BUFFERED, Streams, beating, frame
+from opstwin.server.streaming import BUFFERED, Queue, Streams, beating, frame
 from opstwin.tools.registry import StreamItem
 from tests.interaction.asgi import Wire, stream
 from tests.interaction.house import API, House, within
@@ -124,7 +124,7 @@ async def test_a_stream_on_a_target_that_is_away_ends_with_the_reason() -> None:
         yield StreamItem(type="log", data={"text": "x"})
         raise Unreachable("It is away.", next_step="Start it.")
 
-    frames = [item async for item in beating(broken(), 10)]
+    frames = [item async for item in beating(broken(), Queue(BUFFERED), 10)]
     assert b"event: error" in frames[-1]
     assert b"It is away." in frames[-1]
 
@@ -134,7 +134,7 @@ async def test_a_quiet_stream_is_kept_alive_by_heart_beats() -> None:
         await asyncio.Event().wait()
         yield StreamItem(type="never", data=None)
 
-    pieces = beating(silent(), 0.001)
+    pieces = beating(silent(), Queue(BUFFERED), 0.001)
     assert [await within(5, anext(pieces)) for _ in range(3)] == [b": ping\n\n"] * 3
     await pieces.aclose()  # type: ignore[attr-defined]
 
@@ -148,7 +148,7 @@ async def test_a_slow_client_makes_the_source_wait_and_not_the_memory_grow() -> 
             made += 1
             yield StreamItem(type="log", data={"n": made})
 
-    pieces = beating(eager(), 10)
+    pieces = beating(eager(), Queue(BUFFERED), 10)
     await anext(pieces)
     await anext(pieces)
     for _ in range(1000):
@@ -167,7 +167,7 @@ async def test_leaving_a_stream_closes_its_source() -> None:
         finally:
             closed.set()
 
-    pieces = beating(source(), 10)
+    pieces = beating(source(), Queue(BUFFERED), 10)
     await anext(pieces)
     await anext(pieces)
     await pieces.aclose()  # type: ignore[attr-defined]
@@ -189,6 +189,23 @@ async def test_there_are_only_so_many_streams() -> None:
     for body in opened:
         await body.aclose()  # type: ignore[attr-defined]
     assert streams.answer(source())
+
+
+async def test_closing_ends_every_open_stream_the_slow_ones_too(house: House) -> None:
+    async def eager() -> AsyncIterator[StreamItem]:
+        while True:
+            yield StreamItem(type="log", data=None)
+
+    async with stream(house.app, wire(house, "/events")) as watched:
+        await watched.raw()
+        slow = aiter(house.app.state.streams.answer(eager()).body_iterator)
+        await anext(slow)
+        for _ in range(500):
+            await asyncio.sleep(0)
+        house.app.state.streams.close()
+        assert await watched.frame() is None
+        left = [item async for item in slow]
+    assert len(left) <= BUFFERED + 1
 
 
 def test_a_frame_cannot_be_broken_by_what_is_in_it() -> None:

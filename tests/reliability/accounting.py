@@ -52,6 +52,13 @@ def account_for_hub(hub: Hub, url: str = "") -> None:
     asyncio.run(check())
 
 
+def check_finished(hub: Hub, id: str, url: str = "") -> None:
+    """The execution goes on by itself and ends, with one effect for each step."""
+    assert hub.ended(id)["state"] == "succeeded"
+    assert [key for key in hub.effect_keys() if key.startswith(id)] == [f"{id}.{step}" for step in range(4)]
+    account_for_hub(hub, url)
+
+
 def intent_of(effect: Effect, rows: Sequence[AuditRow]) -> AuditRow:
     """The last intent before the effect: written first, for this resource, op and fence."""
     intents = [row for row in rows if row.action == "step.intended" and row.details["key"] == effect.key]

@@ -186,3 +186,22 @@ def running(folder: Path, *, sim: bool = True, **settings: str) -> Iterator[Hub]
         if sim:
             hub.add(f"sim://{folder / 'world.json'}")
         yield hub
+
+
+def in_the_middle(hub: Hub) -> str:
+    """An execution of four steps, one after the other, of which the first is done."""
+    hub.change("deploy nginx:1.27 as web with 4 replicas")
+    id = hub.started("upgrade web to nginx:1.28")
+    until(lambda: hub.steps_done(id) == 1)
+    return id
+
+
+def waits(hub: Hub, id: str) -> bool:
+    """Whether the hub said that it put this execution off."""
+    return any(line.get("event") == "execution_waits" and line["execution_id"] == id for line in hub.log_lines())
+
+
+def unready(hub: Hub) -> Answer | None:
+    """The answer of a hub that says it is not ready."""
+    answer = hub.ready()
+    return answer if answer.status == 503 else None

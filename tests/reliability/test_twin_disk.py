@@ -1,21 +1,20 @@
 """The disk of the twin full, failing or read-only under a running hub: no mutation starts, reads go on, it recovers."""
 
-import json
 import os
 import shutil
 import signal
 import subprocess
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.reliability.accounting import account_for_hub
-from tests.reliability.hubs import API, Answer, Hub, running, until
-from tests.storage.conftest import AS_ROOT, Mounting
+from tests.reliability.accounting import account_for_hub, check_finished
+from tests.reliability.hubs import API, Answer, Hub, in_the_middle, running, unready, until, waits
+from tests.storage.conftest import AS_ROOT, PATH, Mounting
 from tests.storage.test_disk_faults import break_file_system
 
 READS = ("/plans", "/resources", "/executions", "/targets", "/audit", "/events", "/drift")
@@ -78,11 +77,6 @@ def check_reads(hub: Hub) -> None:
         assert hub.ask("GET", API + path).status == 200
 
 
-def unready(hub: Hub) -> Answer | None:
-    answer = hub.ready()
-    return answer if answer.status == 503 else None
-
-
 def check_recovered(hub: Hub, pending: dict[str, Any], approved: dict[str, Any]) -> None:
     """Without a restart: it is ready, and what waited goes through, once."""
     until(lambda: hub.ready().status == 200)
@@ -143,19 +137,29 @@ def test_a_disk_that_cannot_sync_lets_no_mutation_start_and_the_hub_goes_on_alon
         check_recovered(hub, pending, approved)
 
 
-def in_the_middle(hub: Hub) -> str:
-    """An execution of several steps, one after the other, of which the first is done."""
-    hub.change("deploy nginx:1.27 as web with 4 replicas")
-    id = hub.started("upgrade web to nginx:1.28")
-    until(lambda: hub.steps_done(id) == 1)
-    return id
+@pytest.mark.proves("D4", "K3")
+def test_a_disk_that_turns_read_only_lets_no_mutation_start_and_after_its_repair_nothing_is_lost(
+    mounted: Mounting, ext4_image: Path, tmp_path: Path
+) -> None:
+    disk = mounted("-o", "loop,errors=remount-ro", ext4_image)
+    with hub_on(disk, tmp_path) as hub:
+        hub.change("deploy nginx:1.27 as web with 2 replicas")
+        pending, approved = hub.planned("scale web to 3"), hub.approved("deploy redis:7 as store")
+        break_file_system(disk)
+        check_refused(hub, pending, approved, "read_only", "io_error")
+        hub.down(signal.SIGKILL)
+        as_root("umount", disk)
+        as_root("e2fsck", "-p", "-f", ext4_image, good=(0, 1))
+        as_root("mount", "-o", "loop", ext4_image, disk)
+        hub.up()
+        check_recovered(hub, pending, approved)
 
 
-def check_finished(hub: Hub, id: str) -> None:
-    """The execution goes on by itself and ends, with one effect for each step."""
-    assert hub.ended(id)["state"] == "succeeded"
-    assert [key for key in hub.effect_keys() if key.startswith(id)] == [f"{id}.{step}" for step in range(4)]
-    account_for_hub(hub)
+def as_root(*words: str | Path, good: tuple[int, ...] = (0,)) -> None:
+    """Run a program as root; `good` are the exit codes that mean success."""
+    environment = {**os.environ, "PATH": PATH}
+    done = subprocess.run([*AS_ROOT, *words], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode in good, f"{words}: {done.stdout}{done.stderr}"
 
 
 @pytest.mark.proves("D2", "K3")
@@ -185,8 +189,3 @@ def test_an_execution_whose_disk_cannot_sync_stops_before_its_next_effect_and_go
             until(lambda: unready(hub))
             assert hub.effect_keys() == effects
         check_finished(hub, id)
-
-
-def waits(hub: Hub, id: str) -> bool:
-    """Whether the hub said that it put this execution off."""
-    return any(line.get("event") == "execution_waits" and line["execution_id"] == id for line in hub.log_lines())

@@ -1,0 +1,116 @@
+"""A real hub process, and the official SDK's client that starts `opstwin mcp` as an AI client does."""
+
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp_types import CallToolResult, Tool
+
+from tests.e2e.cli.conftest import Shell
+
+API = "/api/v1"
+
+
+class Talk:
+    """One AI client's conversation with `opstwin mcp`. Every answer is checked by the SDK against its schema."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    async def tools(self) -> list[Tool]:
+        """What is offered, asked anew."""
+        return (await self.client.list_tools(cache_mode="refresh")).tools
+
+    async def call(self, name: str, /, **given: Any) -> CallToolResult:
+        """The result of a call, whatever it is."""
+        result = await self.client.call_tool(name, given)
+        assert isinstance(result, CallToolResult)
+        return result
+
+    async def data(self, name: str, /, **given: Any) -> dict[str, Any]:
+        """The data of a call that must succeed."""
+        result = await self.call(name, **given)
+        assert not result.is_error, said(result)
+        return dict(result.structured_content)
+
+
+def said(result: CallToolResult) -> str:
+    """The text of a result."""
+    return "".join(block.text for block in result.content if block.type == "text")
+
+
+@asynccontextmanager
+async def talking(shell: Shell, mode: str = "auto", *before: str, **more: str) -> AsyncIterator[Talk]:
+    """A conversation; `before` stands before the command, `more` is set in its environment."""
+    command, *arguments = [*before, sys.executable, "-m", "opstwin.cli", "mcp"]
+    server = StdioServerParameters(command=command, args=arguments, env=shell.environment | more, cwd=shell.folder)
+    with (shell.folder / "mcp.log").open("a", encoding="utf-8") as log:
+        try:
+            async with Client(stdio_client(server, errlog=log), mode=mode, read_timeout_seconds=30) as client:
+                yield Talk(client)
+        except BaseExceptionGroup as group:
+            raise _first(group) from group
+
+
+def _first(error: BaseException) -> BaseException:
+    """What went wrong, out of the groups that the SDK's tasks wrap around it."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def ended(shell: Shell, execution: str) -> dict[str, Any]:
+    """An execution once it has ended."""
+    deadline = time.monotonic() + 20
+    with owner(shell) as http:
+        while True:
+            found = dict(http.get(f"/executions/{execution}").json())
+            if found["state"] in ("succeeded", "rolled_back", "needs_human"):
+                return found
+            assert time.monotonic() < deadline, found
+            time.sleep(0.02)
+
+
+def bridges() -> list[psutil.Process]:
+    """The processes of `opstwin mcp` that this test process started."""
+    return [child for child in psutil.Process().children(recursive=True) if child.cmdline()[-1:] == ["mcp"]]
+
+
+def owner(shell: Shell) -> httpx2.Client:
+    """The person who started the hub, over HTTP."""
+    return httpx2.Client(base_url=shell.url + API, headers={"Authorization": f"Bearer {shell.token}"})
+
+
+def agent(shell: Shell, **headers: str) -> httpx2.Client:
+    """The agent of this machine without `opstwin mcp`: what a client with its token can do by itself."""
+    token = (shell.folder / "data" / "mcp-token.json").read_text().split('"')[3]
+    return httpx2.Client(base_url=shell.url + API, headers={"Authorization": f"Bearer {token}", **headers})
+
+
+@pytest.fixture(scope="package")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """One hub with the simulated target `local`, for all tests that leave it running."""
+    made = Shell(tmp_path_factory.mktemp("mcp"))
+    made.up()
+    try:
+        made.add_sim()
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def bare_hub(tmp_path: Path) -> Iterator[Shell]:
+    """A hub of a test's own, without targets, to be stopped and started."""
+    made = Shell(tmp_path)
+    made.up()
+    try:
+        yield made
+    finally:
+        made.down()
