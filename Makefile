@@ -11,6 +11,7 @@ DEV := $(VENV)/.dev-ready
 UV ?= uv
 # More words for pytest, such as PYTEST_ARGS="--req S1.7"
 PYTEST_ARGS ?=
+WORKERS ?= -n auto --maxprocesses 4 --dist loadfile
 
 # Bytecode makes the command line start quickly, so it is always written.
 unexport PYTHONDONTWRITEBYTECODE
@@ -26,7 +27,7 @@ up: $(CORE) ## Set up, then start the hub
 	@$(BIN)/opstwin up
 
 test: $(DEV) ## Set up what the tests need (PostgreSQL, Docker Engine), then run them all
-	@tests/with-bed $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@tests/with-bed $(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
 
 check: $(DEV) ## Lint, format, types, import contracts, architecture
 	$(BIN)/ruff check .

@@ -29,6 +29,7 @@ def plan(
     drift: Annotated[bool, typer.Option("--drift", help="Put everything back to what it should be.")] = False,
     target: Target = None,
     endpoint: Endpoint = None,
+    var: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE for ${NAME} in a Compose file.")] = None,
     detailed_exitcode: DetailedExit = False,
     form: Output = Form.TABLE,
     url: Url = None,
@@ -36,7 +37,10 @@ def plan(
 ) -> None:
     """Show exactly what would happen. Nothing changes until a human approves the plan."""
     hub = hub_of(url, token)
-    made = hub.post("/plans", _request(words, file, drift=drift, target=target, endpoint=endpoint))
+    request = _request(words, file, drift=drift, target=target, endpoint=endpoint)
+    if var:
+        request["variables"] = dict(_pair(item) for item in var)
+    made = hub.post("/plans", request)
     output.data(made, form) if form is not Form.TABLE else plan_view(made)
     if made["changes"]:
         output.note(f"Approve it: opstwin approve {made['id']}")
@@ -64,6 +68,15 @@ def _request(
     elif file is not None:
         body |= {"file": _read(file), "project": _project(file)}
     return {key: value for key, value in body.items() if value is not None}
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise CliError(
+            Exit.ERROR, f"{text[:80]!r} is not NAME=VALUE.", next_step="Such as: --var TAG=1.27", code="invalid_input"
+        )
+    return name, value
 
 
 def _is_file(words: str) -> bool:
@@ -322,3 +335,19 @@ def _set(spec: dict[str, Any], text: str) -> None:
         spec[last] = json.loads(value)
     except ValueError:
         spec[last] = value
+
+
+def never_created(
+    file: Annotated[Path, typer.Argument(help="The components file.")],
+    reason: Annotated[str, typer.Option("--reason", "-m", help="How you know; kept in the audit.")],
+    target: Target = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Say, as a person, that a component which cannot be reached was never made; then it may be bootstrapped."""
+    body: dict[str, Any] = {"file": _read(file), "reason": reason} | ({"target": target} if target else {})
+    said = hub_of(url, token).post("/components:never-created", body)
+    if form is not Form.TABLE:
+        output.data(said, form)
+    output.note(f"Noted for: {', '.join(said['workloads'])}. Plan again: opstwin plan -f {file}", colour="ok")

@@ -42,6 +42,13 @@ def _ready(url: str, login_url: str) -> None:
     output.note('Try: opstwin discover · opstwin plan "deploy nginx:1.27 as web with 2 replicas on port 8080"')
 
 
+def login(url: Url = None, token: Token = None) -> None:
+    """Print a link that signs you in with a browser, once, within ten minutes."""
+    hub = hub_of(url, token)
+    me = hub.get("/me")["actor"]["id"]
+    output.line(hub.post(f"/people/{me}:login")["url"])
+
+
 def demo(
     target: Annotated[str, typer.Option(help="docker, sim, or auto: Docker when an engine answers.")] = "auto",
     keep_going: Annotated[bool, typer.Option("--no-pause", hidden=True)] = True,

@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 
 _VERBS: Final[tuple[Callable[..., None], ...]] = (
-    hub.up, hub.demo, hub.doctor, hub.backup, hub.restore,
+    hub.up, hub.login, hub.demo, hub.doctor, hub.backup, hub.restore,
     seeing.discover, seeing.get, seeing.show, seeing.history, seeing.drift, seeing.logs,
     changing.plan, changing.approve, changing.reject, changing.apply, changing.watch, changing.cancel,
     changing.rollback, changing.adopt, changing.resume,
@@ -31,6 +31,7 @@ _VERBS: Final[tuple[Callable[..., None], ...]] = (
 for verb in _VERBS:
     app.command()(verb)
 app.command("set")(changing.set_field)
+app.command("never-created")(changing.never_created)
 app.add_typer(places.targets, name="targets")
 app.add_typer(places.people, name="people")
 app.add_typer(seeing.audit, name="audit")

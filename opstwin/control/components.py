@@ -189,5 +189,5 @@ def _choices(part: Part, name: str) -> list[str]:
         return ["Make it answer with its identity: something is there, so nothing is bootstrapped."]
     return [
         "Make the endpoint reachable from the hub.",
-        f"A person who knows that {name} was never created can say so; it is then bootstrapped.",
+        f'If you know that {name} was never created, say so: opstwin never-created FILE -m "how I know".',
     ]

@@ -4,6 +4,7 @@ from typing import Final
 
 from opstwin.tools import (
     audit,
+    components,
     events,
     executions,
     history,
@@ -25,6 +26,7 @@ _TOOLS: Final = (
     *watching.TOOLS,
     *workloads.TOOLS,
     *plans.TOOLS,
+    *components.TOOLS,
     *executions.TOOLS,
     *history.TOOLS,
     *events.TOOLS,

@@ -1,5 +1,6 @@
 """What a plan is asked for with, and which planner answers."""
 
+import asyncio
 from dataclasses import replace
 from typing import Annotated
 
@@ -24,7 +25,8 @@ _WAYS = ("words", "file", "drift", "rollback")
 class PlanAsk(Ask):
     """What should change: exactly one of `words`, `file`, `drift` and `rollback`.
 
-    `file` is the text of a workload, Compose or components file; `project` names the Compose project. `remove` are
+    `file` is the text of a workload, Compose or components file; `project` names the Compose project and `variables`
+    are what its `${NAME}` stand for. `remove` are
     workloads that the file takes away. `resources` narrows `drift`. `rollback` is a workload's name or an execution.
     """
 
@@ -33,6 +35,7 @@ class PlanAsk(Ask):
     ] = None
     file: Annotated[str | None, Field(min_length=1, max_length=MAX_FILE)] = None
     project: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9-]*$")] = ""
+    variables: Annotated[dict[str, str], Field(default_factory=dict, max_length=200)]
     drift: bool = False
     resources: Annotated[list[ResourceName] | None, Field(min_length=1, max_length=1000)] = None
     rollback: Annotated[str | None, Field(min_length=1, max_length=200, pattern=r"^[a-z0-9][a-z0-9_/-]*$")] = None
@@ -80,7 +83,8 @@ async def _from_words(services: Services, caller: Caller, words: str, target: st
 
 
 async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str) -> Plan:
-    document = read_document(text, project=ask.project)
+    # A hostile file of the allowed size costs a second of parsing, which must not hold up everybody else.
+    document = await asyncio.to_thread(read_document, text, project=ask.project, variables=ask.variables)
     if isinstance(document, ComponentRequest):
         return await services.component_planner.plan(document.form, ask.endpoint, ask.target, caller.actor)
     if ask.endpoint is not None:
@@ -100,7 +104,7 @@ async def _target(services: Services, named: str | None) -> TargetId:
 
 def _check_company(ask: PlanAsk, way: str) -> None:
     """Refuse fields that would be ignored: a request is never half-understood."""
-    belongs = {"resources": "drift", "remove": "file", "endpoint": "file", "project": "file"}
+    belongs = {"resources": "drift", "remove": "file", "endpoint": "file", "project": "file", "variables": "file"}
     for field, wanted in belongs.items():
         if getattr(ask, field) and way != wanted:
             raise _misplaced(field, f"a request with {wanted}")

@@ -33,6 +33,8 @@ from opstwin.control.working import Worker
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import SOLO, TWO_PERSON
 from opstwin.domain.target import Target
+from opstwin.domain.values import TargetId
+from opstwin.errors import StoreError
 from opstwin.logs import logger
 from opstwin.settings import Settings
 from opstwin.targets.probing import HttpProber
@@ -75,15 +77,21 @@ class Hub:
         """Watch every active target, and begin with new ones as they are added."""
         try:
             while True:
-                wanted = {item.id for item in await self.services.ledger.all(Target, {"is_active": True})}
-                for key in [key for key, task in self._followers.items() if task.done() or key not in wanted]:
-                    self._left(key, self._followers.pop(key))
-                for key in wanted - set(self._followers):
-                    self._followers[key] = asyncio.create_task(self._follow(key))
+                try:
+                    active = await self.services.ledger.all(Target, {"is_active": True})
+                    self._follow_these({target.id for target in active})
+                except StoreError as away:
+                    logger().warning("targets_wait", code=away.code, reason=away.message)
                 await self.services.ledger.clock.sleep(_WATCH_AGAIN_S)
         finally:
             for task in self._followers.values():
                 task.cancel()
+
+    def _follow_these(self, wanted: set[TargetId]) -> None:
+        for key in [key for key, task in self._followers.items() if task.done() or key not in wanted]:
+            self._left(key, self._followers.pop(key))
+        for key in wanted - set(self._followers):
+            self._followers[key] = asyncio.create_task(self._follow(key))
 
     async def _follow(self, target_id: str) -> None:
         await self.services.observer.follow(target_id)

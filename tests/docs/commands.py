@@ -13,7 +13,7 @@ from opstwin.cli.main import app
 from tests.docs.pages import ROOT
 
 _STOPS: Final = re.compile(r"\s(?:\||&&|\|\||;|>|2>|<|·)(?:\s|$)")
-_ASSIGNMENT: Final = re.compile(r"^(?:[A-Z_][A-Z0-9_]*=\S* )+")
+_BEFORE: Final = re.compile(r"^(?:[A-Z_][A-Z0-9_]*=\S* )+|^sudo .*?/bin/(?=opstwin )")
 
 
 @cache
@@ -44,8 +44,8 @@ def make_targets() -> frozenset[str]:
 
 
 def parts(line: str) -> list[str]:
-    """The single commands of a line with pipes and the like, without variables set before them."""
-    return [_ASSIGNMENT.sub("", part.strip()) for part in _STOPS.split(line) if part.strip()]
+    """The single commands of a line with pipes and the like, without `sudo` and the variables set before them."""
+    return [_BEFORE.sub("", part.strip()) for part in _STOPS.split(line) if part.strip()]
 
 
 def fault(line: str) -> str:
@@ -80,7 +80,8 @@ def _fault(words: list[str]) -> str:
     if len(asked) < len(words):
         return mention_fault(" ".join(["opstwin", *asked])) if asked else ""
     try:
-        command, context = root(), root().make_context("opstwin", list(words))
+        command: Any = root()
+        context = command.make_context("opstwin", list(words))
         while isinstance(command, TyperGroup):
             rest = [*context._protected_args, *context.args]
             if not rest and command.invoke_without_command:

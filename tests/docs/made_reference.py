@@ -81,7 +81,7 @@ def metrics() -> str:
 def _metrics() -> Iterator[tuple[str, str, Sequence[str], str]]:
     instruments = Instruments()
     labels = {
-        name: collector._labelnames  # the client library tells it only of metrics that have samples
+        name: getattr(collector, "_labelnames", ())  # the client library tells it only of metrics that have samples
         for collector, names in instruments.registry._collector_to_names.items()
         for name in names
     }

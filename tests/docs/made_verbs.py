@@ -32,7 +32,9 @@ def verbs_reference() -> str:
 
 def exit_codes() -> str:
     """The table of exit codes."""
-    return "\n".join(["| code | means |", "| --- | --- |", *(f"| {code.value} | {says} |" for code, says in MEANING.items())])
+    return "\n".join(
+        ["| code | means |", "| --- | --- |", *(f"| {code.value} | {says} |" for code, says in MEANING.items())]
+    )
 
 
 def _group(name: str, group: TyperGroup) -> Iterator[str]:

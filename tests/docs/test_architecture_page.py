@@ -24,7 +24,9 @@ def test_the_layers_are_those_that_the_import_contract_holds() -> None:
 
 def test_parts_that_are_not_there_yet_are_named_and_no_others() -> None:
     parts = set().union(*layers_of_the_page())
-    there = {item.stem for item in (ROOT / "opstwin").iterdir() if item.suffix == ".py" or (item / "__init__.py").exists()}
+    there = {
+        item.stem for item in (ROOT / "opstwin").iterdir() if item.suffix == ".py" or (item / "__init__.py").exists()
+    }
     missing = re.search(r"Not in this version yet: (.*?);", PAGE.text, re.DOTALL)
     assert missing
     named = {name.rstrip("/") for name in re.findall(r"`([a-z/]+)`", missing[1])}
@@ -34,7 +36,9 @@ def test_parts_that_are_not_there_yet_are_named_and_no_others() -> None:
 
 def test_every_error_class_stands_in_the_tree() -> None:
     named = set(re.findall(r"[A-Z][A-Za-z]+", ERRORS)) - {"LLM"}
-    exist = {name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, errors.OpstwinError)}
+    exist = {
+        name for name, item in vars(errors).items() if isinstance(item, type) and issubclass(item, errors.OpstwinError)
+    }
     assert exist <= named
     assert not [name for name in named - exist if name.endswith(("Error", "Input", "Plan"))]
 

@@ -21,10 +21,10 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
     joined = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)]
     inside = {id(part) for node in joined for part in node.values}
     for node in joined:
-        yield node.lineno, "".join(part.value if isinstance(part, ast.Constant) else "X" for part in node.values)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
-            yield node.lineno, node.value
+        yield node.lineno, "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+    for item in ast.walk(tree):
+        if isinstance(item, ast.Constant) and isinstance(item.value, str) and id(item) not in inside:
+            yield item.lineno, item.value
 
 
 LISTS = frozenset({"plans", "executions", "workloads"} | {f"{kind}s" for kind in (*KINDS, "image")})
@@ -33,7 +33,9 @@ LISTS = frozenset({"plans", "executions", "workloads"} | {f"{kind}s" for kind in
 
 def wrong(source: str) -> list[str]:
     found = [(line, mention.strip()) for line, text in texts(source) for mention in MENTION.findall(text)]
-    return [f"{line}: {mention}: {why}" for line, mention in found if (why := mention_fault(mention) or no_list(mention))]
+    return [
+        f"{line}: {mention}: {why}" for line, mention in found if (why := mention_fault(mention) or no_list(mention))
+    ]
 
 
 def no_list(mention: str) -> str:
@@ -44,7 +46,12 @@ def no_list(mention: str) -> str:
 
 @pytest.mark.parametrize(
     "source",
-    ['"Run: opstwin audit export."', 'f"Read it: opstwin fetch {name}"', '"Use: opstwin plan --drifty"', '"List them: opstwin get things"'],
+    [
+        '"Run: opstwin audit export."',
+        'f"Read it: opstwin fetch {name}"',
+        '"Use: opstwin plan --drifty"',
+        '"List them: opstwin get things"',
+    ],
 )
 def test_a_message_that_names_no_verb_is_found(source: str) -> None:
     assert wrong(source)
@@ -55,7 +62,9 @@ def test_a_message_that_names_a_verb_is_fine(source: str) -> None:
     assert not wrong(source)
 
 
-@pytest.mark.parametrize("folder", sorted({file.parent for file in SOURCES}), ids=lambda item: str(item.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "folder", sorted({file.parent for file in SOURCES}), ids=lambda item: str(item.relative_to(ROOT))
+)
 def test_messages_name_verbs_that_exist(folder: Path) -> None:
     files = [file for file in SOURCES if file.parent == folder]
     found = [f"{file.name}:{line}" for file in files for line in wrong(file.read_text(encoding="utf-8"))]

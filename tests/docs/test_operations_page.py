@@ -4,10 +4,10 @@ import re
 
 import pytest
 
+from opstwin.clock import SystemClock
 from opstwin.control.applying import ApplySettings
 from opstwin.control.people import LOGIN_LIFE, SESSION_LIFE
 from opstwin.control.place_fields import clusters_of, new_target
-from opstwin.clock import SystemClock
 from opstwin.control.signing import KEY_FILE, PUBLIC_FILE
 from opstwin.intent.nodes import plain
 from opstwin.intent.yaml_text import load_documents

@@ -4,19 +4,21 @@ import re
 import shlex
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from opstwin.domain.ask import Ask
+from opstwin.intent.words import read_request
 from tests.docs.pages import Page, commands, page
 from tests.e2e.cli.conftest import Shell
 
-PAGES = ("docs/quickstart.md", "docs/ko/quickstart.md")
+ENGLISH, KOREAN = "docs/quickstart.md", "docs/ko/quickstart.md"
 HEALED_S = 20
 NOT_HERE = ("make ", "export ")
 """Setting up; the hub of the fixture stands for it."""
 
-PLAN = re.compile(r"\bplan_[0-9a-z]+\b")
 EXECUTION = re.compile(r"\bexec_[0-9a-z]+\b")
 TOKEN = re.compile(r"\bopt_[A-Za-z0-9_-]{20,}")
 
@@ -45,6 +47,10 @@ class Reader:
         self._remember(ended.stdout + ended.stderr)
         self._is_healing = "heal" in words or (self._is_healing and words[1:3] != ["targets", "mode"])
         return ended.stdout
+
+    def files(self) -> list[Path]:
+        """What lies in the data directory."""
+        return list((self._shell.folder / "data").iterdir())
 
     def _remember(self, said: str) -> None:
         approve = re.search(r"opstwin approve (plan_[0-9a-z]+)", said)
@@ -91,23 +97,55 @@ def lines_of(shown: Page) -> list[str]:
     return [line for block in shown.blocks("sh") for line in commands(block) if not line.startswith(NOT_HERE)]
 
 
+def sentence(line: str) -> Ask | None:
+    """What a line asks for in words."""
+    words = shlex.split(line)
+    return read_request(words[2]) if words[:2] == ["opstwin", "plan"] and " " in words[2] else None
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PAGES)
-def test_whoever_follows_the_quickstart_gets_where_it_says(name: str, reader: Reader) -> None:
-    said = [(line, reader.follow(line)) for line in lines_of(page(name))]
-    by_line = dict(said)
-    assert "nginx:1.27" in said[_first(said, "opstwin get")][1] or "web-1" in by_line["opstwin get"]
-    assert [text for line, text in said if line == "opstwin drift"][0].count("missing") == 1
-    assert [text for line, text in said if line == "opstwin drift"][1] == ""
-    assert "workload: cache" in by_line["opstwin get cache"]
-    assert "succeeded" in by_line["opstwin history web"]
-    assert "The audit chain holds" in by_line["opstwin audit verify"]
+def test_whoever_follows_the_quickstart_gets_where_it_says(reader: Reader) -> None:
+    said = [(line, reader.follow(line)) for line in lines_of(page(ENGLISH))]
+
+    def told(line: str) -> list[str]:
+        return [text for typed, text in said if typed == line]
+
+    before, after = told("opstwin get")
+    assert "web-1" not in before
+    assert "web-1" in after
+    drifted, healed = told("opstwin drift")
+    assert "missing" in drifted
+    assert healed == ""
+    assert told("opstwin history web")[0].count("succeeded") == 3
+    assert "workload: cache" in told("opstwin get cache")[0]
+    assert "plan.approve" in told("opstwin audit list --limit 20")[0]
+    assert "The audit chain holds" in told("opstwin audit verify")[0]
 
 
-def _first(said: list[tuple[str, str]], line: str) -> int:
-    return next(number for number, (typed, _) in enumerate(said) if typed == line)
+@pytest.mark.slow
+def test_the_files_of_a_hub_are_those_that_the_operations_page_lists(reader: Reader) -> None:
+    for line in ("opstwin backup", "opstwin audit head", "opstwin doctor"):
+        reader.follow(line)
+    listed: dict[str, str] = {}
+    for names, mode, _ in page("docs/operations.md").table("Files"):
+        listed |= dict.fromkeys(re.findall(r"`([^`]+)`", names), mode)
+    found = {item.name + ("/" if item.is_dir() else ""): oct(item.stat().st_mode)[-4:] for item in reader.files()}
+    made_by_people = {"secrets/": listed.pop("secrets/")}
+    assert "0700" in made_by_people["secrets/"]
+    assert {name: mode.replace("o", "0") for name, mode in found.items()} == listed
+
+
+def test_the_korean_quickstart_asks_for_the_same_in_korean() -> None:
+    english, korean = lines_of(page(ENGLISH)), lines_of(page(KOREAN))
+    assert len(english) == len(korean)
+    for one, other in zip(english, korean, strict=True):
+        asked = sentence(one)
+        if asked is not None:
+            assert sentence(other) == replace(asked, language="ko")
+        else:
+            assert re.sub('"[^"]*"', "…", one) == re.sub('"[^"]*"', "…", other)
 
 
 def test_the_quickstart_is_short() -> None:
-    assert len(page(PAGES[0]).prose().split()) < 800
-    assert len(lines_of(page(PAGES[0]))) < 40
+    assert len(page(ENGLISH).prose().split()) < 800
+    assert len(lines_of(page(ENGLISH))) < 40

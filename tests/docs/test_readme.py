@@ -7,7 +7,7 @@ import pytest
 
 from opstwin.cli import context, options, output
 from opstwin.settings import PREFIX, Settings
-from tests.docs.commands import fault, mention_fault, parts, verbs
+from tests.docs.commands import fault, mention_fault, parts
 from tests.docs.pages import DOCS, ROOT, Page, all_pages, anchors, commands, page
 
 PAGES = all_pages()
@@ -77,7 +77,9 @@ def known_variables() -> set[str]:
 
 
 def read_by_the_command_line() -> set[str]:
-    sources = [ROOT / "opstwin" / "cli" / f"{name.__name__.rsplit('.', 1)[-1]}.py" for name in (context, options, output)]
+    sources = [
+        ROOT / "opstwin" / "cli" / f"{name.__name__.rsplit('.', 1)[-1]}.py" for name in (context, options, output)
+    ]
     return {name for file in sources for name in VARIABLE.findall(file.read_text(encoding="utf-8"))}
 
 
@@ -113,15 +115,3 @@ def test_the_index_lists_every_page() -> None:
     index = {(DOCS / link.partition("#")[0]).resolve() for link in page("docs/README.md").links()}
     missing = [str(file.relative_to(DOCS)) for file in DOCS.rglob("*.md") if file.resolve() not in index]
     assert missing == ["README.md"]
-
-
-def test_the_korean_quickstart_types_what_the_english_one_types() -> None:
-    english, korean = page("docs/quickstart.md"), page("docs/ko/quickstart.md")
-    assert [verb_of(line) for line in typed(english)] == [verb_of(line) for line in typed(korean)]
-    assert re.search("[가-힣]", korean.prose())
-
-
-def verb_of(line: str) -> str:
-    words = line.split()
-    two = " ".join(words[1:3])
-    return two if two in verbs() else " ".join(words[:2])

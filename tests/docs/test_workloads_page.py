@@ -76,4 +76,4 @@ def test_every_action_has_an_example_in_both_languages(language: str) -> None:
 def test_a_sentence_that_the_page_calls_unreadable_is_refused_with_an_example(sentence: str) -> None:
     with pytest.raises(Unclear) as refused:
         read_request(sentence)
-    assert read_request(str(refused.value.details["example"]))
+    assert read_request(str(refused.value.details["example"])).name

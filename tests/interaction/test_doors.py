@@ -220,6 +220,22 @@ async def test_no_spelling_of_a_path_goes_round_the_check(house: House, path: st
 
 @pytest.mark.proves("F6")
 @pytest.mark.parametrize(
+    "path",
+    [
+        "/api%2fv1/hub", "/api/v1%2Fhub", "/api/v1/hub%0a", "/api/v1/hub%20", "/api/v1/hub%00", "/api/v1/hub%5c",
+        "//api/v1/hub", "/api/v1/./hub", "/api/v1/x/../hub", "/api/v1/hub;x", "/api/v1/hub%e2%80%8b", "/api/v1/hub%ff",
+        "/api/v1/hub%252f", "/api/v1/resources/local%2fcontainer%2fweb-1", "/api/v1/targets/local%0a", "/" + "a" * 3000,
+    ],
+)  # fmt: skip
+async def test_a_crooked_path_is_refused_as_such_with_a_good_credential_too(house: House, path: str) -> None:
+    """Two servers in a row that read such a path differently would check one thing and do another."""
+    answer = await hub(house, path=path)
+    assert answer.status == 400
+    assert answer.json()["details"]["field"] == "path"
+
+
+@pytest.mark.proves("F6")
+@pytest.mark.parametrize(
     "header",
     ["x-original-url", "x-rewrite-url", "x-http-method-override", "x-method-override", "x-forwarded-prefix",
      "x-forwarded-uri", "x-forwarded-for", "x-real-ip", "x-forwarded-user", "x-remote-user"],

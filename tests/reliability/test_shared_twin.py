@@ -202,7 +202,7 @@ def test_a_hub_whose_database_server_is_away_refuses_and_goes_on_alone_when_it_i
             until(lambda: waits(hub, id))
             effects = hub.effect_keys()
             refused = hub.apply(plan)
-            assert (refused.status, refused.body["code"], refused.cause) == (503, "store_unavailable", "connection_lost")
+            assert (refused.status, refused.cause) == (503, "connection_lost")
             assert hub.ask("GET", "/health").status == 200
             assert "store" in until(lambda: unready(hub)).body["down"]
             # Long enough that each loop of the hub has met it.

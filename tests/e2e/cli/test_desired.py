@@ -119,3 +119,48 @@ def test_one_service_holds_api_reconciler_and_provisioner(shell: Shell) -> None:
     answer = httpx2.get(f"{shell.url}/api/v1/components", headers={"Authorization": f"Bearer {shell.token}"}).json()
     assert answer["reconciler"]
     assert answer["provisioner"]
+
+
+@pytest.mark.req("S1.G1")
+def test_what_cannot_be_reached_is_bootstrapped_only_after_a_person_said_it_was_never_created(shell: Shell) -> None:
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        port = silent.getsockname()[1]
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
+        file = shell.file("net.yaml", NET.format(endpoint=f"http://127.0.0.1:{port}", routers=1))
+        asked = shell.run("plan", file, "-o", "json")
+        assert asked.returncode != 0
+        error = json.loads(asked.stderr)["error"]
+        assert error["details"]["mode"] == "needs_decision"
+        assert any("opstwin never-created" in choice for choice in error["details"]["choices"])
+        shell.ok("never-created", file, "-m", "I built this network today")
+        assert shell.json("plan", file)["mode"] == "bootstrap"
+        for filler in fillers:
+            filler.close()
+
+
+def test_variables_of_a_compose_file_are_given_by_name(shell: Shell) -> None:
+    file = shell.file("compose.yaml", "services: {web: {image: 'nginx:${TAG}'}}\n")
+    refused = shell.run("plan", "-f", file)
+    assert "TAG" in refused.stderr
+    plan = shell.json("plan", "-f", file, "--var", "TAG=1.27")
+    images = [item["after"]["image"] for item in plan["changes"] if item["kind"] == "container"]
+    assert images == ["nginx:1.27"]
+
+
+def test_a_fresh_login_link_signs_a_person_in_once(shell: Shell) -> None:
+    import httpx2
+
+    link = shell.ok("login").strip()
+    with httpx2.Client(follow_redirects=True) as browser:
+        browser.get(link)
+        assert browser.get(shell.url).status_code == 200
+    with httpx2.Client(follow_redirects=True) as other:
+        other.get(link)
+        assert other.get(shell.url).status_code != 200 or "Sign in" in other.get(shell.url).text

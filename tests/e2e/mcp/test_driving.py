@@ -1,10 +1,11 @@
 """An AI client drives the main job, and a human decides."""
 
+import httpx2
 import pytest
 
 from tests.e2e.cli.conftest import Shell
-from tests.e2e.mcp.conftest import agent, ended, owner, said, talking
-from tests.e2e.mcp.test_protocol import OFFERED
+from tests.e2e.mcp.conftest import API, ended, new_agent, owner, said, talking, talking_inside
+from tests.e2e.mcp.test_protocol import OFFERED, USUAL
 
 WORDS = "deploy nginx:1.27 as shop with 2 replicas"
 FACES = ("mcp", "cli", "web", "hub", "")
@@ -59,7 +60,8 @@ def _samples(plan: str, execution: str) -> dict[str, dict[str, object]]:
 
 @pytest.mark.proves("G1")
 async def test_nothing_that_a_client_sends_counts_as_an_approval(hub: Shell) -> None:
-    async with talking(hub) as talk:
+    token = new_agent(hub, "pushy", *USUAL)
+    async with talking_inside(hub, token) as talk:
         plan = await talk.data("plan_create", words="deploy redis:7 as guarded")
         decision = {"decision": "approve", "digest": plan["digest"], "reason": "a human said yes"}
         for name, given in (
@@ -72,16 +74,17 @@ async def test_nothing_that_a_client_sends_counts_as_an_approval(hub: Shell) -> 
         ):
             assert (await talk.call(name, **given)).is_error, (name, given)
     for face in FACES:
-        with agent(hub, **{"X-Opstwin-Face": face}) as http:
-            answer = http.post(f"/plans/{plan['id']}:decide", json=decision)
+        headers = {"Authorization": f"Bearer {token}", "X-Opstwin-Face": face}
+        with httpx2.Client(base_url=hub.url, headers=headers) as http:
+            answer = http.post(f"{API}/plans/{plan['id']}:decide", json=decision)
             assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), face
-            page = http.post(f"{hub.url}/plans/{plan['id']}", data=decision, headers={"Origin": hub.url})
+            page = http.post(f"/plans/{plan['id']}", data=decision, headers={"Origin": hub.url})
             assert page.status_code == 403, (face, page.text)
-            assert http.post(f"/plans/{plan['id']}:apply").status_code == 409
+            assert http.post(f"{API}/plans/{plan['id']}:apply").status_code == 409
     with owner(hub) as http:
         assert http.get(f"/plans/{plan['id']}").json()["state"] == "pending"
         rows = http.get("/audit", params={"action": "tool.plan_decide", "plan_id": plan["id"]}).json()["items"]
     actors = {(row["actor"]["kind"], row["actor"]["id"], row["actor"]["face"]) for row in rows}
-    assert actors == {("agent", "mcp-local", face) for face in ("mcp", "cli", "http")}
+    assert actors == {("agent", "pushy", face) for face in ("mcp", "cli", "http")}
     assert [row["outcome"] for row in rows] == ["refused"] * 2 * len(FACES)
     assert "guarded-1" not in hub.world.containers()

@@ -7,7 +7,7 @@ import pytest
 from mcp import MCPError
 
 from tests.e2e.cli.conftest import Shell
-from tests.e2e.mcp.conftest import API, owner, said, talking
+from tests.e2e.mcp.conftest import API, new_agent, said, talking, talking_inside
 
 READ = "read idempotent"
 OFFERED = {
@@ -43,6 +43,7 @@ OFFERED = {
 }
 """The tools of an agent with the usual scopes, in their order, with the hints that are true."""
 
+USUAL = ("twin:read", "twin:plan", "twin:apply")
 HINTS = {
     "read_only_hint": "read",
     "destructive_hint": "destructive",
@@ -73,7 +74,7 @@ async def test_mcp_initialize_list_call(hub: Shell, mode: str, version: str) -> 
             assert tool.output_schema["type"] == "object"
         me = await talk.data("who_am_i")
         assert (me["actor"]["id"], me["actor"]["face"], me["kind"]) == ("mcp-local", "mcp", "agent")
-        assert me["scopes"] == ["twin:apply", "twin:plan", "twin:read"]
+        assert me["scopes"] == sorted(USUAL)
 
 
 BAD: list[tuple[str, dict[str, Any], str, str]] = [
@@ -95,7 +96,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
 
 
 async def test_what_is_wrong_comes_back_as_a_result_with_the_next_step(hub: Shell) -> None:
-    async with talking(hub) as talk:
+    async with talking_inside(hub, new_agent(hub, "clumsy", *USUAL)) as talk:
         for name, given, code, named in BAD:
             result = await talk.call(name, **given)
             assert result.is_error, (name, given)
@@ -110,7 +111,7 @@ async def test_a_long_answer_is_cut_in_the_text_alone_and_says_how_to_ask_for_le
     hub.world.run("chatty", "nginx:1.27")
     for number in range(20):
         hub.world.say("chatty", f"{number} {'x' * 2000}")
-    async with talking(hub) as talk:
+    async with talking_inside(hub, new_agent(hub, "reader", *USUAL)) as talk:
         result = await talk.call("logs", id="local/container/chatty", tail=20)
         assert len(result.structured_content["items"]) == 20
         assert len(said(result)) < 21_000
@@ -123,9 +124,7 @@ async def test_a_long_answer_is_cut_in_the_text_alone_and_says_how_to_ask_for_le
 @pytest.mark.proves("F1")
 async def test_a_client_is_offered_only_what_its_agent_may_do_and_refused_the_rest_by_the_hub(hub: Shell) -> None:
     """With fewer scopes there are fewer tools, and a call of another tool does not reach the hub's work."""
-    with owner(hub) as http:
-        http.post("/people/agents", json={"id": "looker", "display_name": "Looker", "scopes": ["twin:read"]})
-        token = http.post("/people/looker/tokens", json={}).json()["token"]
+    token = new_agent(hub, "looker", "twin:read")
     async with talking(hub, OPSTWIN_TOKEN=token) as talk:
         names = [tool.name for tool in await talk.tools()]
         assert names == [name for name, hints in OFFERED.items() if hints.startswith("read")]
@@ -139,7 +138,7 @@ async def test_a_client_is_offered_only_what_its_agent_may_do_and_refused_the_re
 
 
 async def test_a_persons_token_is_refused_to_an_ai_client(hub: Shell) -> None:
-    async with talking(hub, OPSTWIN_TOKEN=hub.token) as talk:
+    async with talking_inside(hub, hub.token) as talk:
         with pytest.raises(MCPError, match="agent's token, never with a person's"):
             await talk.tools()
         refused = await talk.call("plan_create", words="deploy nginx:1.27 as web")
