@@ -172,7 +172,7 @@ def _in_path(offer: Offer, match: re.Match[str], fields: dict[str, Any]) -> str:
     schema = offer["input_schema"]["properties"][name]
     if not isinstance(value, str):
         raise _wrong(name, "is missing" if value is None else "is not a text", "Give it as a text.")
-    if not re.search(schema.get("pattern", ""), value) or len(value) > schema.get("maxLength", len(value)):
+    if not re.fullmatch(schema.get("pattern", r".*"), value) or len(value) > schema.get("maxLength", len(value)):
         example = (schema.get("examples") or ["see the tool's schema"])[0]
         raise _wrong(name, "does not have the right form", f"Such as: {example}.")
     return segment(value) if is_path else quote(segment(value), safe="")

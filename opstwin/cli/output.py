@@ -30,6 +30,7 @@ def line(text: str = "") -> None:
 
 def note(text: str, *, colour: str = "") -> None:
     """One line beside the data: progress, hints, errors."""
+    sys.stdout.flush()  # so that both keep their order where they end in the same place
     print(paint(plain(text), colour, sys.stderr), file=sys.stderr, flush=True)
 
 

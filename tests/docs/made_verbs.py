@@ -86,7 +86,8 @@ def _default(param: Any) -> str:
 
 def _what(param: Any) -> str:
     bounds = f" From {param.min} to {param.max}." if param.min is not None and param.max is not None else ""
-    return f"{param.help or ''}{bounds}".replace("|", "\\|")
+    again = " May be given several times." if getattr(param, "multiple", False) else ""
+    return f"{param.help or ''}{bounds}{again}".strip().replace("|", "\\|")
 
 
 def _kind(param: Any) -> str:

@@ -27,7 +27,7 @@ def until(holds: Callable[[], T], within_s: float = WITHIN_S, why: Callable[[], 
     end = time.monotonic() + within_s
     while not (found := holds()):
         assert time.monotonic() < end, f"it did not happen within {within_s} s {why()}"
-        time.sleep(0.02)
+        time.sleep(0.04)
     return found
 
 

@@ -24,7 +24,7 @@ def faked_clock(file: Path) -> dict[str, str]:
     )
     file.write_text("+0\n")
     return {
-        "LD_PRELOAD": said.stdout.strip(), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1",
+        "LD_PRELOAD": said.stdout.strip(), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_CACHE_DURATION": "1",
         "DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }  # fmt: skip
 
@@ -101,7 +101,8 @@ def test_an_audit_that_was_cut_from_outside_lets_no_mutation_start_while_reads_g
     with running(tmp_path, policy="solo", reconcile_interval_s="60") as hub:
         pending, approved = hub.planned("deploy redis:7 as cache"), hub.approved("deploy nginx:1.27 as web")
         row = cut_audit(tmp_path / "data" / "twin.db")
-        for refused in (hub.apply(approved), hub.decide(pending), hub.post("/plans", {"words": "deploy redis:7 as store"})):
+        planned = hub.post("/plans", {"words": "deploy redis:7 as store"})
+        for refused in (hub.apply(approved), hub.decide(pending), planned):
             assert refused.status == 503, refused
             assert refused.body["code"] in ("audit_broken", "store_unavailable")
         assert hub.world.effects == ()
