@@ -69,13 +69,20 @@ class Settings(BaseModel):
         return self.secrets_dir or self.data_dir / "secrets"
 
 
-def load_settings(environ: Mapping[str, str] | None = None, files: tuple[Path, ...] | None = None) -> Settings:
-    """The settings in force. Raises `InvalidInput` naming the setting and its source."""
+def load_settings(
+    environ: Mapping[str, str] | None = None,
+    files: tuple[Path, ...] | None = None,
+    options: Mapping[str, object] | None = None,
+) -> Settings:
+    """The settings in force; `options` come from the command line and beat all others.
+
+    Raises `InvalidInput` naming the setting and its source.
+    """
     variables = os.environ if environ is None else environ
     merged: dict[str, Any] = {}
     for path in files if files is not None else config_files(variables):
         merged |= _from_file(path, variables)
-    merged |= _from_environment(variables)
+    merged |= _from_environment(variables) | dict(options or {})
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:

@@ -1,6 +1,7 @@
 """Verbs that change something: plan, approve, reject, apply, watch, rollback, adopt."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,6 +17,8 @@ from opstwin.cli.seeing import execution_text, plan_view
 from opstwin.cli.watching import finish, follow
 
 _MAX_FILE: Final = 1024 * 1024
+_NAMED: Final = re.compile(r"^name:", re.MULTILINE)
+"""A Compose file that names its project, as Docker Compose takes it before the folder's name."""
 DetailedExit = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when the plan has changes.")]
 File = Annotated[Path | None, typer.Option("--file", "-f", help="A workload, Compose or components file; - for stdin.")]
 Endpoint = Annotated[str | None, typer.Option("--endpoint", help="Where the component's controller should answer.")]
@@ -66,7 +69,8 @@ def _request(
     elif drift:
         body["drift"] = True
     elif file is not None:
-        body |= {"file": _read(file), "project": _project(file)}
+        text = _read(file)
+        body |= {"file": text} | ({} if _NAMED.search(text) else {"project": _project(file)})
     return {key: value for key, value in body.items() if value is not None}
 
 

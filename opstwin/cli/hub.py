@@ -23,9 +23,8 @@ def up(
     from opstwin.settings import load_settings
 
     try:
-        settings = load_settings()
         given = {"host": host, "port": port}
-        settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
+        settings = load_settings(options={key: value for key, value in given.items() if value is not None})
         if check_config:
             output.note("The settings are sound.", colour="ok")
             return

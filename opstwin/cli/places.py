@@ -38,7 +38,7 @@ def targets_list(form: Output = Form.TABLE, url: Url = None, token: Token = None
 def targets_add(
     id: Annotated[str | None, typer.Argument(help="A short name such as prod.")] = None,
     endpoint: Annotated[str, typer.Option(help="Where it answers, such as unix:///var/run/docker.sock.")] = "",
-    backend: Annotated[str, typer.Option(help="docker, kubernetes or sim.")] = "docker",
+    backend: Annotated[str, typer.Option(help="docker or sim.")] = "docker",
     display_name: Annotated[str, typer.Option(help="The name people see.")] = "",
     default: Annotated[bool, typer.Option("--default", help="Use it when no target is named.")] = False,
     mode: Annotated[str, typer.Option(help="observe or propose.")] = "propose",

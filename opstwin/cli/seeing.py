@@ -257,7 +257,7 @@ audit = typer.Typer(no_args_is_help=True, help="Who did what, in a chain that sh
 
 @audit.command("list")
 def audit_list(
-    action: Annotated[str | None, typer.Option(help="Only this action, such as plan.decide.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, such as plan.approve.")] = None,
     plan: Annotated[str | None, typer.Option(help="Only this plan.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     form: Output = Form.TABLE,

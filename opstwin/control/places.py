@@ -232,6 +232,6 @@ def _shown(target: Target) -> Json:
 def _changed_meanwhile(target: Target) -> Conflict:
     return Conflict(
         f"Target {target.id} was changed by somebody else.",
-        next_step=f"Read it again: opstwin get targets {target.id}",
+        next_step="Read it again: opstwin targets list",
         details={"kind": "target", "id": target.id, "version": target.version},
     )

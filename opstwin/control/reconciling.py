@@ -40,7 +40,7 @@ _CURABLE: Final = frozenset({DriftKind.MISSING, DriftKind.CHANGED, DriftKind.EXT
 class TargetTick:
     """What one look at one target led to.
 
-    `skipped` says why nobody looked (`inactive`, `busy`, `away`), `error` why the look failed. `paused` are resources
+    `skipped` says why nobody looked (`inactive`, `away`) or acted (`busy`), `error` why the look failed. `paused` are resources
     that a fight keeps from being healed.
     """
 
@@ -121,9 +121,11 @@ class Reconciler:
     async def _tick(self, target: Target) -> TargetTick:
         try:
             skipped = await self._why_skip(target)
+            if skipped in ("", "busy"):
+                # An execution may wait long for its target; what is there, or no longer known, is seen all the same.
+                await self.observer.discover(target.id, RECONCILER)
             if skipped:
                 return TargetTick(target=target.id, skipped=skipped)
-            await self.observer.discover(target.id, RECONCILER)
             drifts = await explain(self.ledger, self.observer.readers, target.id)
             await self._tell(target.id, drifts)
             return await self._answer(target, drifts)

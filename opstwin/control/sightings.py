@@ -20,7 +20,7 @@ def parts_of(resource: ResourceId) -> tuple[TargetId, str, str]:
     if not (target and kind and name):
         raise NotFound(
             f"{resource[:200]!r} is not a resource id.",
-            next_step="Write it as target/kind/name; see them with: opstwin get resources",
+            next_step="Write it as target/kind/name; see them with: opstwin get",
         )
     return TargetId(target), kind, name
 

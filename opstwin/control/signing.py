@@ -120,5 +120,5 @@ def _bad_key() -> InvalidInput:
 def _not_a_head(why: str) -> InvalidInput:
     return InvalidInput(
         f"This is not a head that the hub signed. {why}", field="head",
-        next_step="Give the file that opstwin audit export wrote, and the public key saved with it.",
+        next_step="Give the file that opstwin audit head wrote, and the public key saved with it.",
     )  # fmt: skip

@@ -98,7 +98,7 @@ RESOURCES: Final[Mapping[str, str]] = {"reservations": "Remove it: only limits a
 HEALTH: Final[Mapping[str, str]] = {"start_interval": "Remove it: interval is used from the start."}
 
 NETWORK: Final[Mapping[str, str]] = {
-    "external": "Remove it and give the network its real name with name:, after `opstwin adopt` of that network.",
+    "external": "Remove it and give the network its real name with name:; one that is there already is used as it is.",
     "internal": _NO_WAY,
     "ipam": "Remove it: the target chooses addresses.",
     "driver_opts": _NO_WAY,
@@ -109,7 +109,7 @@ NETWORK: Final[Mapping[str, str]] = {
 }
 
 VOLUME: Final[Mapping[str, str]] = {
-    "external": "Remove it and give the volume its real name with name:, after `opstwin adopt` of that volume.",
+    "external": "Remove it and give the volume its real name with name:; one that is there already is used as it is.",
     "driver_opts": _NO_WAY,
     "labels": _NO_WAY,
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from opstwin.control.people import People
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
-from opstwin.errors import Conflict, InvalidInput
+from opstwin.errors import Conflict, InvalidInput, StoreError, Unauthenticated
 from opstwin.logs import configure_logs
 from opstwin.settings import Settings
 
@@ -28,6 +28,9 @@ HUB_FILE: Final = "hub.json"
 
 STOP_WITHIN_S: Final = 10
 """How long requests under way may take to end when the hub is told to stop."""
+
+STOPPED: Final = Actor(kind=ActorKind.SCHEDULE, id="hub", face="stop")
+"""Who ends the token of a hub that stops."""
 
 Ready = Callable[[str, str], None]
 """Told once the hub answers: its URL and the one-time login link."""
@@ -90,6 +93,8 @@ async def _run(
     try:
         await server.serve(sockets=[listener])
     finally:
+        with contextlib.suppress(StoreError):
+            await _revoke_left_over(hub.services.people, file, STOPPED)
         file.unlink(missing_ok=True)
         loops.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -99,15 +104,26 @@ async def _run(
 async def _announce(settings: Settings, hub: "Hub", owner: Principal, url: str, ready: Ready) -> Path:
     people = hub.services.people
     me = Actor(kind=ActorKind.PERSON, id=owner.id, face="start")
+    file = settings.data_dir / HUB_FILE
+    await _revoke_left_over(people, file, me)
     token = await people.issue_token(owner.id, me)
     login = await people.login_code(owner.id, me)
-    file = settings.data_dir / HUB_FILE
     draft = file.with_suffix(".new")
     draft.write_text(json.dumps({"url": url, "token": token.secret, "pid": os.getpid()}), encoding="utf-8")
     draft.chmod(0o600)
     draft.replace(file)
     ready(url, f"{url}/login?code={login.secret}")
     return file
+
+
+async def _revoke_left_over(people: People, file: Path, actor: Actor) -> None:
+    """End the token that a hub left in its file: this one as it stops, or one that was killed before."""
+    try:
+        secret = str(json.loads(await asyncio.to_thread(file.read_text, encoding="utf-8"))["token"])
+        _, credential = await people.authenticate(secret)
+    except (OSError, ValueError, KeyError, TypeError, Unauthenticated):
+        return
+    await people.revoke(credential.id, actor)
 
 
 async def _owner(people: People) -> Principal:

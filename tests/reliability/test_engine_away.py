@@ -60,7 +60,7 @@ class Place:
     def presences(self) -> set[str]:
         """What the twin says of the containers here."""
         items = self.hub.get("/resources?limit=1000")["items"]
-        return {item["observed"]["presence"] for item in items if item["id"].startswith(f"{self.name}/container/")}
+        return {item["observed"]["presence"] for item in items if item["target"] == self.name and item["kind"] == "container"}
 
     def heard(self, *types: str) -> list[str]:
         """The events of these types about this place."""
