@@ -35,7 +35,7 @@ class Hub:
         self._timeout_s = timeout_s
         self._face = face
 
-    def get(self, path: str, **params: Any) -> Any:
+    def get(self, path: str, /, **params: Any) -> Any:
         """Read."""
         return self._json(self._send("GET", path, params=_given(params)))
 

@@ -15,7 +15,7 @@ from opstwin.cli.output import Form
 
 mcp = typer.Typer(
     invoke_without_command=True,
-    help="Let an AI client (MCP) work with the hub as an agent. Without a verb it serves one client on stdin and stdout.",
+    help="Let an AI client (MCP) work with the hub, as an agent. Without a verb: serve one client on stdin and stdout.",
 )
 
 _PLACES: Final = ("OPSTWIN_URL", "OPSTWIN_DATA_DIR", "OPSTWIN_CONFIG")

@@ -132,8 +132,12 @@ class Request:
 def request_of(offer: Offer, given: Mapping[str, Any]) -> Request:
     """A tool call as the request that its route takes. Raises `CliError` that names the field."""
     fields = dict(given)
-    if _FOLLOW in fields and _FOLLOW not in offer["input_schema"]["properties"]:
-        raise _wrong(_FOLLOW, "is not offered here", "Leave it out, and call again for newer lines.")
+    known = offer["input_schema"]["properties"]
+    for name in fields:
+        if name not in known:
+            raise _wrong(
+                name[:80], "is not offered here", f"Use only: {', '.join(known)}." if known else "Leave it out."
+            )
     path = _VARIABLE.sub(lambda match: _in_path(offer, match, fields), str(offer["path"]))
     headers: dict[str, str] = {}
     if offer["if_match"]:

@@ -15,14 +15,13 @@ from opstwin.control.finishing import closing_writes
 from opstwin.control.journal import Journal, LeaseLost
 from opstwin.control.ledger import Ledger
 from opstwin.control.retrying import Backoff, Breakers
-from opstwin.control.reversing import back_steps, beyond_undoing
-from opstwin.control.starting import Gate
-from opstwin.control.verifying import Patience, Standing, Verifier, differences, judge
+from opstwin.control.reversing import back_steps, beyond_undoing, needs_undoing
+from opstwin.control.starting import Gate, why_not
+from opstwin.control.verifying import Patience, Standing, Verifier, check_base, judge
 from opstwin.domain.access import Actor
-from opstwin.domain.approval import Approval, Decision
 from opstwin.domain.audit import AuditEntry
-from opstwin.domain.execution import FINISHED, JOURNAL_FORMAT, Execution, ExecutionState, Phase, Step, StepState
-from opstwin.domain.plan import Change, Op, Plan, inverse, plan_digest
+from opstwin.domain.execution import FINISHED, Execution, ExecutionState, Phase, Step, StepState
+from opstwin.domain.plan import Change, Op, Plan, inverse
 from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
@@ -32,8 +31,8 @@ from opstwin.errors import (
     InvalidInput,
     OpstwinError,
     Rejected,
+    RequestError,
     StalePlan,
-    StoreError,
     TargetError,
     Timeout,
     Unreachable,
@@ -84,6 +83,9 @@ class ApplySettings:
     patience: Patience = field(default_factory=Patience)
 
 
+_TRIES: Final = 5
+"""How often the end of an execution is written anew when somebody changes one of its records at that moment."""
+
 LATER_S: Final = 5.0
 """How long an execution whose target stays away rests before a worker takes it up again."""
 
@@ -102,14 +104,15 @@ class Applier:
     owner: str
     settings: ApplySettings = field(default_factory=ApplySettings)
     recheck: Recheck | None = None
-    _away: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _away: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
+    _driving: set[str] = field(default_factory=set, init=False)
 
     async def start(self, plan_id: str, actor: Actor) -> Execution:
         """The execution of an approved plan; see `Gate.start`. Its steps are done by `run`."""
         if self.recheck is not None:
             plan = await self.ledger.need(Plan, plan_id, next_step="List plans: opstwin get plans")
             if plan.execution_id is None:
-                await self.recheck(plan)
+                await self._look_again(plan, actor)
         return await self.gate.start(plan_id, actor)
 
     async def run(self, execution_id: str) -> Execution:
@@ -121,24 +124,65 @@ class Applier:
         execution = await self.ledger.need(Execution, execution_id)
         if execution.state in FINISHED:
             return execution
+        if execution_id in self._driving:
+            raise LeaseLost
+        self._driving.add(execution_id)
+        try:
+            return await self._run(execution)
+        finally:
+            self._driving.discard(execution_id)
+
+    async def abandon(self, execution_id: str, why: str) -> Execution:
+        """End an execution that cannot go on, so that a person looks at it and its target is free again."""
+        execution = await self.ledger.need(Execution, execution_id)
+        if execution.state in FINISHED:
+            return execution
+        journal = await Journal.take(self.ledger, execution, self.owner, self.settings.lease_s)
+        error = Rejected(
+            f"It could not go on: {why}", next_step="See what is there: opstwin drift. The hub's log says more."
+        )
+        await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
+        return journal.execution
+
+    async def _run(self, execution: Execution) -> Execution:
         lease_s = self.settings.step_s + self.settings.lease_s
         journal = await Journal.take(self.ledger, execution, self.owner, lease_s)
-        refusal = await self._why_not(execution)
+        refusal = await why_not(self.ledger, execution)
         if refusal is not None:
             await self._end(journal, ExecutionState.NEEDS_HUMAN, refusal)
             return journal.execution
         try:
-            target = await self.ledger.need(Target, execution.target)
-            reader, renderer = self.readers.reader(target), self.readers.renderer(target)
-            worker = _Worker(self, journal, reader, renderer, self.writers.writer(target))
+            await self._drive(journal, await self._worker(journal))
         except InvalidInput as missing:
             await self._end(journal, ExecutionState.NEEDS_HUMAN, missing)
-            return journal.execution
-        try:
-            await self._drive(journal, worker)
         except Unreachable as away:
             await self._put_off(journal, away)
         return journal.execution
+
+    async def _worker(self, journal: Journal) -> "_Worker":
+        """What works on the target. Raises `InvalidInput` without a driver, or when another machine answers there."""
+        target = await self.ledger.need(Target, journal.execution.target)
+        reader, renderer = self.readers.reader(target), self.readers.renderer(target)
+        try:
+            found = await reader.info()
+        except Timeout as silent:
+            raise _away(silent) from silent
+        if target.identity and found.identity != target.identity:
+            raise InvalidInput(
+                f"Another machine answers as {target.id}.",
+                field="identity",
+                next_step=f"Look at it: opstwin targets test {target.id}",
+                details={"target": target.id},
+            )
+        return _Worker(self, journal, reader, renderer, self.writers.writer(target))
+
+    async def _look_again(self, plan: Plan, actor: Actor) -> None:
+        assert self.recheck is not None
+        try:
+            await self.recheck(plan)
+        except RequestError as refusal:
+            await self.gate.refuse(plan, actor, refusal)
+            raise
 
     async def release(self, execution: Execution) -> None:
         """End the lease on an execution whose worker is known to be dead."""
@@ -160,24 +204,6 @@ class Applier:
         )  # fmt: skip
         await self.ledger.commit([Put(asked)], [entry])
         return replace(asked, version=asked.version + 1)
-
-    async def _why_not(self, execution: Execution) -> OpstwinError | None:
-        """Why this execution must not go on as it stands, if so: an unknown journal, or content that was changed."""
-        if execution.journal_format != JOURNAL_FORMAT:
-            return StoreError(
-                f"This execution was written by another version (journal format {execution.journal_format}).",
-                next_step="Look at what is there with opstwin drift, then plan again.",
-            )
-        plan = await self.ledger.need(Plan, execution.plan_id)
-        if plan_digest(plan) != execution.digest or plan.execution_id != execution.id:
-            return StalePlan("The plan was changed after it was approved.", next_step="Plan again: opstwin plan …")
-        for approval_id in execution.approval_ids:
-            row = await self.ledger.get(Approval, approval_id)
-            if row is None or (row.used_by, row.digest, row.decision) != (
-                execution.id, execution.digest, Decision.APPROVE,
-            ):  # fmt: skip
-                return StalePlan("The approval does not belong to this plan.", next_step="Plan again: opstwin plan …")
-        return None
 
     async def _drive(self, journal: Journal, worker: "_Worker") -> None:
         try:
@@ -222,9 +248,15 @@ class Applier:
         await self._end(journal, ExecutionState.ROLLED_BACK)
 
     async def _end(self, journal: Journal, end: ExecutionState, error: OpstwinError | None = None) -> None:
-        writes = await closing_writes(self.ledger, journal.execution, end)
         reason = error.message if error else str((journal.execution.error or {}).get("message", ""))
-        await journal.move(end, reason=reason, error=error, writes=writes)
+        for attempt in range(_TRIES):
+            writes = await closing_writes(self.ledger, journal.execution, end)
+            try:
+                await journal.move(end, reason=reason, error=error, writes=writes)
+                break
+            except Conflict:  # somebody changed a record of the closing in this moment
+                if attempt == _TRIES - 1:
+                    raise
         self._away.pop(journal.execution.id, None)
 
     async def _put_off(self, journal: Journal, away: Unreachable) -> None:
@@ -263,6 +295,21 @@ class _Worker:
         """Do every step that is not done, as many at the same time as the plan's order and the settings allow."""
         running: set[asyncio.Task[None]] = set()
         failures: list[BaseException] = [*self._failed_before()]
+        try:
+            await self._all_steps(running, failures)
+        finally:
+            await _ended(running)
+        if failures:
+            raise next((item for item in failures if not isinstance(item, OpstwinError)), failures[0])
+        if self._cancelled():
+            raise Cancelled(
+                f"{self.journal.execution.cancel_requested_by} asked to stop.", next_step="It is rolled back."
+            )
+        undone = [step for step in self.journal.of(Phase.FORWARD) if step.state is not StepState.DONE]
+        if undone:
+            raise Rejected(f"{undone[0].change.resource} could not be reached in the plan's order.")
+
+    async def _all_steps(self, running: set[asyncio.Task[None]], failures: list[BaseException]) -> None:
         while True:
             ready = [] if failures or self._cancelled() else self._ready()
             free = self.applier.settings.parallel - len(running)
@@ -271,27 +318,22 @@ class _Worker:
             if batch:
                 running |= await self._launch(batch, failures)
             if not running:
-                break
-            ended, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                return
+            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            running -= ended
             failures += [error for task in ended if (error := task.exception()) is not None]
-        if failures:
-            raise next((item for item in failures if not isinstance(item, OpstwinError)), failures[0])
-        undone = [step for step in self.journal.of(Phase.FORWARD) if step.state is not StepState.DONE]
-        if undone and not self._cancelled():
-            raise Rejected(f"{undone[0].change.resource} could not be reached in the plan's order.")
-        if undone:
-            raise Cancelled(
-                f"{self.journal.execution.cancel_requested_by} asked to stop.", next_step="It is rolled back."
-            )
 
     async def back(self) -> None:
         """Undo, one step after the other, last first."""
+        for failed in self._failed_before(Phase.BACK):
+            raise failed
         for step in self.journal.of(Phase.BACK):
             if step.state not in (StepState.PENDING, StepState.INTENDED):
                 continue
             seen = await self._see(step.change.resource)
-            if step.state is StepState.PENDING and _not_ours(step, seen):
-                await self.journal.settle(step, StepState.SKIPPED)
+            if not needs_undoing(step, seen, self.renderer):
+                reached = step.state is StepState.INTENDED
+                await self.journal.settle(step, StepState.DONE if reached else StepState.SKIPPED)
                 continue
             [intended] = await self.journal.intend([step], self._lease_s())
             found = seen.spec if seen.presence is Presence.PRESENT else None
@@ -299,10 +341,12 @@ class _Worker:
 
     async def verify(self, phase: Phase) -> None:
         """Prove that what the steps promised is there; forward also that it stays healthy."""
-        changes = [step.change for step in self.journal.of(phase) if step.state is StepState.DONE]
+        done = [step for step in self.journal.of(phase) if step.state is StepState.DONE]
+        changes = [step.change for step in done if phase is Phase.FORWARD or step.change.after is not None]
         clock = self.applier.ledger.clock
         verifier = Verifier(clock, self.reader, self.renderer, self.applier.settings.patience)
-        await verifier.hold(changes, self._keep, want_health=phase is Phase.FORWARD)
+        keep = self._keep if phase is Phase.BACK else self._keep_or_stop
+        await verifier.hold(changes, keep, want_health=phase is Phase.FORWARD)
 
     async def _launch(self, batch: list[Step], failures: list[BaseException]) -> set[asyncio.Task[None]]:
         try:
@@ -310,6 +354,8 @@ class _Worker:
             intended = await self.journal.intend(prepared, self._lease_s())
         except (OpstwinError, LeaseLost) as failure:
             failures.append(failure)
+            return set()
+        if self._cancelled():  # asked for while the intents were written: nothing has been done yet
             return set()
         return {asyncio.create_task(self._forward_step(step), name=step.id) for step in intended}
 
@@ -319,7 +365,7 @@ class _Worker:
             return step
         seen = await self._see(step.change.resource)
         found = seen.spec if seen.presence is Presence.PRESENT else None
-        self._check_base(step.change, found)
+        check_base(step.change, found, self.renderer)
         return replace(step, inverse=inverse(step.change, found))
 
     async def _forward_step(self, step: Step) -> None:
@@ -343,8 +389,11 @@ class _Worker:
     async def _until_done(self, step: Step, order: Order) -> None:
         settings, target = self.applier.settings, step.change.target
         for attempt in range(settings.attempts):
+            # Outside: a call that the breaker refused is no failure of the target, and must not keep it open.
+            self.applier.breakers.check(target)
+            if attempt:
+                await self.journal.renew(self._lease_s())
             try:
-                self.applier.breakers.check(target)
                 await self.writer.apply(order)
             except (Unreachable, Timeout) as failure:
                 self.applier.breakers.record(target, ok=False)
@@ -383,23 +432,9 @@ class _Worker:
             raise Unreachable(f"{resource} cannot be seen: {seen.error}", next_step="Check it: opstwin targets test")
         return seen
 
-    def _check_base(self, change: Change, found: object) -> None:
-        spec = found if isinstance(found, dict) else None
-        expected = change.before
-        if spec is None and expected is None:
-            return
-        if spec is None and change.op is Op.DELETE:
-            return
-        if spec is None or expected is None or differences(change.kind, spec, expected, self.renderer):
-            raise StalePlan(
-                f"{change.resource} is no longer what the plan was made for.",
-                next_step="Look again and make a new plan: opstwin discover, then opstwin plan …",
-                details={"moved": [change.resource]},
-            )
-
-    def _failed_before(self) -> list[Rejected]:
-        """Failures that a worker wrote down before it died and could turn back."""
-        failed = [step for step in self.journal.of(Phase.FORWARD) if step.state is StepState.FAILED]
+    def _failed_before(self, phase: Phase = Phase.FORWARD) -> list[Rejected]:
+        """Failures that a worker wrote down before it died and could act on them."""
+        failed = [step for step in self.journal.of(phase) if step.state is StepState.FAILED]
         return [Rejected(str((step.error or {}).get("message", "A step failed."))) for step in failed]
 
     def _ready(self) -> list[Step]:
@@ -417,6 +452,13 @@ class _Worker:
     def _lease_s(self) -> float:
         return self.applier.settings.step_s + self.applier.settings.lease_s
 
+    async def _keep_or_stop(self) -> None:
+        """As `_keep`; raises `Cancelled` when somebody asked to stop."""
+        await self._keep()
+        latest = await self.applier.ledger.need(Execution, self.journal.execution.id)
+        if latest.cancel_requested_by is not None:
+            raise Cancelled(f"{latest.cancel_requested_by} asked to stop.", next_step="It is rolled back.")
+
     async def _keep(self) -> None:
         """Renew the lease when less than half of it is left."""
         left = self.journal.execution.lease_expires_at - self.applier.ledger.clock.now()
@@ -424,13 +466,11 @@ class _Worker:
             await self.journal.renew(self._lease_s())
 
 
-def _not_ours(step: Step, seen: Sighting) -> bool:
-    """Whether undoing a create would remove something that this execution did not make, or that is not there."""
-    if step.change.after is not None:
-        return False
-    if seen.presence is Presence.ABSENT:
-        return True
-    return step.change.kind == "container" and seen.facts.get("step") != step.undoes
+async def _ended(tasks: set[asyncio.Task[None]]) -> None:
+    """Steps whose worker is told to go: no effect may begin after it went."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _away(failure: TargetError) -> Unreachable:

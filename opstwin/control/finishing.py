@@ -9,7 +9,7 @@ from opstwin.domain.deployment import Deployment
 from opstwin.domain.execution import Before, Execution, ExecutionState
 from opstwin.domain.plan import Plan, PlanState, WorkloadChange
 from opstwin.domain.resource import Desired, WorkloadRecord
-from opstwin.domain.values import ExecutionId, resource_id
+from opstwin.domain.values import ExecutionId, PlanId, resource_id
 from opstwin.domain.workload import Workload
 from opstwin.errors import NotFound
 from opstwin.twin.store import Put, Remove, Write
@@ -41,29 +41,39 @@ async def closing_writes(ledger: Ledger, execution: Execution, end: ExecutionSta
 
 
 async def restoring(ledger: Ledger, execution: Execution) -> list[Write]:
-    """The writes that make the twin want again what it wanted before the execution began."""
+    """The writes that make the twin want again what it wanted before the execution began.
+
+    What somebody else has set since then stays as they set it.
+    """
     writes: list[Write] = []
     for item in execution.before:
         if item.resource.split("/")[1] == "workload":
-            writes += await _restore_workload(ledger, item)
+            writes += await _restore_workload(ledger, execution.plan_id, item)
         else:
-            writes += await _restore_desired(ledger, item)
+            writes += await _restore_desired(ledger, execution.plan_id, item)
     return writes
 
 
-async def _restore_desired(ledger: Ledger, item: Before) -> Sequence[Write]:
+async def _restore_desired(ledger: Ledger, plan_id: PlanId, item: Before) -> Sequence[Write]:
     current = await ledger.get(Desired, item.resource)
-    if current is None or (item.desired is not None and current.spec == item.desired.spec):
+    if (
+        current is None
+        or current.plan_id != plan_id
+        or (item.desired is not None and current.spec == item.desired.spec)
+    ):
         return []
     if item.desired is None:
         return [Remove(current)]
-    return [Put(replace(item.desired, revision=current.revision + 1, version=current.version))]
+    back = replace(item.desired, mode=current.mode, revision=current.revision + 1, version=current.version)
+    return [Put(back)]
 
 
-async def _restore_workload(ledger: Ledger, item: Before) -> Sequence[Write]:
+async def _restore_workload(ledger: Ledger, plan_id: PlanId, item: Before) -> Sequence[Write]:
     current = await ledger.get(WorkloadRecord, item.resource)
     if current is None:
         raise NotFound(f"The workload record {item.resource} is gone.")
+    if current.plan_id != plan_id:
+        return []
     if item.workload is None:
         return [Remove(current)]
     return [Put(replace(item.workload, revision=current.revision + 1, version=current.version))]

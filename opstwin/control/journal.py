@@ -16,7 +16,7 @@ from opstwin.domain.event import Event
 from opstwin.domain.execution import MOVES, Execution, ExecutionState, Phase, Step, StepState
 from opstwin.domain.plan import Change
 from opstwin.domain.values import Json
-from opstwin.errors import Conflict, OpstwinError
+from opstwin.errors import Cancelled, Conflict, OpstwinError
 from opstwin.twin.store import Put, Require, Write
 
 
@@ -145,6 +145,8 @@ class Journal:
             raise conflict
         kept = mine == self.execution
         self.execution = latest
+        if latest.cancel_requested_by is not None and mine.state is ExecutionState.SUCCEEDED:
+            raise Cancelled(f"{latest.cancel_requested_by} asked to stop.", next_step="It is rolled back.")
         if kept:
             return latest
         return replace(mine, version=latest.version, cancel_requested_by=latest.cancel_requested_by)

@@ -40,8 +40,8 @@ _CURABLE: Final = frozenset({DriftKind.MISSING, DriftKind.CHANGED, DriftKind.EXT
 class TargetTick:
     """What one look at one target led to.
 
-    `skipped` says why nobody looked (`inactive`, `away`) or acted (`busy`), `error` why the look failed. `paused` are resources
-    that a fight keeps from being healed.
+    `skipped` says why nobody looked (`inactive`, `away`) or acted (`busy`), `error` why the look failed. `paused` are
+    resources that a fight keeps from being healed.
     """
 
     target: TargetId

@@ -178,7 +178,8 @@ def _word(draft: _Draft) -> str:
     old, new = draft.news.old, draft.record
     was = old.presence if old is not None else Presence.ABSENT
     if new.presence is Presence.ABSENT:
-        return "gone" if was is not Presence.ABSENT else ""
+        never_seen = old is None or (was is Presence.UNKNOWN and old.spec is None)
+        return "gone" if was is not Presence.ABSENT and not never_seen else ""
     if was is Presence.ABSENT:
         return "found" if new.presence is Presence.PRESENT else "unknown"
     if new.presence is Presence.UNKNOWN:

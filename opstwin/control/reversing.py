@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from opstwin.control.verifying import differences
 from opstwin.domain.execution import Phase, Step, StepState, step_id, step_key
-from opstwin.domain.plan import loses_data
+from opstwin.domain.plan import Op, loses_data
+from opstwin.domain.resource import Presence
+from opstwin.errors import Rejected
+from opstwin.targets.ports import Renderer, Sighting
 
 _TOUCHED = (StepState.INTENDED, StepState.DONE, StepState.FAILED)
 """States of a step whose effect may have happened, wholly or in part."""
@@ -20,6 +24,30 @@ def back_steps(forward: Sequence[Step]) -> list[Step]:
     touched = [step for step in reversed(forward) if step.state in _TOUCHED and step.inverse is not None]
     first = max((step.index for step in forward), default=-1) + 1
     return [_undoing(step, first + place) for place, step in enumerate(touched)]
+
+
+def needs_undoing(step: Step, seen: Sighting, renderer: Renderer) -> bool:
+    """Whether a step of the roll-back has something to do, given what is there now.
+
+    Nothing is to be done where the goal stands (the forward step never took effect, or this one did), and nothing is
+    done to what others made meanwhile: raises `Rejected` when such a thing stands in the way of the goal.
+    """
+    change = step.change
+    if seen.presence is Presence.ABSENT or seen.spec is None:
+        return change.after is not None
+    mine = seen.facts.get("step") in (step.undoes, step.key)
+    if change.after is None:
+        return mine
+    if not differences(change.kind, seen.spec, change.after, renderer):
+        return False
+    as_made = change.before is not None and not differences(change.kind, seen.spec, change.before, renderer)
+    if mine or as_made or (seen.managed and change.op is Op.UPDATE):
+        return True
+    raise Rejected(
+        f"Somebody else put another {change.name} in its place.",
+        next_step=f"Look at it: opstwin get {change.resource}. Then decide by hand.",
+        details={"resource": change.resource},
+    )
 
 
 def _undoing(step: Step, index: int) -> Step:

@@ -9,15 +9,24 @@ from datetime import datetime
 
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import Actor, Principal
-from opstwin.domain.approval import Approval, Policy, authorise, people_of
+from opstwin.domain.approval import Approval, Decision, Policy, authorise, people_of
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
-from opstwin.domain.execution import FINISHED, Before, Execution, ExecutionState, Step, step_id, step_key
-from opstwin.domain.plan import Base, Change, Plan, PlanState, WorkloadChange
+from opstwin.domain.execution import (
+    FINISHED,
+    JOURNAL_FORMAT,
+    Before,
+    Execution,
+    ExecutionState,
+    Step,
+    step_id,
+    step_key,
+)
+from opstwin.domain.plan import Base, Change, Plan, PlanState, WorkloadChange, plan_digest
 from opstwin.domain.resource import Desired, Observed, WorkloadRecord
 from opstwin.domain.target import Target
 from opstwin.domain.values import ExecutionId, Json, TargetId, resource_id
-from opstwin.errors import Conflict, Forbidden, NotApproved, RequestError, StalePlan
+from opstwin.errors import Conflict, Forbidden, NotApproved, OpstwinError, RequestError, StalePlan, StoreError
 from opstwin.twin.store import Put, Require, Write
 
 _TRIES = 5
@@ -48,7 +57,7 @@ class Gate:
                 if begun is not None:
                     return begun
                 if not isinstance(refusal, Conflict):
-                    await self._refuse(plan, actor, refusal)
+                    await self.refuse(plan, actor, refusal)
                     raise
                 if attempt == _TRIES - 1 or await self._busy(plan.target):
                     raise
@@ -148,7 +157,8 @@ class Gate:
             writes.append(Put(_workload_record(plan, item, record, actor, now)))
         return tuple(before), writes
 
-    async def _refuse(self, plan: Plan, actor: Actor, refusal: RequestError) -> None:
+    async def refuse(self, plan: Plan, actor: Actor, refusal: RequestError) -> None:
+        """Write down that a start was refused; a stale plan that waited is marked stale."""
         stale = isinstance(refusal, StalePlan) and plan.state in (PlanState.PENDING, PlanState.APPROVED)
         entry = AuditEntry(
             action="execution.start", subject=plan.id, actor=actor, outcome="refused", plan_id=plan.id,
@@ -214,3 +224,22 @@ def _event(execution: Execution, now: datetime) -> Event:
         at=now, type="execution.started", target=execution.target, plan_id=execution.plan_id,
         execution_id=execution.id, message=f"Applying plan {execution.plan_id}.",
     )  # fmt: skip
+
+
+async def why_not(ledger: Ledger, execution: Execution) -> OpstwinError | None:
+    """Why this execution must not go on as it stands, if so: an unknown journal, or content that was changed."""
+    if execution.journal_format != JOURNAL_FORMAT:
+        return StoreError(
+            f"This execution was written by another version (journal format {execution.journal_format}).",
+            next_step="Look at what is there with opstwin drift, then plan again.",
+        )
+    plan = await ledger.need(Plan, execution.plan_id)
+    if plan_digest(plan) != execution.digest or plan.execution_id != execution.id:
+        return StalePlan("The plan was changed after it was approved.", next_step="Plan again: opstwin plan …")
+    for approval_id in execution.approval_ids:
+        row = await ledger.get(Approval, approval_id)
+        if row is None or (row.used_by, row.digest, row.decision) != (
+            execution.id, execution.digest, Decision.APPROVE,
+        ):  # fmt: skip
+            return StalePlan("The approval does not belong to this plan.", next_step="Plan again: opstwin plan …")
+    return None

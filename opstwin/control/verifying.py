@@ -8,10 +8,10 @@ from typing import Final
 
 from opstwin.clock import Clock
 from opstwin.domain.diff import diff
-from opstwin.domain.plan import Change
+from opstwin.domain.plan import Change, Op
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec
-from opstwin.errors import Unreachable, Unverified
+from opstwin.errors import StalePlan, Unreachable, Unverified
 from opstwin.targets.ports import Reader, Renderer, Sighting
 
 _AT_ONCE: Final = 16
@@ -153,4 +153,19 @@ def _give_up(standing: Standing, why: str, *, late: bool) -> None:
     if late:
         raise Unverified(
             f"Verification took too long: {why}.", next_step="Mend the cause, then plan again: opstwin plan …"
+        )
+
+
+def check_base(change: Change, spec: Spec | None, renderer: Renderer) -> None:
+    """Raise `StalePlan` unless what is there is what the plan was made for."""
+    expected = change.before
+    if spec is None and expected is None:
+        return
+    if spec is None and change.op is Op.DELETE:
+        return
+    if spec is None or expected is None or differences(change.kind, spec, expected, renderer):
+        raise StalePlan(
+            f"{change.resource} is no longer what the plan was made for.",
+            next_step="Look again and make a new plan: opstwin discover, then opstwin plan …",
+            details={"moved": [change.resource]},
         )

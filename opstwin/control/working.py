@@ -11,6 +11,9 @@ from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.errors import OpstwinError, StoreError, TargetError
 from opstwin.logs import logger
 
+MAX_CRASHES: Final = 3
+"""Turns of one execution that may end in an error nobody foresaw, before it is handed to a person."""
+
 _LOOK_S: Final = 1.0
 """How often the worker looks for work when nothing woke it."""
 
@@ -23,6 +26,7 @@ class Worker:
     applier: Applier
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _again_s: dict[str, float] = field(default_factory=dict)
+    _crashes: dict[str, int] = field(default_factory=dict)
 
     async def take_over(self) -> int:
         """Let go of every lease; only for a hub that knows it is the only one on its twin. Returns how many.
@@ -77,11 +81,27 @@ class Worker:
         except LeaseLost:
             logger().info("lease_lost", execution_id=execution.id)
         except OpstwinError as error:
-            if isinstance(error, StoreError | TargetError):
-                self._again_s[execution.id] = self.ledger.clock.monotonic_s() + LATER_S
+            self._again(execution, error.retry_after_s or LATER_S)
             logger().warning("execution_waits", execution_id=execution.id, code=error.code, reason=error.message)
-        except Exception:  # the outermost loop of an execution: the others must go on
+            if not isinstance(error, StoreError | TargetError):
+                await self._count_crash(execution, error)
+        except Exception as error:  # the outermost loop of an execution: the others must go on
+            self._again(execution, LATER_S)
             logger().exception("execution_crashed", execution_id=execution.id)
+            await self._count_crash(execution, error)
+
+    def _again(self, execution: Execution, later_s: float) -> None:
+        self._again_s[execution.id] = self.ledger.clock.monotonic_s() + later_s
+
+    async def _count_crash(self, execution: Execution, error: Exception) -> None:
+        """After a few turns that end in the same surprise, a person must look: trying for ever helps nobody."""
+        count = self._crashes[execution.id] = self._crashes.get(execution.id, 0) + 1
+        if count < MAX_CRASHES:
+            return
+        try:
+            await self.applier.abandon(execution.id, f"{type(error).__name__}: {error}"[:300])
+        except (OpstwinError, LeaseLost) as still:
+            logger().warning("execution_not_abandoned", execution_id=execution.id, reason=str(still))
 
     async def _open(self) -> list[Execution]:
         states = [state for state in ExecutionState if state not in FINISHED]

@@ -81,10 +81,10 @@ class Hub(Shell):
         """Whether it can do its work."""
         return self.ask("GET", "/ready")
 
-    def add(self, endpoint: str, backend: str = "sim", target: str = "local") -> None:
+    def add(self, endpoint: str, backend: str = "sim", target: str = "local", **settings: str) -> None:
         """One more target, discovered."""
         fields = {"id": target, "display_name": target, "backend_type": backend, "agent_endpoint": endpoint}
-        added = self.post("/targets", {**fields, "is_default": target == "local"})
+        added = self.post("/targets", {**fields, "is_default": target == "local", "settings": settings})
         assert added.status == 201, added
         assert self.post(f"/targets/{target}:discover").status == 200
 

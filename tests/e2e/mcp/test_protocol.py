@@ -90,6 +90,7 @@ BAD: list[tuple[str, dict[str, Any], str, str]] = [
     ("target_get", {"id": ["local"]}, "invalid_input", "id"),
     ("desired_put", {"id": "local/container/legacy-db", "spec": None}, "invalid_input", "if_revision"),
     ("logs", {"id": "local/container/legacy-db", "follow": True}, "invalid_input", "follow"),
+    ("hub_info", {"path": "/me", "self": 1}, "invalid_input", "path"),
     ("people_list", {}, "not_found", "people_list"),
     ("no_such_tool", {}, "not_found", "no_such_tool"),
 ]

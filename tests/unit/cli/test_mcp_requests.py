@@ -71,6 +71,19 @@ def test_no_name_leads_to_another_tool_that_does_more(tool: AnyTool, values: lis
     assert found is tool or (found.effect, found.scope, found.people_only) == (tool.effect, tool.scope, False)
 
 
+@pytest.mark.proves("E4")
+@pytest.mark.parametrize(
+    "name",
+    ["local/container/a/../../../me", "local/container/a/..", "local/container/a/./b", "local/container/a//b",
+     "local/container/a\n", "local/container/%2e%2e", "../me", "/me", "local/container/a?x=1", "local/container/a#b"],
+)  # fmt: skip
+def test_a_resource_whose_name_is_a_way_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(CliError) as refused:
+        request_of(offer(REGISTRY["resource_get"]), {"id": name})
+    assert refused.value.code == "invalid_input"
+    assert refused.value.next_step
+
+
 def test_fields_go_where_the_route_wants_them() -> None:
     desired = request_of(
         offer(REGISTRY["desired_put"]), {"id": "local/container/web-1", "if_revision": 3, "spec": {"running": False}}
@@ -79,6 +92,14 @@ def test_fields_go_where_the_route_wants_them() -> None:
     assert (desired.fields, desired.headers) == ({"spec": {"running": False}}, {"If-Match": '"3"'})
     listed = request_of(offer(REGISTRY["resources_list"]), {"managed": True, "limit": 5, "kind": None})
     assert (listed.path, listed.fields) == ("/resources", {"managed": "true", "limit": "5"})
+
+
+@pytest.mark.parametrize("field", ["path", "self", "wordz", "if_revision", "follow "])
+def test_a_field_that_the_tool_has_not_is_refused_by_its_name(field: str) -> None:
+    with pytest.raises(CliError, match="is not offered here") as refused:
+        request_of(offer(REGISTRY["resources_list"]), {field: "x"})
+    assert refused.value.details == {"field": field}
+    assert "Use only: limit, cursor, target" in refused.value.next_step
 
 
 @pytest.mark.parametrize("revision", [None, "3", True, -1, 1.5])
