@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.persons import require_person
+from opstwin.control.scene import ADOPTED
 from opstwin.control.spec_reading import checked_spec, workload_of
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
 from opstwin.domain.resource import Desired, Observed, Presence, WorkloadRecord
-from opstwin.domain.values import resource_id
+from opstwin.domain.values import Json, resource_id
 from opstwin.domain.workload import Workload
 from opstwin.errors import Conflict, InvalidInput, RequestError, Unreachable
 from opstwin.targets.rendering import ContainerRenderer
@@ -24,7 +25,7 @@ async def adopt(ledger: Ledger, observed_id: str, actor: Actor, *, name: str = "
     a person, `NotFound`, `Unreachable` (unknown whether it is there), `Conflict` (ours already, or the name is taken)
     and `InvalidInput` for a container that cannot be written as a workload. Refused attempts are audited.
     """
-    entry = AuditEntry(action="resource.adopt", subject=observed_id[:500], actor=actor, reason=reason[:2000])
+    entry = AuditEntry(action=ADOPTED, subject=observed_id[:500], actor=actor, reason=reason[:2000])
     try:
         return await _adopt(ledger, observed_id, name, entry)
     except RequestError as refusal:
@@ -58,8 +59,9 @@ async def _adopt(ledger: Ledger, observed_id: str, name: str, entry: AuditEntry)
     )  # fmt: skip
     event = Event(at=now, type="resource.adopted", target=found.target, resource=found.id, message=f"by {actor.id}")
     held = Require(Observed, found.id, found.version)
+    details: dict[str, Json] = {"workload": workload.name, "identity": found.facts.get("id")}
     await ledger.commit(
-        [held, Put(desired), Put(written)], [replace(entry, details={"workload": workload.name})], [event]
+        [held, Put(desired), Put(written)], [replace(entry, details=details)], [event]
     )
     return await ledger.need(Desired, observed_id)
 

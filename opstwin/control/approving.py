@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.persons import check_person
-from opstwin.domain.access import Actor, ActorKind, Principal
+from opstwin.domain.access import Actor, ActorKind, Principal, Scope
 from opstwin.domain.approval import (
     Approval,
     Decision,
@@ -97,11 +98,14 @@ class Approver:
         check_person(verdict.actor, principals, "decide on a plan")
         given = await self._ledger.all(Approval, {"plan_id": plan.id})
         counting = self._counting(given)
-        if plan.state is not PlanState.APPROVED or len(counting) >= self._policy[plan.risk].approvals:
+        takes_back = plan.state is PlanState.APPROVED and verdict.decision is Decision.REJECT
+        enough = len(counting) >= self._policy[plan.risk].approvals
+        if not takes_back and (plan.state is not PlanState.APPROVED or enough):
             _check_open(plan, given)
         self._check_fresh(plan, digest)
         check_decider(plan, verdict.actor, self._policy[plan.risk], people, verdict.decision)
-        _check_first(plan, verdict.actor, counting, people)
+        if not takes_back:
+            _check_first(plan, verdict.actor, counting, people)
         return [] if verdict.mandate is None else await self._check_mandate(plan, verdict.mandate)
 
     def _counting(self, given: Sequence[Approval]) -> list[Approval]:
@@ -123,23 +127,17 @@ class Approver:
 
     async def _check_mandate(self, plan: Plan, mandate: Mandate) -> list[Write]:
         current = await self._ledger.need(Mandate, mandate.id)
-        now = self._ledger.clock.now()
-        covered = current.given_by.kind is ActorKind.PERSON and current.covers(plan, now)
-        if not covered or plan.origin not in _HEALING or plan.workloads:
+        if not current.covers(plan, self._ledger.clock.now()) or plan.origin not in _HEALING or plan.workloads:
             raise _not_covered(plan, "it is revoked, expired, or the plan is not healing at low risk")
+        if not await may_approve(self._ledger, current.given_by):
+            raise _not_covered(plan, f"{current.given_by.id}, who gave it, may not approve")
         for change in plan.changes:
             record = await self._ledger.get(Desired, change.resource)
             if record is None or record.spec != change.after:
                 raise _not_covered(plan, f"{change.resource} is not brought back to what is desired")
-            if not await self._decided_by_human(record):
+            if not await decided_by_human(self._ledger, record):
                 raise _not_covered(plan, f"the desired state of {change.resource} was never approved by a person")
         return [Require(Mandate, current.id, current.version)]
-
-    async def _decided_by_human(self, record: Desired) -> bool:
-        if record.plan_id is None:
-            return record.set_by.kind is ActorKind.PERSON
-        plan = await self._ledger.get(Plan, record.plan_id)
-        return plan is not None and plan.state is PlanState.APPLIED
 
     async def _stored(self, plan: Plan, verdict: Verdict, held: list[Write]) -> Plan:
         given = await self._ledger.all(Approval, {"plan_id": plan.id, "decision": Decision.APPROVE.value})
@@ -166,6 +164,33 @@ class Approver:
             details={"code": refusal.code, "message": refusal.message[:500]},
         )
         await self._ledger.commit([], [entry])
+
+
+async def may_approve(ledger: Ledger, actor: Actor) -> bool:
+    """Whether the actor is a person with an active account that holds `plan:approve` now."""
+    account = await ledger.get(Principal, actor.id)
+    if account is None or not account.is_active or actor.kind is not ActorKind.PERSON:
+        return False
+    return account.kind is ActorKind.PERSON and Scope.APPROVE in account.scopes
+
+
+async def decided_by_human(ledger: Ledger, record: Desired) -> bool:
+    """Whether an applied plan brought this desired state, or somebody set it who may approve plans now."""
+    if record.plan_id is None:
+        return await may_approve(ledger, record.set_by)
+    plan = await ledger.get(Plan, record.plan_id)
+    return plan is not None and plan.state is PlanState.APPLIED
+
+
+async def mandate_holds(ledger: Ledger, approval: Approval, plan: Plan, now: datetime) -> bool:
+    """Whether the mandate that an approval stands on still covers the plan; True for one without a mandate.
+
+    False once the mandate is taken back or over, or who gave it may no longer approve.
+    """
+    if approval.mandate_id is None:
+        return True
+    mandate = await ledger.get(Mandate, approval.mandate_id)
+    return mandate is not None and mandate.covers(plan, now) and await may_approve(ledger, mandate.given_by)
 
 
 def _entry(plan: Plan, verdict: Verdict, approval: Approval | None) -> AuditEntry:

@@ -102,9 +102,15 @@ def _refuse_masked(wanted: Wanted, hidden: Sequence[str]) -> None:
 def _refuse_foreign(scene: Scene, wanted: Wanted) -> None:
     if wanted.kind != "container":
         return
+    record = scene.desired.get(wanted.resource)
+    taken = record is not None and record.spec is not None
     raise Conflict(
-        f"A container named {wanted.name} runs on {scene.target.id} already, and Opstwin did not make it.",
-        next_step=f"Take it over with opstwin adopt {wanted.resource}, or use another name.",
+        f"A container named {wanted.name} is on {scene.target.id} already, and Opstwin did not make it.",
+        next_step=(
+            f"It took the name of one of ours: rename or remove it by hand, then run opstwin discover {scene.target.id}."
+            if taken
+            else f"Take it over with opstwin adopt {wanted.resource}, or use another name."
+        ),
         details={"field": "name", "resource": wanted.resource},
     )
 

@@ -1,8 +1,11 @@
 """Setting the desired state of one resource directly; what happens then is the reconciler's to plan."""
 
+from dataclasses import dataclass
 from typing import Final
 
 from opstwin.control.ledger import Ledger
+from opstwin.control.observing import Observer
+from opstwin.control.scene import was_taken_over
 from opstwin.control.spec_reading import KINDS, checked_spec
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
 from opstwin.domain.audit import AuditEntry
@@ -12,37 +15,52 @@ from opstwin.domain.names import checked_name
 from opstwin.domain.resource import Desired, Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec
-from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, OpstwinError
+from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, OpstwinError, Unreachable
 from opstwin.twin.store import Put
 
 _GET: Final = "See what is there: opstwin get"
 
 
 async def set_desired(
-    ledger: Ledger, resource_id: str, spec: Spec | None, *, if_revision: int | None, actor: Actor
+    ledger: Ledger,
+    resource_id: str,
+    spec: Spec | None,
+    *,
+    if_revision: int | None,
+    actor: Actor,
+    observer: Observer | None = None,
 ) -> Desired:
     """The stored desired record. `spec` None says that the resource should go away; `if_revision` 0 that none exists.
 
-    The target is not touched. What an agent sets is kept like this, and healed only by a plan that a person approves.
-    Raises `InvalidInput` (field), `NotFound`, `Forbidden` (an agent without the scope `twin:plan`) and `Conflict`
-    (another revision, or a container that is not ours).
+    The target is not touched, but with an `observer` it is looked at where nobody has looked before. What an agent sets
+    is kept like this, and healed only by a plan that a person approves. Raises `InvalidInput` (field), `NotFound`,
+    `Forbidden` (an agent without the scope `twin:plan`), `Conflict` (another revision, or a thing that is not ours) and
+    `Unreachable` (nobody can say whether something of that name is there).
     """
     try:
-        return await _set(ledger, resource_id, spec, if_revision, actor)
+        return await _set(ledger, _Wish(resource_id, spec, if_revision), actor, observer)
     except (Forbidden, Conflict) as refusal:
         await ledger.commit([], [_refused(resource_id, actor, refusal)])
         raise
 
 
-async def _set(ledger: Ledger, resource_id: str, spec: Spec | None, if_revision: int | None, actor: Actor) -> Desired:
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    resource_id: str
+    spec: Spec | None
+    if_revision: int | None
+
+
+async def _set(ledger: Ledger, wish: _Wish, actor: Actor, observer: Observer | None) -> Desired:
+    resource_id, spec = wish.resource_id, wish.spec
     await _check_agent(ledger, actor)
     target, kind, name = await _parts(ledger, resource_id)
     old = await ledger.get(Desired, resource_id)
-    _check_revision(resource_id, old, if_revision)
+    _check_revision(resource_id, old, wish.if_revision)
     if old is None and spec is None:
         raise NotFound(f"Nothing is desired of {resource_id}.", next_step=_GET, details={"id": resource_id})
-    await _check_ours(ledger, resource_id, kind, old)
     checked = None if spec is None else checked_spec(target.id, kind, spec)
+    await _check_ours(ledger, ResourceId(resource_id), old, observer)
     if old is not None and old.spec == checked:
         return old
     now = ledger.clock.now()
@@ -108,11 +126,33 @@ def _check_revision(resource_id: str, old: Desired | None, if_revision: int | No
         )
 
 
-async def _check_ours(ledger: Ledger, resource_id: str, kind: str, old: Desired | None) -> None:
-    found = await ledger.get(Observed, resource_id)
+async def _check_ours(ledger: Ledger, resource_id: ResourceId, old: Desired | None, observer: Observer | None) -> None:
+    found = await _seen(ledger, resource_id, old, observer)
     if found is None or found.presence is Presence.ABSENT:
         return
-    if old is not None and (old.spec is not None or found.managed):
+    if old is not None and (found.managed or (old.spec is not None and await _may_be_ours(ledger, found))):
         return
-    step = f"Take it over first: opstwin adopt {resource_id}" if kind == "container" else "Use another name."
+    step = f"Take it over first: opstwin adopt {resource_id}" if found.kind == "container" else "Use another name."
     raise Conflict(f"{resource_id} is there already, and Opstwin did not make it.", next_step=step)
+
+
+async def _seen(
+    ledger: Ledger, resource_id: ResourceId, old: Desired | None, observer: Observer | None
+) -> Observed | None:
+    """What is known of the resource, after a look where nobody knows. Raises `Unreachable` for a new name in the dark."""
+    found = await ledger.get(Observed, resource_id)
+    if observer is None or (found is not None and found.presence is not Presence.UNKNOWN):
+        return found
+    [looked] = await observer.observe([resource_id])
+    if looked.presence is Presence.UNKNOWN and (old is None or old.spec is None):
+        raise Unreachable(
+            f"Cannot tell whether something named {looked.name} is there: {looked.target} did not say.",
+            next_step=f"Look again when it answers: opstwin discover {looked.target}",
+            details={"id": resource_id},
+        )
+    return looked
+
+
+async def _may_be_ours(ledger: Ledger, found: Observed) -> bool:
+    """Whether what a live record is about is not proven to be somebody else's; unknown proves nothing."""
+    return found.presence is Presence.UNKNOWN or await was_taken_over(ledger, found)

@@ -10,7 +10,7 @@ from opstwin.domain.drift import DriftKind, drift_of
 from opstwin.domain.plan import Change, Origin
 from opstwin.domain.resource import Desired
 from opstwin.domain.values import ResourceId
-from opstwin.errors import InvalidInput
+from opstwin.errors import Conflict, InvalidInput
 from opstwin.targets.ports import Renderer
 
 _LEFT = {DriftKind.UNKNOWN: "unknown_skipped", DriftKind.UNHEALTHY: "unhealthy_left"}
@@ -32,7 +32,7 @@ def healing(scene: Scene, renderer: Renderer, only: Collection[ResourceId] | Non
             continue
         try:
             change = change_of(scene, renderer, _wanted(record))
-        except InvalidInput as problem:
+        except (InvalidInput, Conflict) as problem:
             notes.append(str(problem))
             continue
         changes += [change] if change is not None else []

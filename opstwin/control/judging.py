@@ -11,8 +11,8 @@ from opstwin.control.scene import Scene
 from opstwin.domain.access import Actor, Principal
 from opstwin.domain.approval import People, people_of
 from opstwin.domain.plan import Change, Op, Plan, PlanState, Risk
-from opstwin.domain.resource import Presence
-from opstwin.domain.risk import Surroundings, judged, stops, together
+from opstwin.domain.resource import Desired, Health, Observed, Presence
+from opstwin.domain.risk import Surroundings, judged, together
 from opstwin.domain.values import ResourceId, TargetId
 from opstwin.twin.store import Query
 
@@ -37,11 +37,17 @@ async def judgement(ledger: Ledger, scene: Scene, changes: Sequence[Change], act
     earlier = await _removed_lately(ledger, scene.target.id, actor) - leaving if leaving else set()
     containers = {key for key, item in scene.live().items() if item.kind == "container"}
     around = Surroundings(standing=len(containers | earlier), recently_removed=len(earlier))
-    left = _staying(scene, changes)
+    left, lost = _staying(scene, changes), _lost_volumes(scene)
     single = tuple(
-        judged(change, Surroundings(siblings_left=left[change.workload], adopted=scene.adopted(change.resource)))
+        judged(
+            change,
+            Surroundings(
+                siblings_left=left[change.workload] if change.workload is not None else 0,
+                adopted=scene.adopted(change.resource), lost=lost,
+            ),
+        )
         for change in changes
-    )
+    )  # fmt: skip
     risk, notes = together(single, around)
     return Judgement(changes=single, risk=risk, notes=notes)
 
@@ -52,17 +58,39 @@ def _staying(scene: Scene, changes: Sequence[Change]) -> Counter[str | None]:
     running = [
         item.workload
         for item in scene.live().values()
-        if item.kind == "container" and item.id not in touched and _is_there(scene, item.id)
+        if item.kind == "container" and item.id not in touched and _runs_on(scene, item)
     ]
     made = [
-        item.workload for item in changes if item.kind == "container" and item.op is not Op.DELETE and not stops(item)
+        item.workload
+        for item in changes
+        if item.kind == "container" and item.after is not None and item.after.get("running") is not False
     ]
     return Counter([*running, *made])
 
 
-def _is_there(scene: Scene, resource: ResourceId) -> bool:
-    found = scene.observed.get(resource)
-    return found is not None and found.presence is Presence.PRESENT
+def _runs_on(scene: Scene, record: Desired) -> bool:
+    """Whether it runs now, and nobody has asked for it to stop."""
+    found = scene.observed.get(record.id)
+    if found is None or found.presence is not Presence.PRESENT or found.health is Health.STOPPED:
+        return False
+    return (found.spec or {}).get("running") is not False and (record.spec or {}).get("running") is not False
+
+
+def _lost_volumes(scene: Scene) -> frozenset[str]:
+    """The volumes that should be there, were there once, and are gone. Unknown is not gone."""
+    return frozenset(
+        item.name
+        for key, item in scene.live().items()
+        if item.kind == "volume" and _was_there(item, found := scene.observed.get(key)) and _is_gone(found)
+    )
+
+
+def _was_there(record: Desired, found: Observed | None) -> bool:
+    return record.plan_id is not None or (found is not None and found.revision > 1)
+
+
+def _is_gone(found: Observed | None) -> bool:
+    return found is not None and found.presence is Presence.ABSENT
 
 
 async def _removed_lately(ledger: Ledger, target: TargetId, actor: Actor) -> set[ResourceId]:

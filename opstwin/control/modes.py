@@ -6,7 +6,7 @@ from typing import Final
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.persons import require_person
-from opstwin.domain.access import Actor
+from opstwin.domain.access import Actor, Principal, Scope
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.healing import Mandate
 from opstwin.domain.resource import Desired
@@ -31,10 +31,13 @@ class Setting:
 async def set_mode(ledger: Ledger, subject: str, setting: Setting, actor: Actor) -> Target | Desired:
     """Set the mode of a target or a resource (by id). `heal` gives a mandate; every other mode takes it back.
 
-    Raises `Forbidden` for anybody but a person, `NotFound`, and `InvalidInput` for a mandate without reason or end.
+    Raises `Forbidden` for anybody but a person, for `heal` also for who may not approve plans (letting a resource follow
+    its target counts as `heal`), `NotFound`, and `InvalidInput` for a mandate without reason or end.
     """
     try:
         await require_person(ledger, actor, "say what is healed without asking")
+        if setting.mode in (Mode.HEAL, None):
+            await _check_approver(ledger, actor)
     except Forbidden as refusal:
         await ledger.commit([], [_entry(subject, setting, actor, refusal)])
         raise
@@ -56,6 +59,17 @@ async def mandates(ledger: Ledger, subject: str) -> list[Mandate]:
         async for item in ledger.each(Mandate, {"target": target, "resource": resource})
         if item.revoked_at is None and now < item.expires_at
     ]
+
+
+async def _check_approver(ledger: Ledger, actor: Actor) -> None:
+    """A mandate is an approval given beforehand, so it takes the same scope."""
+    account = await ledger.get(Principal, actor.id)
+    if account is None or Scope.APPROVE not in account.scopes:
+        raise Forbidden(
+            f"To let something be healed needs the scope {Scope.APPROVE.value}.",
+            next_step="Ask somebody who may approve plans, or use mode propose.",
+            details={"actor": actor.id, "scope": Scope.APPROVE.value},
+        )
 
 
 async def _subject(ledger: Ledger, subject: str) -> Target | Desired:

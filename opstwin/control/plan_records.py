@@ -7,12 +7,13 @@ from typing import Final
 from opstwin.control.drafting import Drafted
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
+from opstwin.control.scene import Scene
 from opstwin.control.wording import worded
-from opstwin.domain.access import Actor
-from opstwin.domain.approval import Policy
+from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.approval import Policy, requesters
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
-from opstwin.domain.plan import Base, Origin, Plan, PlanState, sealed, summary
+from opstwin.domain.plan import Base, Change, Origin, Plan, PlanState, sealed, summary
 from opstwin.domain.values import Digest, PlanId
 from opstwin.twin.store import Put
 
@@ -41,22 +42,29 @@ class PlanRecords:
         self._policy = policy
         self._life = life
 
-    async def waiting_like(self, drafted: Drafted) -> Plan | None:
-        """A plan against drift that still waits, with the same changes on the same revisions."""
+    async def waiting_like(self, drafted: Drafted, actor: Actor) -> Plan | None:
+        """A plan against drift that still waits, with the same changes on the same revisions.
+
+        Everybody who would count as a requester of a new plan counts as one of it too, so that nobody who asks again
+        gets a plan to approve that he would not be let approve as his own.
+        """
         base = set(base_of(drafted))
+        asking = {actor.id, actor.on_behalf_of or actor.id} if actor.kind is not ActorKind.SCHEDULE else set()
+        asking |= {name for change in drafted.draft.changes for name in _asked_by(drafted.scene, change)}
         resources = {change.resource for change in drafted.draft.changes}
         now = self._ledger.clock.now()
         for state in (PlanState.PENDING, PlanState.APPROVED):
             where = {"target": drafted.scene.target.id, "state": state.value}
             for plan in await self._ledger.all(Plan, where):
                 same = set(plan.base) == base and {change.resource for change in plan.changes} == resources
+                same = same and asking <= requesters(plan)
                 if same and plan.origin in (Origin.DRIFT, Origin.DESIRED) and now < plan.expires_at:
                     return plan
         return None
 
     async def store(self, drafted: Drafted, occasion: Occasion) -> Plan:
         """The sealed plan, stored as pending; one that changes nothing is stored as applied."""
-        plan = await self._sealed(drafted, occasion)
+        plan = await self.sealed(drafted, occasion)
         counts = summary(plan.changes)
         entry = AuditEntry(
             action="plan.create", subject=plan.id, actor=occasion.actor, plan_id=plan.id, digest=plan.digest,
@@ -72,9 +80,11 @@ class PlanRecords:
         await self._ledger.commit([Put(plan)], [entry], [event])
         return replace(plan, version=1)
 
-    async def _sealed(self, drafted: Drafted, occasion: Occasion) -> Plan:
+    async def sealed(self, drafted: Drafted, occasion: Occasion) -> Plan:
+        """The plan, not stored."""
         scene, draft = drafted.scene, drafted.draft
-        judged = await judgement(self._ledger, scene, draft.changes, occasion.actor)
+        asked = [replace(change, asked_by=_asked_by(scene, change)) for change in draft.changes]
+        judged = await judgement(self._ledger, scene, asked, occasion.actor)
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
         return sealed(
@@ -95,6 +105,14 @@ class PlanRecords:
         alone = self._policy[judged.risk].self_approval
         other = () if alone else (worded("other_person", occasion.language, risk=judged.risk.value),)
         return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *judged.notes, *other)))
+
+
+def _asked_by(scene: Scene, change: Change) -> tuple[str, ...]:
+    """Whoever set directly, without a plan, the desired state that the change brings about, and for whom."""
+    record = scene.desired.get(change.resource)
+    if record is None or record.plan_id is not None or record.spec != change.after:
+        return ()
+    return tuple(sorted({record.set_by.id, record.set_by.on_behalf_of or record.set_by.id}))
 
 
 def base_of(drafted: Drafted) -> tuple[Base, ...]:

@@ -7,14 +7,14 @@ from typing import Required, TypedDict, Unpack
 
 from opstwin.control.asking import goal_of, target_of
 from opstwin.control.building import Goal
-from opstwin.control.drafting import Drafter
+from opstwin.control.drafting import Drafted, Drafter
 from opstwin.control.drivers import Readers
 from opstwin.control.healing import healing, origin_of
 from opstwin.control.ledger import Ledger
 from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
 from opstwin.control.scene import scene_of
 from opstwin.control.undoing import way_back
-from opstwin.domain.access import Actor
+from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy
 from opstwin.domain.ask import Action, Ask
 from opstwin.domain.plan import Origin, Plan
@@ -77,17 +77,18 @@ class Planner:
     async def from_drift(self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor) -> Plan:
         """The plan that brings a target (or some of its resources) back to desired.
 
-        A plan of the same content that still waits is returned instead of a second one. What is unknown is left alone.
+        A plan of the same content that still waits is returned instead of a second one, unless more people count as its
+        requesters when `actor` asks. What is unknown is left alone. A schedule's plan without changes is not stored.
         """
-        drafter = await self._drafter(target_id)
-        draft = healing(drafter.scene, drafter.renderer, resources)
-        drafted = drafter.ordered(drafter.scene, draft)
-        waiting = await self._records.waiting_like(drafted)
-        if waiting is not None:
-            return waiting
-        request = f"heal {target_id}" if resources is None else f"heal {', '.join(sorted(resources))}"
-        occasion = Occasion(request=request, origin=origin_of(drafter.scene, draft), actor=actor)
-        return await self._records.store(drafted, occasion)
+        drafted, occasion = await self._against_drift(target_id, resources, actor)
+        if not drafted.draft.changes and actor.kind is ActorKind.SCHEDULE:
+            return await self._records.sealed(drafted, occasion)
+        waiting = await self._records.waiting_like(drafted, actor)
+        return waiting if waiting is not None else await self._records.store(drafted, occasion)
+
+    async def look_at_drift(self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor) -> Plan:
+        """As `from_drift`, for looking only: the plan is not stored."""
+        return await self._records.sealed(*await self._against_drift(target_id, resources, actor))
 
     async def rollback(self, subject: str, actor: Actor, *, language: str = "en", tainted: bool = False) -> Plan:
         """The plan back to what a workload (`target/workload/name`) or all that an execution touched was before.
@@ -104,6 +105,15 @@ class Planner:
         drafter = await self._drafter(back.target)
         drafted = await drafter.reaching(back.goal)
         return await self._records.store(drafted, replace(occasion, origin=Origin.ROLLBACK, notes=back.notes))
+
+    async def _against_drift(
+        self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor
+    ) -> tuple[Drafted, Occasion]:
+        drafter = await self._drafter(target_id)
+        draft = healing(drafter.scene, drafter.renderer, resources)
+        request = f"heal {target_id}" if resources is None else f"heal {', '.join(sorted(resources))}"
+        occasion = Occasion(request=request, origin=origin_of(drafter.scene, draft), actor=actor)
+        return drafter.ordered(drafter.scene, draft), occasion
 
     async def _drafter(self, target_id: str) -> Drafter:
         return Drafter(self._ledger, self._readers, await scene_of(self._ledger, target_id))

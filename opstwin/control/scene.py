@@ -2,26 +2,36 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
+from opstwin.domain.audit import AuditRow
 from opstwin.domain.plan import Base
 from opstwin.domain.resource import Desired, Observed, Presence, WorkloadRecord
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec, TargetId, resource_id
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput, Unreachable
+from opstwin.twin.store import Query
+
+ADOPTED: Final = "resource.adopt"
+"""The audit action that says that a container was taken over; `details["identity"]` is which one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Desired, observed and workloads of one target, by id (workloads by name)."""
+    """Desired, observed and workloads of one target, by id (workloads by name).
+
+    `taken_over` are the containers without Opstwin's mark that a person adopted and that are still the same ones.
+    """
 
     target: Target
     desired: Mapping[ResourceId, Desired]
     observed: Mapping[ResourceId, Observed]
     records: Mapping[str, WorkloadRecord]
+    taken_over: frozenset[ResourceId] = frozenset()
 
     def workload(self, name: str) -> Workload | None:
         """The Workload of that name as it should be, None when there is none or it was taken down."""
@@ -42,14 +52,20 @@ class Scene:
         return found.spec or {} if found is not None and found.presence is Presence.PRESENT else None
 
     def ours(self, resource: ResourceId) -> bool:
-        """Whether Opstwin owns what is there: a live desired record, or an old one and Opstwin's mark on the thing."""
+        """Whether Opstwin owns what is there: it made it (its mark is on it), or a person adopted this very container.
+
+        A desired record alone does not make a thing ours: somebody else may have taken the name meanwhile.
+        """
         record, found = self.desired.get(resource), self.observed.get(resource)
-        return record is not None and (record.spec is not None or (found is not None and found.managed))
+        if record is None:
+            return False
+        if found is None or found.presence is not Presence.PRESENT:
+            return record.spec is not None
+        return found.managed or (record.spec is not None and resource in self.taken_over)
 
     def adopted(self, resource: ResourceId) -> bool:
-        """Whether it is ours by a desired record only: what is there does not carry Opstwin's mark."""
-        found = self.observed.get(resource)
-        return found is not None and not found.managed and self.ours(resource)
+        """Whether it is ours because it was adopted: what is there does not carry Opstwin's mark."""
+        return self.seen(resource) is not None and not self.observed[resource].managed and self.ours(resource)
 
     def unsure(self, resources: Iterable[ResourceId]) -> list[ResourceId]:
         """Those of which nobody can say whether they are there."""
@@ -82,12 +98,28 @@ async def scene_of(ledger: Ledger, target_id: str) -> Scene:
             next_step=f"Switch it on: opstwin targets update {target.id} --active",
         )
     where: dict[str, str | bool | None] = {"target": target.id}
+    desired = {item.id: item for item in await ledger.all(Desired, where)}
+    observed = {item.id: item for item in await ledger.all(Observed, where)}
+    unmarked = [observed[key] for key, item in desired.items() if item.spec is not None and _is_unmarked(observed, key)]
     return Scene(
         target=target,
-        desired={item.id: item for item in await ledger.all(Desired, where)},
-        observed={item.id: item for item in await ledger.all(Observed, where)},
+        desired=desired,
+        observed=observed,
         records={item.name: item for item in await ledger.all(WorkloadRecord, where)},
+        taken_over=frozenset([item.id for item in unmarked if await was_taken_over(ledger, item)]),
     )
+
+
+async def was_taken_over(ledger: Ledger, found: Observed) -> bool:
+    """Whether a person adopted this very container, and not one that had its name before."""
+    page = await ledger.store.find(Query(AuditRow, {"action": ADOPTED, "subject": found.id}, newest_first=True))
+    row = next((item for item in page.items if item.outcome == "ok"), None)
+    return row is not None and row.details.get("identity", found.facts.get("id")) == found.facts.get("id")
+
+
+def _is_unmarked(observed: Mapping[ResourceId, Observed], resource: ResourceId) -> bool:
+    found = observed.get(resource)
+    return found is not None and found.presence is Presence.PRESENT and not found.managed
 
 
 async def made_sure(ledger: Ledger, readers: Readers, scene: Scene, resources: Iterable[ResourceId]) -> Scene:

@@ -111,6 +111,13 @@ def people_of(principals: Sequence[Principal]) -> People:
     return People(humans=humans)
 
 
+def requesters(plan: Plan) -> frozenset[str]:
+    """Every account behind what a plan asks for: who asked, for whom, and who set directly what it brings about."""
+    asker = plan.requested_by
+    names = {asker.id, asker.on_behalf_of or asker.id}
+    return frozenset(names.union(*(change.asked_by for change in plan.changes)))
+
+
 def check_decider(plan: Plan, actor: Actor, rule: Rule, people: People, decision: Decision) -> None:
     """Raise `Forbidden` unless this actor may take this decision on this plan."""
     if actor.kind is not ActorKind.PERSON:
@@ -197,6 +204,5 @@ def _highest_risk(plan: Plan) -> Risk:
 
 
 def _same_human(plan: Plan, actor: Actor, people: People) -> bool:
-    """Whether the requester's account, or the person it says it acts for, is the actor."""
-    requesters = {plan.requested_by.id, plan.requested_by.on_behalf_of or plan.requested_by.id}
-    return people.human(actor.id) in {people.human(item) for item in requesters}
+    """Whether one of those behind the request is the actor."""
+    return people.human(actor.id) in {people.human(item) for item in requesters(plan)}

@@ -87,7 +87,8 @@ class Change:
 
     `needs` are the resources of the same plan that must be done (and, for containers, healthy) before this one.
     `before` is what was observed when the plan was made; `reasons` say in words why the risk is what it is and, for a
-    replace, which fields force it.
+    replace, which fields force it. `asked_by` are the accounts that set this very desired state directly, without a
+    plan: they count as requesters.
     """
 
     resource: ResourceId
@@ -101,6 +102,7 @@ class Change:
     needs: tuple[ResourceId, ...] = ()
     risk: Risk = Risk.LOW
     reasons: tuple[str, ...] = ()
+    asked_by: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -247,6 +249,9 @@ def _change_json(change: Change) -> Json:
     if isinstance(shown, dict):
         shown["needs"] = to_json(tuple(sorted(change.needs)))
         shown["reasons"] = to_json(tuple(sorted(change.reasons)))
+        if shown["asked_by"] == []:
+            # Plans from before this field was there keep their digest.
+            shown.pop("asked_by")
     return shown
 
 

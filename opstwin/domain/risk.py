@@ -18,15 +18,16 @@ REMOVED_SHARE: Final = 0.5
 class Surroundings:
     """What is known around a change when its risk is judged.
 
-    `siblings_left` is how many replicas of the same workload stay untouched or remain after the plan; `recently` is how
-    many low-risk removals the same human asked for within the policy's window, `standing` how many resources of the
-    target are desired now.
+    `siblings_left` is how many replicas of the same workload run on or are made to run by the plan; `recently_removed`
+    is how many removals the same human asked for within the policy's window, `standing` how many resources of the
+    target are desired now. `lost` are the volumes of ours that are gone, with their data, by name.
     """
 
     siblings_left: int = 0
     adopted: bool = False
     standing: int = 0
     recently_removed: int = 0
+    lost: frozenset[str] = frozenset()
 
 
 def judged(change: Change, around: Surroundings) -> Change:
@@ -66,9 +67,20 @@ def _judge(change: Change, around: Surroundings) -> tuple[Risk, str]:
         return Risk.HIGH, "nothing of this workload keeps running"
     if around.adopted and change.op in (Op.REPLACE, Op.DELETE):
         return Risk.HIGH, "this container was not made by Opstwin; files written inside it are lost"
+    if hides_loss(change, around.lost):
+        return Risk.HIGH, "an empty volume would hide that its data is gone"
     if gains_host_access(change.before, change.after):
         return Risk.HIGH, "it gains access to files of the host"
     return Risk.LOW, ""
+
+
+def hides_loss(change: Change, lost: frozenset[str]) -> bool:
+    """Whether an empty volume would stand in the place of one in `lost`: engines make one for whoever mounts it."""
+    if change.kind == "volume":
+        return change.op is Op.CREATE and change.name in lost
+    mounts = (change.after or {}).get("mounts")
+    used = {mount.get("volume") for mount in mounts if isinstance(mount, dict)} if isinstance(mounts, list) else set()
+    return change.kind == "container" and not lost.isdisjoint(used)
 
 
 def stops(change: Change) -> bool:

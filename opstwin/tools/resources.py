@@ -65,7 +65,9 @@ async def _get(services: Services, _caller: Caller, ask: OfResource) -> Resource
 
 
 async def _put(services: Services, caller: Caller, ask: DesiredAsk) -> ResourceView:
-    await set_desired(services.ledger, ask.id, ask.spec, if_revision=ask.if_revision, actor=caller.actor)
+    await set_desired(
+        services.ledger, ask.id, ask.spec, if_revision=ask.if_revision, actor=caller.actor, observer=services.observer
+    )
     return await resource(services, ask.id)
 
 

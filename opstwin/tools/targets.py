@@ -69,7 +69,7 @@ class ImportAsk(Ask):
 
 
 class ModeAsk(OfTarget):
-    """What the reconciler may do. `heal` needs a reason and an end; `resource` narrows it to one resource."""
+    """What the reconciler may do. `heal` needs a reason, an end and the scope `plan:approve`; `resource` narrows it."""
 
     mode: Mode
     resource: ResourceName | None = None

@@ -165,7 +165,7 @@ def test_an_engine_that_stops_around_a_step_or_is_cut_off_is_waited_for_and_neve
         for place in waiting:
             place.engine.start()
         assert hub.ended(waiting[before])["state"] == "succeeded"
-        assert set(before.containers()) == {"web-1", "web-2", "api-1"}
+        assert set(before.containers()) == {"web-1", "web-2", "api-1", "api-2"}
         check_whole(during, waiting[during])
         check_whole(after, waiting[after])
         # A plan from before the outage is void: nobody knows any more that it fits.

@@ -10,7 +10,8 @@ from starlette.applications import Starlette
 from starlette.routing import Match, Route
 
 from opstwin.cli.exits import CliError
-from opstwin.cli.mcp_bridge import MAX_TEXT, in_short, request_of
+from opstwin.cli.mcp_bridge import MAX_TEXT, in_short
+from opstwin.cli.mcp_requests import request_of
 from opstwin.tools.all_tools import REGISTRY
 from opstwin.tools.registry import AnyTool
 
