@@ -60,9 +60,7 @@ async def _adopt(ledger: Ledger, observed_id: str, name: str, entry: AuditEntry)
     event = Event(at=now, type="resource.adopted", target=found.target, resource=found.id, message=f"by {actor.id}")
     held = Require(Observed, found.id, found.version)
     details: dict[str, Json] = {"workload": workload.name, "identity": found.facts.get("id")}
-    await ledger.commit(
-        [held, Put(desired), Put(written)], [replace(entry, details=details)], [event]
-    )
+    await ledger.commit([held, Put(desired), Put(written)], [replace(entry, details=details)], [event])
     return await ledger.need(Desired, observed_id)
 
 

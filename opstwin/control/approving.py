@@ -21,9 +21,9 @@ from opstwin.domain.approval import (
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
 from opstwin.domain.healing import Mandate
-from opstwin.domain.plan import Origin, Plan, PlanState, plan_digest
+from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
 from opstwin.domain.resource import Desired
-from opstwin.domain.values import ApprovalId
+from opstwin.domain.values import ApprovalId, ResourceId
 from opstwin.errors import Conflict, Forbidden, RequestError, StalePlan
 from opstwin.twin.store import Put, Require, Write
 
@@ -69,6 +69,21 @@ class Approver:
             actor=mandate.given_by, decision=Decision.APPROVE, reason=f"mandate: {mandate.reason}", mandate=mandate
         )
         return await self._settled(plan.id, verdict, plan.digest)
+
+    async def coverable(self, plan: Plan, mandate: Mandate) -> frozenset[ResourceId]:
+        """What a mandate lets be healed of a plan against drift, each with all that it needs."""
+        found: set[ResourceId] = set()
+        by_id = {change.resource: change for change in plan.changes}
+        for change in plan.changes:
+            needed = [by_id[item] for item in change.needs if item in by_id]
+            # Replicas of one workload only take turns; everything else that is needed must come back as well.
+            others = [item for item in needed if item.kind != "container" or item.workload != change.workload]
+            record = await self._ledger.get(Desired, change.resource)
+            covered = change.risk.rank <= Risk.LOW.rank and mandate.resource in (None, change.resource)
+            backed = record is not None and record.spec == change.after
+            if covered and backed and found.issuperset(item.resource for item in others):
+                found |= {change.resource} if record and await decided_by_human(self._ledger, record) else set()
+        return frozenset(found)
 
     async def waiting(self) -> list[Plan]:
         """The plans that wait for a decision, oldest first."""

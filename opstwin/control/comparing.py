@@ -107,7 +107,7 @@ def _refuse_foreign(scene: Scene, wanted: Wanted) -> None:
     raise Conflict(
         f"A container named {wanted.name} is on {scene.target.id} already, and Opstwin did not make it.",
         next_step=(
-            f"It took the name of one of ours: rename or remove it by hand, then run opstwin discover {scene.target.id}."
+            f"It took the name of one of ours: rename or remove it by hand, then opstwin discover {scene.target.id}."
             if taken
             else f"Take it over with opstwin adopt {wanted.resource}, or use another name."
         ),

@@ -139,7 +139,7 @@ async def _check_ours(ledger: Ledger, resource_id: ResourceId, old: Desired | No
 async def _seen(
     ledger: Ledger, resource_id: ResourceId, old: Desired | None, observer: Observer | None
 ) -> Observed | None:
-    """What is known of the resource, after a look where nobody knows. Raises `Unreachable` for a new name in the dark."""
+    """What is known of it, after a look where nobody knows. Raises `Unreachable` for a new name in the dark."""
     found = await ledger.get(Observed, resource_id)
     if observer is None or (found is not None and found.presence is not Presence.UNKNOWN):
         return found

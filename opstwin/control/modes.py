@@ -31,8 +31,8 @@ class Setting:
 async def set_mode(ledger: Ledger, subject: str, setting: Setting, actor: Actor) -> Target | Desired:
     """Set the mode of a target or a resource (by id). `heal` gives a mandate; every other mode takes it back.
 
-    Raises `Forbidden` for anybody but a person, for `heal` also for who may not approve plans (letting a resource follow
-    its target counts as `heal`), `NotFound`, and `InvalidInput` for a mandate without reason or end.
+    Raises `Forbidden` for anybody but a person, and for a person without `plan:approve` who sets `heal` or lets a
+    resource follow its target; `NotFound`; and `InvalidInput` for a mandate without reason or end.
     """
     try:
         await require_person(ledger, actor, "say what is healed without asking")

@@ -30,7 +30,9 @@ SESSION_LIFE: Final = timedelta(days=30)
 CACHE_S: Final = 5.0
 """How long an answer is reused: what another process revokes holds here after this time, what this one does at once."""
 
-PERSON_SCOPES: Final = frozenset(Scope)
+PERSON_SCOPES: Final = frozenset(Scope) - {Scope.ADMIN}
+"""What a person may do unless more is asked for: accounts and targets are for administrators."""
+
 AGENT_SCOPES: Final = frozenset({Scope.READ, Scope.PLAN})
 _LIST: Final = "List people: opstwin people list"
 

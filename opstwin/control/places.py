@@ -15,6 +15,7 @@ from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, TargetId, to_json
 from opstwin.errors import Conflict, Forbidden, InvalidInput
+from opstwin.logs import masked, redacted
 from opstwin.twin.store import Put, Write
 
 _TRIES: Final = 5
@@ -226,6 +227,9 @@ class Places:
 def _shown(target: Target) -> Json:
     shown = to_json(target)
     assert isinstance(shown, dict)
+    # The audit is kept for good and read by many: what a name says is secret does not belong there.
+    shown["settings"] = {name: masked(name, value) for name, value in target.settings.items()}
+    shown["agent_endpoint"] = redacted(target.agent_endpoint)
     return {key: value for key, value in shown.items() if key not in ("version", "created_at")}
 
 

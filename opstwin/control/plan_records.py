@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
+from opstwin.control.confiding import confided, written_out
 from opstwin.control.drafting import Drafted
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
@@ -68,7 +69,7 @@ class PlanRecords:
         counts = summary(plan.changes)
         entry = AuditEntry(
             action="plan.create", subject=plan.id, actor=occasion.actor, plan_id=plan.id, digest=plan.digest,
-            reason=occasion.request[:500],
+            reason=confided(occasion.request)[:500],
             details={
                 "target": plan.target, "origin": plan.origin.value, "risk": plan.risk.value, "summary": str(counts),
             },
@@ -90,7 +91,7 @@ class PlanRecords:
         return sealed(
             Plan(
                 id=PlanId(self._ledger.ids.new("plan")), target=scene.target.id, origin=occasion.origin,
-                request=occasion.request, requested_by=occasion.actor, mode=occasion.mode, changes=judged.changes,
+                request=_request(occasion), requested_by=occasion.actor, mode=occasion.mode, changes=judged.changes,
                 workloads=draft.workloads, base=base_of(drafted), risk=judged.risk,
                 notes=self._notes(drafted, judged, occasion), tainted=occasion.tainted, digest=Digest(""),
                 created_at=now, expires_at=now + self._life,
@@ -104,7 +105,17 @@ class PlanRecords:
             return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, nothing)))
         alone = self._policy[judged.risk].self_approval
         other = () if alone else (worded("other_person", occasion.language, risk=judged.risk.value),)
-        return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *judged.notes, *other)))
+        secret = written_out(judged.changes)
+        open_ = (
+            worded("plain_secret", occasion.language, name=name, variables=", ".join(keys))
+            for name, keys in secret.items()
+        )
+        return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *judged.notes, *open_, *other)))
+
+
+def _request(occasion: Occasion) -> str:
+    """The request without secrets. A component's is read again before it is applied, so it stays as it is."""
+    return occasion.request if occasion.origin is Origin.COMPONENT else confided(occasion.request)
 
 
 def _asked_by(scene: Scene, change: Change) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Required, TypedDict, Unpack
 
 from opstwin.control.asking import goal_of, target_of
 from opstwin.control.building import Goal
+from opstwin.control.confiding import confided
 from opstwin.control.drafting import Drafted, Drafter
 from opstwin.control.drivers import Readers
 from opstwin.control.healing import healing, origin_of
@@ -65,7 +66,10 @@ class Planner:
         Raises as `from_workloads` does, `Unclear` for what is missing, and `NotFound` with the nearest names.
         """
         target = target_of(ask, await self._ledger.all(Target))
-        occasion = Occasion(request=request, origin=Origin.WORDS, actor=actor, tainted=tainted, language=ask.language)
+        named = {**(ask.workload.env if ask.workload else {}), **ask.env}
+        occasion = Occasion(
+            request=confided(request, named), origin=Origin.WORDS, actor=actor, tainted=tainted, language=ask.language
+        )
         if ask.action is Action.ROLLBACK:
             return await self._back(resource_id(target, "workload", ask.name), occasion)
         drafter = await self._drafter(target)

@@ -20,6 +20,7 @@ from opstwin.control.observing import Observer
 from opstwin.control.planning import Planner
 from opstwin.control.proposals import Proposals
 from opstwin.control.retrying import Breakers
+from opstwin.control.wording import worded
 from opstwin.domain.access import Actor
 from opstwin.domain.drift import Drift, DriftKind
 from opstwin.domain.event import Event
@@ -73,6 +74,7 @@ class Reconciler:
     breakers: Breakers
     _known: dict[TargetId, dict[ResourceId, DriftKind]] = field(default_factory=dict)
     _refused: set[tuple[object, ...]] = field(default_factory=set)
+    _said: dict[TargetId, frozenset[str]] = field(default_factory=dict)
 
     async def tick(self, target_id: str | None = None) -> TickResult:
         """Look once at one target or at all; a target that fails says so in its `error` and stops no other.
@@ -126,12 +128,21 @@ class Reconciler:
                 await self.observer.discover(target.id, RECONCILER)
             if skipped:
                 return TargetTick(target=target.id, skipped=skipped)
-            drifts = await explain(self.ledger, self.observer.readers, target.id)
+            drifts = await self._drifts(target.id)
             await self._tell(target.id, drifts)
             return await self._answer(target, drifts)
         except OpstwinError as error:
             logger().warning("reconcile_waits", target=target.id, code=error.code, reason=error.message)
             return TargetTick(target=target.id, error=str(error))
+
+    async def _drifts(self, target: TargetId) -> Sequence[Drift]:
+        """What differs, after a look at what is desired and has never been seen: it may simply not be there yet."""
+        drifts = await explain(self.ledger, self.observer.readers, target)
+        unseen = [item.resource for item in drifts if item.kind is DriftKind.UNKNOWN and item.observed_revision == 0]
+        if not unseen:
+            return drifts
+        await self.observer.observe(unseen)
+        return await explain(self.ledger, self.observer.readers, target)
 
     async def _why_skip(self, target: Target) -> str:
         if not target.is_active:
@@ -151,9 +162,9 @@ class Reconciler:
         to_heal = [resource for resource, mode in modes.items() if mode is Mode.HEAL]
         paused = await FlapGuard(self.ledger).paused(target.id, to_heal)
         groups, unmandated = await self._groups(target, [item for item in to_heal if item not in paused])
-        healed, waiting = await self._heal(target, groups)
+        healed, waiting, uncovered = await self._heal(target, groups)
         to_propose = [resource for resource, mode in modes.items() if mode is Mode.PROPOSE]
-        proposed = await self._propose(target, [*to_propose, *unmandated])
+        proposed = await self._propose(target, [*to_propose, *unmandated, *uncovered])
         current = [*waiting, *proposed]
         overtaken = await proposals.overtake(target.id, [*current, *healed])
         return TargetTick(
@@ -176,7 +187,7 @@ class Reconciler:
         mandates = await self.ledger.all(Mandate, {"target": target.id}) if resources else []
         valid = [item for item in mandates if item.revoked_at is None and item.given_at <= now < item.expires_at]
         wide = next((item for item in valid if item.resource is None), None)
-        if wide is not None:
+        if wide is not None and resources:
             return [(wide, list(resources))], []
         single: Mapping[ResourceId | None, Mandate] = {item.resource: item for item in valid}
         groups = [(single[item], [item]) for item in resources if item in single]
@@ -184,19 +195,22 @@ class Reconciler:
 
     async def _heal(
         self, target: Target, groups: Sequence[tuple[Mandate, list[ResourceId]]]
-    ) -> tuple[list[PlanId], list[PlanId]]:
-        """The plans that ran, and those that a mandate does not cover and that now wait for a person."""
+    ) -> tuple[list[PlanId], list[PlanId], list[ResourceId]]:
+        """The plans that ran, those that wait for a person, and the resources that no mandate lets be healed."""
         healed: list[PlanId] = []
         waiting: list[PlanId] = []
+        uncovered: list[ResourceId] = []
         for mandate, resources in groups:
-            if not resources:
+            # One that needs a person must not keep the others from being healed, so it goes into a plan of its own.
+            whole = await self.planner.look_at_drift(target.id, resources, RECONCILER)
+            covered = await self.approver.coverable(whole, mandate)
+            uncovered += [item for item in resources if item not in covered]
+            if not covered:
                 continue
-            plan = await self.planner.from_drift(target.id, resources, RECONCILER)
-            if not plan.changes:
-                continue
+            plan = await self.planner.from_drift(target.id, covered, RECONCILER)
             ran = await self._approve(plan, mandate) and await self._run(plan, resources)
             (healed if ran else waiting).append(plan.id)
-        return healed, waiting
+        return healed, waiting, uncovered
 
     async def _approve(self, plan: Plan, mandate: Mandate) -> bool:
         """Whether the plan is approved now. A refusal is asked for once, not at every tick."""
@@ -227,9 +241,23 @@ class Reconciler:
     async def _propose(self, target: Target, resources: Sequence[ResourceId]) -> tuple[PlanId, ...]:
         """One plan that waits for a person: the one from before when the drift is the same, else a new one."""
         if not resources:
+            self._said.pop(target.id, None)
             return ()
         plan = await self.planner.from_drift(target.id, resources, RECONCILER)
-        return (plan.id,) if plan.changes else ()
+        if plan.changes:
+            return (plan.id,)
+        await self._say(target.id, frozenset(plan.notes) - {worded("no_changes", target=target.id)})
+        return ()
+
+    async def _say(self, target: TargetId, notes: frozenset[str]) -> None:
+        """Why nothing can be planned, each reason once and not at every tick."""
+        new = sorted(notes - self._said.get(target, frozenset()))
+        at = self.ledger.clock.now()
+        if new:
+            await self.ledger.commit(
+                events=[Event(at=at, type="drift.stuck", target=target, message=text[:1000]) for text in new]
+            )
+        self._said[target] = notes
 
     async def _tell(self, target: TargetId, drifts: Sequence[Drift]) -> None:
         """Events for drift that is new and drift that is gone, each once."""

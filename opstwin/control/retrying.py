@@ -33,6 +33,9 @@ FAILURES: Final = 5
 COOL_DOWN_S: Final = 30.0
 """How long calls stop before one probe is let through."""
 
+PROBE_S: Final = 2.0
+"""When to ask again while a probe is under way: by then it has usually been answered."""
+
 _OWNED: ContextVar[bool] = ContextVar("opstwin_retry_owned", default=False)
 
 
@@ -93,11 +96,12 @@ class Breakers:
             return
         wait_s = self._wait_s(breaker)
         if wait_s > 0:
+            again_s = wait_s if breaker.probe_s is None else min(wait_s, PROBE_S)
             raise Unreachable(
                 f"Target {target_id} failed {breaker.failures} times in a row; calls to it are paused.",
                 next_step=f"See why: opstwin targets test {target_id}",
                 details={"target": target_id, "failures": breaker.failures, "breaker": self.state(target_id).value},
-                retry_after_s=round(wait_s, 3),
+                retry_after_s=round(again_s, 3),
             )
         breaker.probe_s = self._clock.monotonic_s()
 

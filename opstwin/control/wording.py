@@ -32,6 +32,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "This is {risk} risk: somebody other than the requester must approve it.",
         "위험도가 {risk}입니다. 요청한 사람이 아닌 다른 사람이 승인해야 합니다.",
     ),
+    "plain_secret": (
+        "{name}: {variables} looks secret and is kept as plain text; give a reference in secret_env, such as env:NAME.",
+        "{name}: {variables}은(는) 비밀 값으로 보이지만 평문으로 저장됩니다. secret_env에 env:NAME 같은 참조를 쓰세요.",
+    ),
     "unknown_skipped": (
         "{name} is left alone: nobody can say whether it is there.",
         "{name}은(는) 있는지 알 수 없어 건드리지 않습니다.",

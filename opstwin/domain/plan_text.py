@@ -13,6 +13,7 @@ from typing import Final
 from opstwin.domain.diff import FieldChange, FieldOp
 from opstwin.domain.plan import SYMBOLS, Change, Op, Plan, Risk, Summary, summary
 from opstwin.domain.values import Json
+from opstwin.logs import looks_secret, redacted
 
 KNOWN_AFTER_APPLY: Final = "(known after apply)"
 _HIDING: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -48,6 +49,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "after": KNOWN_AFTER_APPLY,
         "secret": "(secret from {reference})",
         "hidden": "(sensitive value)",
+        "masked": "(secret)",
         "down": "workload {name} is taken down",
         "kept": "workload {name} is recorded as asked",
     },
@@ -59,6 +61,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "after": "(적용 후 알 수 있음)",
         "secret": "(비밀 값, 출처 {reference})",
         "hidden": "(민감한 값)",
+        "masked": "(비밀 값)",
         "down": "워크로드 {name}이(가) 내려집니다",
         "kept": "워크로드 {name}이(가) 요청대로 기록됩니다",
     },
@@ -120,21 +123,23 @@ def _record_lines(plan: Plan, words: Mapping[str, str]) -> Iterator[str]:
 
 def _field_line(item: FieldChange, words: Mapping[str, str]) -> str:
     name = ".".join(map(_name, item.path))
-    before, after = (_value(item.path[0], value, words) for value in (item.before, item.after))
+    before, after = (_value(item.path, value, words) for value in (item.before, item.after))
     symbol = _FIELD_SYMBOLS[item.op]
     if item.op is FieldOp.CHANGE:
         return f"{symbol} {name} = {before} -> {after}"
     return f"{symbol} {name} = {after if item.op is FieldOp.ADD else before}"
 
 
-def _value(field: str, value: Json, words: Mapping[str, str]) -> str:
+def _value(path: tuple[str, ...], value: Json, words: Mapping[str, str]) -> str:
     if isinstance(value, dict):
-        parts = [f"{shown(key)}: {_value(field, value[key], words)}" for key in sorted(value)]
+        parts = [f"{shown(key)}: {_value((*path, key), value[key], words)}" for key in sorted(value)]
         return "{" + ", ".join(parts) + "}"
-    if isinstance(value, str) and field == "secret_env":
+    if isinstance(value, str) and path[0] == "secret_env":
         return words["secret"].format(reference=safe(value))
     if isinstance(value, str) and _MASKED.fullmatch(value):
         return words["hidden"]
+    if isinstance(value, str) and path[0] == "env":
+        return words["masked"] if value and looks_secret(path[-1]) else shown(redacted(value))
     return shown(value)
 
 

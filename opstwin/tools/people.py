@@ -14,7 +14,8 @@ from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed, row
 
-Scopes = Annotated[list[Scope] | None, Field(max_length=len(Scope), description="Default: the usual ones.")]
+_USUAL = "Default: the usual ones; twin:admin is never among them."
+Scopes = Annotated[list[Scope] | None, Field(max_length=len(Scope), description=_USUAL)]
 
 
 class PersonAsk(Ask):

@@ -172,8 +172,8 @@ def test_an_engine_that_stops_around_a_step_or_is_cut_off_is_waited_for_and_neve
         assert hub.apply(late).body["code"] == "stale_plan"
         until(lambda: cut_off.presences() == {"present"})
         assert cut_off.containers() == stood
+        assert before.heard("resource.gone") == cut_off.heard("resource.gone") == []
         for place in (before, during, after, cut_off):
             assert place.heard("target.unreachable", "target.reachable") == ["target.unreachable", "target.reachable"]
-            assert place.heard("resource.gone") == []
         assert [item for item in hub.get("/executions?limit=100")["items"] if item["target"] == "cut-off"][1:] == []
         assert hub.post("/audit:verify").status == 200

@@ -158,10 +158,30 @@ async def test_where_two_are_needed_one_person_with_two_accounts_is_one() -> Non
 @pytest.mark.proves("G5")
 async def test_a_decision_is_taken_once_and_a_replay_says_who_took_it(bench: Bench, plan: Plan) -> None:
     await bench.approver.decide(plan.id, BEN, "approve", "")
-    for word in ("approve", "reject"):
+    for actor in (ANNA, BEN):
         with pytest.raises(Conflict, match="approved already by ben"):
-            await bench.approver.decide(plan.id, ANNA, word, "")
+            await bench.approver.decide(plan.id, actor, "approve", "")
     assert len(await approvals(bench)) == 1
+
+
+@pytest.mark.parametrize("actor", [ANNA, BEN])
+async def test_an_approved_plan_that_has_not_started_can_still_be_rejected(
+    bench: Bench, plan: Plan, actor: Actor
+) -> None:
+    await bench.approver.decide(plan.id, BEN, "approve", "")
+    assert (await bench.approver.decide(plan.id, actor, "reject", "not today")).state is PlanState.REJECTED
+    with pytest.raises(NotApproved, match="rejected"):
+        await bench.applier.start(plan.id, BEN)
+    for word in ("approve", "reject"):
+        with pytest.raises(Conflict, match="rejected already"):
+            await bench.approver.decide(plan.id, BEN, word, "")
+
+
+async def test_a_plan_that_has_started_is_not_rejected_any_more(bench: Bench, plan: Plan) -> None:
+    await bench.approver.decide(plan.id, BEN, "approve", "")
+    await bench.applier.start(plan.id, BEN)
+    with pytest.raises(Conflict, match="applying already"):
+        await bench.approver.decide(plan.id, ANNA, "reject", "")
 
 
 @pytest.mark.proves("G5")
@@ -220,7 +240,7 @@ async def test_waiting_lists_what_is_pending_oldest_first(bench: Bench, plan: Pl
 
 @pytest.mark.slow
 @pytest.mark.proves("C5")
-async def test_of_fifty_decisions_at_once_exactly_one_counts() -> None:
+async def test_of_fifty_decisions_at_once_one_counts_and_a_reject_outweighs_an_approval() -> None:
     for round_number in range(200):
         bench = await Bench(store=InTurns(MemoryStore()), seed=round_number).ready()
         plan = await bench.plan(web(1))
@@ -232,11 +252,15 @@ async def test_of_fifty_decisions_at_once_exactly_one_counts() -> None:
         ]
         results = await asyncio.gather(*attempts, return_exceptions=True)
         won = [item for item in results if isinstance(item, Plan)]
-        assert len(won) == 1
         assert all(isinstance(item, Conflict) for item in results if not isinstance(item, Plan))
-        [row] = await approvals(bench)
-        expected = PlanState.APPROVED if row.decision is Decision.APPROVE else PlanState.REJECTED
-        assert (await bench.ledger.need(Plan, plan.id)).state is won[0].state is expected
+        rows = [row.decision for row in await approvals(bench)]
+        assert len(won) == len(rows)
+        assert rows in ([Decision.REJECT], [Decision.APPROVE, Decision.REJECT])
+        assert (await bench.ledger.need(Plan, plan.id)).state is PlanState.REJECTED
+        same = await bench.plan(web(1))
+        approving = [bench.approver.decide(same.id, actor, "approve", "") for actor in actors * 5]
+        taken = await asyncio.gather(*approving, return_exceptions=True)
+        assert len([item for item in taken if isinstance(item, Plan)]) == 1
 
 
 @pytest.mark.proves("C5")

@@ -11,7 +11,7 @@ from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Approval
 from opstwin.domain.ask import Action
 from opstwin.domain.healing import Mandate
-from opstwin.domain.plan import Origin, Plan, PlanState
+from opstwin.domain.plan import Origin, Plan, PlanState, Risk
 from opstwin.domain.resource import Desired
 from opstwin.domain.target import Mode, Target
 from opstwin.domain.values import ResourceId
@@ -77,10 +77,11 @@ async def test_it_does_not_cover_what_somebody_asked_for(bench: Bench) -> None:
 
 async def test_it_does_not_cover_high_risk(bench: Bench) -> None:
     mandate = await heal(bench)
-    bench.world.remove("web-1")
-    bench.world.run("web-1", "app:2")
-    await bench.observer.discover(LOCAL)
+    for name in ("web-1", "web-2"):
+        record = await bench.ledger.need(Desired, container(name))
+        await set_desired(bench.ledger, record.id, {**(record.spec or {}), "running": False}, if_revision=1, actor=ANNA)
     plan = await bench.planner.from_drift(LOCAL, None, RECONCILER)
+    assert plan.risk is Risk.HIGH
     await refused(bench, plan, mandate)
 
 

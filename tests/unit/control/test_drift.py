@@ -169,5 +169,5 @@ async def test_a_stranger_in_the_place_of_our_container_is_not_replaced_without_
     bench.world.run("web-1", "app:2")
     await bench.observer.discover(LOCAL)
     plan = await bench.planner.from_drift(LOCAL, None, RECONCILER)
-    assert ops(plan) == {"web-1": "replace"}
-    assert plan.risk is Risk.HIGH
+    assert ops(plan) == {}
+    assert any("Opstwin did not make it" in note for note in plan.notes)

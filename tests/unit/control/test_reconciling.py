@@ -154,7 +154,7 @@ async def test_what_a_person_rejected_is_not_proposed_again_until_something_move
     await rig.approver.decide(first, ANNA, "reject", "leave it")
     for _ in range(3):
         assert (await once(loop)).proposed == ()
-    rig.world.run("web-1", "app:2")
+    await edit_desired(rig, WEB1, memory_bytes=64 * 1024 * 1024)
     assert len((await once(loop)).proposed) == 1
 
 
