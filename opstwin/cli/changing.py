@@ -16,6 +16,9 @@ from opstwin.cli.output import Form
 from opstwin.cli.seeing import execution_text, plan_view
 from opstwin.cli.watching import finish, follow
 
+_TEXTS: Final = ("env", "labels", "secret_env")
+"""Parts of a spec whose values are texts, even where they look like numbers."""
+
 _MAX_FILE: Final = 1024 * 1024
 _NAMED: Final = re.compile(r"^name:", re.MULTILINE)
 """A Compose file that names its project, as Docker Compose takes it before the folder's name."""
@@ -191,6 +194,8 @@ def apply(
             output.data(result, form)
         output.note("Nothing to do: everything is as it should be.", colour="ok")
         return
+    if made.get("execution_id"):
+        output.note(f"This plan was applied already; its execution is {made['execution_id']}.")
     if yes and made["state"] == "pending":
         _decide(hub, made, "approve", "approved on the command line with --yes")
     execution = hub.post(path_of("plans", made["id"], ":apply"))
@@ -336,7 +341,7 @@ def _set(spec: dict[str, Any], text: str) -> None:
         spec[key] = dict(inner) if isinstance(inner, dict) else {}
         spec = spec[key]
     try:
-        spec[last] = json.loads(value)
+        spec[last] = value if parents and parents[-1] in _TEXTS else json.loads(value)
     except ValueError:
         spec[last] = value
 

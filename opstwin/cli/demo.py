@@ -101,6 +101,8 @@ class _Play:
         self._say("opstwin " + " ".join(f'"{word}"' if " " in word else word for word in words))
         sys.stdout.flush()
         code = run(list(words))
+        if code == Exit.INTERRUPTED:
+            raise KeyboardInterrupt
         if code != expect:
             raise CliError(
                 Exit.ERROR,

@@ -1,6 +1,7 @@
 """The command line's entry: verbs, exit codes, and errors in words."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -120,5 +121,10 @@ def _unexpected(error: Exception) -> int:
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    text = " ".join(arguments)
-    return any(mark in text for mark in ("-o json", "--output json", "-ojson", "--output=json"))
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    for place, word in enumerate(options):
+        if word in ("-ojson", "--output=json"):
+            return True
+        if word in ("-o", "--output"):
+            return options[place + 1 : place + 2] == ["json"]
+    return os.environ.get("OPSTWIN_OUTPUT") == "json"

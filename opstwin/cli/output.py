@@ -66,6 +66,12 @@ def paint(text: str, colour: str, stream: Any) -> str:
     return f"\033[{code}m{text}\033[0m" if wanted else text
 
 
+def _quoted_where_old_readers_stumble(representer: Any, text: str) -> Any:
+    """`no`, `on` and the like in quotes: readers of YAML 1.1 would take them for booleans."""
+    style = "'" if text.lower() in ("yes", "no", "on", "off", "y", "n") else None
+    return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 def _yaml(value: Any) -> str:
     from io import StringIO
 
@@ -75,5 +81,6 @@ def _yaml(value: Any) -> str:
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False
     writer.allow_unicode = True
+    writer.representer.add_representer(str, _quoted_where_old_readers_stumble)
     writer.dump(value, out)
     return out.getvalue().rstrip("\n")

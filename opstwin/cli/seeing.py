@@ -154,6 +154,21 @@ def show(
 def plan_view(plan: dict[str, Any]) -> None:
     """A plan for people."""
     output.plan_text(plan["lines"])
+    asked = plan["requested_by"]
+    behind = f" for {asked['on_behalf_of']}" if asked.get("on_behalf_of") else ""
+    mode = f" · {plan['mode']}" if plan.get("mode") else ""
+    output.line(
+        f"State: {plan['state']}{mode} · asked for by {asked['id']}{behind} · expires {_moment(plan['expires_at'])}"
+    )
+    for decision in plan.get("approvals") or []:
+        said = f": {decision['reason']}" if decision.get("reason") else ""
+        output.line(
+            f"{decision['decision']} by {decision['decided_by']['id']} at {_moment(decision['decided_at'])}{said}"
+        )
+
+
+def _moment(text: str) -> str:
+    return text[:16].replace("T", " ")
 
 
 def execution_text(execution: dict[str, Any], *, with_error: bool = True) -> None:

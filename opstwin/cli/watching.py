@@ -32,6 +32,9 @@ def follow(hub: Hub, execution_id: str) -> dict[str, Any]:
                 _show(event["data"])
                 if str(event["data"].get("type", "")).removeprefix("execution.") in ENDED:
                     break
+    except CliError as error:
+        error.next_step = f"The work goes on in the hub, or as soon as it runs again: opstwin watch {execution_id}"
+        raise
     except KeyboardInterrupt:
         output.note(f"Still running in the hub. Watch it again: opstwin watch {execution_id}")
         raise

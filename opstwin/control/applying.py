@@ -238,6 +238,7 @@ class Applier:
         try:
             await worker.back()
             await worker.verify(Phase.BACK)
+            ailing = await worker.still_ailing()
         except (Rejected, Unverified, StalePlan, Timeout) as failure:
             error = Rejected(
                 f"The roll-back did not finish: {failure.message}",
@@ -245,7 +246,7 @@ class Applier:
             )
             await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
             return
-        await self._end(journal, ExecutionState.ROLLED_BACK)
+        await self._end(journal, ExecutionState.ROLLED_BACK, ailing)
 
     async def _end(self, journal: Journal, end: ExecutionState, error: OpstwinError | None = None) -> None:
         reason = error.message if error else str((journal.execution.error or {}).get("message", ""))
@@ -348,6 +349,21 @@ class _Worker:
         keep = self._keep if phase is Phase.BACK else self._keep_or_stop
         await verifier.hold(changes, keep, want_health=phase is Phase.FORWARD)
 
+    async def still_ailing(self) -> OpstwinError | None:
+        """What a person must know of a roll-back that put everything back, but not in good health; else None."""
+        put_back = [step.change for step in self.journal.of(Phase.BACK) if step.state is StepState.DONE]
+        changes = [change for change in put_back if change.after is not None]
+        clock, patience = self.applier.ledger.clock, self.applier.settings.patience
+        try:
+            await Verifier(clock, self.reader, self.renderer, patience).hold(changes, self._keep)
+        except Unverified as ill:
+            failed = str((self.journal.execution.error or {}).get("message", ""))
+            return Unverified(
+                f"{failed} What ran before is back, but not well: {ill.message}",
+                next_step="Look at it: opstwin get, opstwin logs",
+            )
+        return None
+
     async def _launch(self, batch: list[Step], failures: list[BaseException]) -> set[asyncio.Task[None]]:
         try:
             prepared = await asyncio.gather(*(self._prepared(step) for step in batch))
@@ -395,6 +411,9 @@ class _Worker:
                 await self.journal.renew(self._lease_s())
             try:
                 await self.writer.apply(order)
+            except Rejected:
+                self.applier.breakers.record(target, ok=True)
+                raise
             except (Unreachable, Timeout) as failure:
                 self.applier.breakers.record(target, ok=False)
                 if isinstance(failure, Timeout) and await self._already_there(step):
@@ -416,9 +435,9 @@ class _Worker:
         return standing is Standing.GOOD and mine
 
     async def _until_healthy(self, change: Change) -> None:
-        patience = replace(self.applier.settings.patience, hold_s=0.0)
-        verifier = Verifier(self.applier.ledger.clock, self.reader, self.renderer, patience)
-        await verifier.hold([change], self._keep)
+        """Before the next replica is touched, this one must be healthy for the whole hold time."""
+        clock, patience = self.applier.ledger.clock, self.applier.settings.patience
+        await Verifier(clock, self.reader, self.renderer, patience).hold([change], self._keep)
 
     async def _see(self, resource: ResourceId) -> Sighting:
         """One resource for certain; tries again while the target does not say. Raises `Unreachable`."""

@@ -132,6 +132,13 @@ class Observer:
         """Remember who the target is, the first time it says so."""
         if target.identity:
             return
+        for other in await self.ledger.all(Target, {"is_active": True}):
+            if other.id != target.id and other.identity == info.identity:
+                raise Rejected(
+                    f"{target.id} is the same machine as target {other.id}; two targets on one do not see each other.",
+                    next_step=f"Use {other.id}, or switch this one off: opstwin targets update {target.id} --inactive",
+                    details={"target": target.id, "same_as": other.id},
+                )
         entry = AuditEntry(
             action="target.identity", subject=target.id, actor=actor, details={"identity": info.identity}
         )

@@ -8,13 +8,13 @@ from opstwin.control.confiding import confided, written_out
 from opstwin.control.drafting import Drafted
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
-from opstwin.control.scene import Scene
+from opstwin.control.setters import asked_by
 from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy, requesters
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
-from opstwin.domain.plan import Base, Change, Origin, Plan, PlanState, sealed, summary
+from opstwin.domain.plan import Base, Origin, Plan, PlanState, sealed, summary
 from opstwin.domain.values import Digest, PlanId
 from opstwin.twin.store import Put
 
@@ -51,7 +51,8 @@ class PlanRecords:
         """
         base = set(base_of(drafted))
         asking = {actor.id, actor.on_behalf_of or actor.id} if actor.kind is not ActorKind.SCHEDULE else set()
-        asking |= {name for change in drafted.draft.changes for name in _asked_by(drafted.scene, change)}
+        for change in drafted.draft.changes:
+            asking.update(await asked_by(self._ledger, drafted.scene.desired.get(change.resource), change))
         resources = {change.resource for change in drafted.draft.changes}
         now = self._ledger.clock.now()
         for state in (PlanState.PENDING, PlanState.APPROVED):
@@ -84,7 +85,10 @@ class PlanRecords:
     async def sealed(self, drafted: Drafted, occasion: Occasion) -> Plan:
         """The plan, not stored."""
         scene, draft = drafted.scene, drafted.draft
-        asked = [replace(change, asked_by=_asked_by(scene, change)) for change in draft.changes]
+        asked = [
+            replace(change, asked_by=await asked_by(self._ledger, scene.desired.get(change.resource), change))
+            for change in draft.changes
+        ]
         judged = await judgement(self._ledger, scene, asked, occasion.actor)
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
@@ -116,14 +120,6 @@ class PlanRecords:
 def _request(occasion: Occasion) -> str:
     """The request without secrets. A component's is read again before it is applied, so it stays as it is."""
     return occasion.request if occasion.origin is Origin.COMPONENT else confided(occasion.request)
-
-
-def _asked_by(scene: Scene, change: Change) -> tuple[str, ...]:
-    """Whoever set directly, without a plan, the desired state that the change brings about, and for whom."""
-    record = scene.desired.get(change.resource)
-    if record is None or record.plan_id is not None or record.spec != change.after:
-        return ()
-    return tuple(sorted({record.set_by.id, record.set_by.on_behalf_of or record.set_by.id}))
 
 
 def base_of(drafted: Drafted) -> tuple[Base, ...]:

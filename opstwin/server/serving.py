@@ -40,9 +40,19 @@ def serve(settings: Settings, ready: Ready) -> None:
     """Run a hub until it is told to stop. Raises `Conflict` when another one runs on this data directory."""
     configure_logs(settings.log_level, settings.log_format)
     os.umask(0o077)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folder(settings.data_dir)
     with _alone(settings.data_dir):
         asyncio.run(_serve(settings, ready))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidInput(
+            f"The data directory {folder} cannot be made: {error.strerror}.",
+            field="data_dir", next_step="Set OPSTWIN_DATA_DIR to a folder that you may write to.",
+        ) from error  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -172,7 +182,7 @@ def restore_backup(settings: Settings, backup: Path, *, replace: bool) -> None:
     """
     from opstwin.twin.opening import restore
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _make_folder(settings.data_dir)
     with _alone(settings.data_dir):
         if (settings.data_dir / "twin.db").exists() and not replace:
             raise Conflict("There is a twin already.", next_step="Add --yes to replace it.")

@@ -124,7 +124,8 @@ async def _info(services: Services, _caller: Caller, _ask: Nothing) -> HubView:
         name="opstwin", version=services.version, api_version=API_VERSION,
         database=services.settings.url.split(":")[0].split("+")[0], policy=services.settings.policy,
         started_at=services.started_at, targets=len(targets), away=tuple(item.id for item in away),
-        docker=not set(engines) & set(away) if engines else None, waiting_plans=len(await services.approver.waiting()),
+        docker=all(item not in away for item in engines) if engines else None,
+        waiting_plans=len(await services.approver.waiting()),
         loaded=services.loaded,
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from opstwin.domain.access import Scope
 from opstwin.domain.drift import Drift
 from opstwin.domain.resource import Health
 from opstwin.domain.values import Json, ResourceId
+from opstwin.errors import InvalidInput
 from opstwin.tools.fields import Number, OfResource, Paging, Reason, TargetName, WorkloadName
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
 from opstwin.tools.resource_views import Filter, ResourceView, counted, resource, resources
@@ -54,6 +55,8 @@ async def _list(services: Services, _caller: Caller, ask: ResourcesAsk) -> Liste
         health=ask.health.value if ask.health else None,
     )  # fmt: skip
     found = await resources(services, wanted)
+    if ask.cursor is not None and ask.cursor.count("/") < 2:
+        raise InvalidInput("The cursor is not one of ours.", field="cursor", next_step="Start without a cursor.")
     rest = [view for view in found if ask.cursor is None or view.id > ask.cursor]
     page = rest[: ask.limit]
     following = page[-1].id if len(rest) > len(page) else None

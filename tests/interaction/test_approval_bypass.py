@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from opstwin.control.actors import HUB
+from opstwin.domain.access import Scope
 from tests.interaction.asgi import Wire, send
 from tests.interaction.house import API, URL, Client, House
 
@@ -220,3 +222,37 @@ async def test_nothing_runs_that_no_human_approved(house: House, attempt: Attemp
     assert status in (403, 409, 422), status
     made = sum(ALLOWED.get(attempt, {}).values())
     assert len(house.effects) - before == made, house.effects
+
+
+@pytest.mark.proves("G1")
+async def test_who_may_apply_but_not_approve_gets_nothing_done_by_healing(house: House) -> None:
+    """Mode heal and a desired state, both set by the same person, are no approval."""
+    async with house.caller("operator") as client:
+        await apply(client, await client.approved())
+        await house.work()
+    people = house.services.people
+    await people.create_person("worker", "Worker", HUB, scopes={Scope.READ, Scope.APPLY})
+    house.tokens["worker"] = (await people.issue_token("worker", HUB)).secret
+    path = "/resources/local/container/web-1"
+    heal = {"mode": "heal", "reason": "nights", "expires_in_s": 86400}
+    async with house.caller("worker") as client:
+        answer = await client.post("/targets/local:mode", heal)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        resource = (await client.get(path)).json()
+        spec = {**resource["desired"]["spec"], "memory_bytes": 64 << 20}
+        put = await client.put(f"{path}/desired", {"spec": spec}, If_Match=f'"{resource["desired"]["revision"]}"')
+        assert put.status_code == 202
+    async with house.caller("operator") as client:
+        assert (await client.post("/targets/local:mode", heal)).status_code == 200
+    before = len(house.effects)
+    [ticked] = (await house.services.reconciler.tick("local")).targets
+    assert (ticked.healed, len(ticked.proposed)) == ((), 1)
+    assert len(house.effects) == before
+
+
+async def test_setting_desired_over_http_looks_for_a_strangers_container_first(house: House) -> None:
+    house.world.run("box", "app:1")
+    async with house.caller("operator") as client:
+        put = await client.put("/resources/local/container/box/desired", {"spec": {"image": "app:2"}}, If_Match='"0"')
+    assert put.status_code == 412
+    assert "opstwin adopt local/container/box" in put.json()["next_step"]

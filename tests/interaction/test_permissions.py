@@ -43,7 +43,7 @@ MAY_CHANGE = {
     "viewer": set[str](),
     "operator": {
         "target_mode", "desired_put", "adopt", "healing_resume", "plan_create", "plan_decide", "plan_apply",
-        "execution_cancel",
+        "execution_cancel", "component_never_created",
     },
     "planner": {"desired_put", "plan_create", "plan_apply", "execution_cancel"},
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from datetime import timedelta
 
 from opstwin.clock import SystemClock
 from opstwin.control.ids import RandomIds
@@ -18,6 +19,8 @@ from opstwin.twin.opening import open_store
 from tests.reliability.hubs import Hub
 
 RESULTS = ("step.done", "step.failed")
+ROUNDING = timedelta(milliseconds=1)
+"""A world adds up seconds as fractions."""
 
 
 async def account_for(effects: Sequence[Effect], ledger: Ledger) -> None:
@@ -64,7 +67,7 @@ def intent_of(effect: Effect, rows: Sequence[AuditRow]) -> AuditRow:
     intents = [row for row in rows if row.action == "step.intended" and row.details["key"] == effect.key]
     assert intents, f"{effect} was never intended"
     mine = [row for row in intents if row.details["fence"] == effect.fence] or intents
-    assert mine[0].at <= effect.at, f"{effect} came before its intent"
+    assert mine[0].at <= effect.at + ROUNDING, f"{effect} came before its intent"
     assert (mine[0].subject, mine[0].details["op"]) == (effect.resource, effect.op)
     return mine[0]
 

@@ -1,5 +1,6 @@
 """Several processes on one PostgreSQL twin: one of them acts at a time, and one that slept too long acts no more."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -49,22 +50,26 @@ async def furnished(rig: Rig) -> dict[str, Execution]:
     """An upgrade of two replicas approved and started on each target; driven by nobody yet."""
     for person in ("anna", "ben"):
         await rig.put(rig.person(person))
-    started: dict[str, Execution] = {}
-    for name in STOPS:
-        target, now = TargetId(name), rig.clock.now()
-        await rig.put(
-            Target(id=target, display_name=name, backend_type="sim", agent_endpoint="sim://x", created_at=now)
-        )
-        await rig.observer.discover(target, ANNA)
-        for image in ("app:1", "app:2"):
-            plan = await rig.planner.from_workloads(
-                target, [app(image=image)], request="t", origin=Origin.FILE, actor=ANNA
-            )
-            await rig.approved(plan, BEN)
-            started[name] = await rig.applier.start(plan.id, ANNA)
-            if image == "app:1":
-                assert (await rig.applier.run(started[name].id)).state is ExecutionState.SUCCEEDED
-    return started
+    started = await asyncio.gather(*(upgrade(rig, TargetId(name)) for name in STOPS))
+    return dict(zip(STOPS, started, strict=True))
+
+
+async def upgrade(rig: Rig, target: TargetId) -> Execution:
+    """The upgrade of one target."""
+    now = rig.clock.now()
+    await rig.put(Target(id=target, display_name=target, backend_type="sim", agent_endpoint="sim://x", created_at=now))
+    await rig.observer.discover(target, ANNA)
+    first = await begin(rig, target, "app:1")
+    assert (await rig.applier.run(first.id)).state is ExecutionState.SUCCEEDED
+    return await begin(rig, target, "app:2")
+
+
+async def begin(rig: Rig, target: TargetId, image: str) -> Execution:
+    """Two replicas of an image, planned, approved and started."""
+    wish = [app(image=image)]
+    plan = await rig.planner.from_workloads(target, wish, request="t", origin=Origin.FILE, actor=ANNA)
+    await rig.approved(plan, BEN)
+    return await rig.applier.start(plan.id, ANNA)
 
 
 def begun(url: str, folder: Path, *words: str) -> "subprocess.Popen[str]":

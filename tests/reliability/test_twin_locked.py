@@ -51,7 +51,6 @@ def test_a_lock_that_stays_refuses_with_the_reason_and_what_was_in_flight_goes_o
         assert (refused.status, refused.body["code"], refused.cause) == (503, "store_unavailable", "locked")
         assert refused.body["retry_after_s"] > 0
         assert hub.get(f"/plans/{pending['id']}")["state"] == "pending"
-        assert "store" in hub.ready().body["down"]
         until(lambda: waits(hub, id))
         effects = hub.effect_keys()
         assert hub.steps_done(id) < 4

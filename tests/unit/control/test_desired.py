@@ -5,13 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from opstwin.control.adopting import adopt
 from opstwin.control.desired import set_desired
+from opstwin.control.drift import explain
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
-from opstwin.domain.resource import Desired
+from opstwin.domain.ask import Action
+from opstwin.domain.drift import DriftKind
+from opstwin.domain.resource import Desired, Observed, Presence
 from opstwin.domain.values import Json
-from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound
+from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, Unreachable
+from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.twin.memory import MemoryStore
-from tests.unit.control.planning_bench import ANNA, BEN, LOCAL, ROBOT, Bench, InTurns, container, web
+from tests.unit.control.planning_bench import ANNA, BEN, LOCAL, ROBOT, Bench, InTurns, container, ops, web
 
 
 @pytest.fixture
@@ -139,6 +144,73 @@ async def test_a_container_that_is_not_ours_cannot_be_taken_through_its_desired_
         await put(bench, {"image": "app:2"})
     assert "opstwin adopt local/container/box" in refused.value.next_step
     assert await bench.ledger.all(Desired) == []
+
+
+async def looked(bench: Bench, spec: dict[str, Json] | None, name: str = "box") -> Desired:
+    """Set it as the hub does: with a look at what nobody has seen."""
+    return await set_desired(
+        bench.ledger, container(name), spec, if_revision=None, actor=ANNA, observer=bench.observer
+    )  # fmt: skip
+
+
+async def test_a_container_that_nobody_has_seen_yet_is_looked_for_first(bench: Bench) -> None:
+    bench.world.run("box", "app:1")
+    with pytest.raises(Conflict) as refused:
+        await looked(bench, {"image": "app:2"})
+    assert "opstwin adopt local/container/box" in refused.value.next_step
+    assert await bench.ledger.all(Desired) == []
+    await looked(bench, {"image": "app:2"}, "other")
+    seen = await bench.ledger.need(Observed, container("other"))
+    assert seen.presence is Presence.ABSENT
+    assert [item.kind for item in await explain(bench.ledger, bench.places, LOCAL)] == [DriftKind.MISSING]
+
+
+async def test_a_new_name_is_not_taken_while_nobody_can_say_what_is_there(bench: Bench) -> None:
+    bench.world.faults.add(Fault(kind=FaultKind.UNREACHABLE, call="*", times=None))
+    for _ in range(2):
+        with pytest.raises(Unreachable, match="Cannot tell"):
+            await looked(bench, {"image": "app:1"})
+    assert await bench.ledger.all(Desired) == []
+
+
+async def test_a_container_that_came_after_its_name_was_desired_stays_somebody_elses(bench: Bench) -> None:
+    await looked(bench, {"image": "app:2"})
+    bench.world.run("box", "app:1")
+    await bench.observer.discover(LOCAL)
+    plan = await bench.planner.from_drift(LOCAL, None, ANNA)
+    assert plan.changes == ()
+    assert any("Opstwin did not make it" in note for note in plan.notes)
+    for spec in ({"image": "app:1"}, None):
+        with pytest.raises(Conflict, match="did not make it"):
+            await looked(bench, spec)  # type: ignore[arg-type]
+
+
+async def test_a_volume_that_came_after_its_name_was_desired_is_never_removed(bench: Bench) -> None:
+    volume = "local/volume/data"
+    await set_desired(bench.ledger, volume, {}, if_revision=0, actor=ANNA)
+    bench.world.volume("data")
+    await bench.observer.discover(LOCAL)
+    record = await bench.ledger.need(Desired, volume)
+    await bench.put(replace(record, spec=None, revision=2))
+    assert (await bench.planner.from_drift(LOCAL, None, ANNA)).changes == ()
+    await bench.put(replace(record, version=2, revision=3, spec={"driver": "other", "labels": {}}))
+    assert (await bench.planner.from_drift(LOCAL, None, ANNA)).changes == ()
+
+
+async def test_what_was_adopted_is_ours_and_what_took_its_name_is_not(bench: Bench) -> None:
+    bench.world.run("box", "app:1")
+    await bench.observer.discover(LOCAL)
+    await adopt(bench.ledger, container("box"), ANNA)
+    record = await bench.ledger.need(Desired, container("box"))
+    spec = {**(record.spec or {}), "image": "app:2"}
+    await looked(bench, spec)
+    assert ops(await bench.planner.from_drift(LOCAL, None, ANNA)) == {"box": "replace"}
+    bench.world.remove("box")
+    bench.world.run("box", "app:1")
+    await bench.observer.discover(LOCAL)
+    assert (await bench.planner.from_drift(LOCAL, None, ANNA)).changes == ()
+    with pytest.raises(Conflict, match="did not make it"):
+        await bench.ask(Action.UPGRADE, "box", image="app:2")
 
 
 async def test_an_agent_needs_the_scope_to_plan(bench: Bench) -> None:

@@ -31,7 +31,7 @@ class Hub:
         self.people = People(self.ledger)
 
     async def ready(self) -> "Hub":
-        await self.people.create_person("anna", "Anna", HUB)
+        await self.people.create_person("anna", "Anna", HUB, scopes=frozenset(Scope))
         await self.people.create_agent("robot", "Robot", "anna", ANNA)
         return self
 
@@ -283,3 +283,10 @@ async def test_a_token_that_would_be_over_at_once_is_refused(hub: Hub, life: tim
     with pytest.raises(InvalidInput) as wrong:
         await hub.people.issue_token("anna", ANNA, expires_in=life)
     assert wrong.value.field == "expires_in"
+
+
+async def test_a_person_administers_only_when_that_is_asked_for(hub: Hub) -> None:
+    usual = await hub.people.create_person("ben", "Ben", HUB)
+    assert usual.scopes == frozenset(Scope) - {Scope.ADMIN}
+    asked = await hub.people.create_person("eve", "Eve", HUB, scopes={Scope.READ, Scope.ADMIN})
+    assert Scope.ADMIN in asked.scopes

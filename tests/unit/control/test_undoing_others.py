@@ -9,7 +9,7 @@ from opstwin.control.working import MAX_CRASHES, Worker
 from opstwin.domain.execution import Execution, ExecutionState, Phase, StepState
 from opstwin.domain.resource import Desired
 from opstwin.domain.target import Mode, Target
-from opstwin.domain.workload import Mount
+from opstwin.domain.workload import Mount, RestartPolicy
 from opstwin.errors import StalePlan
 from opstwin.targets.ports import Order, Sighting
 from opstwin.targets.sim.faults import Fault, FaultKind
@@ -192,3 +192,61 @@ async def test_steps_of_the_roll_back_that_had_nothing_to_do_say_so(rig: Rig) ->
     assert ended.state is ExecutionState.ROLLED_BACK
     back = [step for step in await rig.steps(ended) if step.phase is Phase.BACK]
     assert {step.state for step in back} <= {StepState.SKIPPED}
+
+
+async def test_a_roll_back_is_verified_itself(rig: Rig) -> None:
+    await rig.change_to(app(replicas=1))
+    plan = await rig.approved(await rig.plan_workloads(app(image="app:bad", replicas=1)))
+    execution = await rig.applier.start(plan.id, ANNA)
+
+    class Undone:
+        """A writer after whose undo somebody removes the container."""
+
+        def __init__(self, inner: object) -> None:
+            self.inner = inner
+
+        async def apply(self, order: Order) -> Sighting:
+            seen: Sighting = await self.inner.apply(order)  # type: ignore[attr-defined]
+            if (order.change.after or {}).get("image") == "app:1":
+                rig.world.remove("web-1")
+            return seen
+
+    class Places(SimPlaces):
+        def writer(self, target: Target) -> object:  # type: ignore[override]
+            return Undone(super().writer(target))
+
+    places = Places({"local": rig.world}, rig.clock)
+    ended = await replace(rig.applier, writers=places).run(execution.id)  # type: ignore[arg-type]
+    assert ended.state is ExecutionState.NEEDS_HUMAN
+
+
+async def test_what_is_put_back_but_not_well_is_said(rig: Rig) -> None:
+    await rig.change_to(app(replicas=1))
+    rig.world.image("app:1", exposed=(80,), healthy=False)
+    ended = await rig.carry_out(await rig.plan_workloads(app(image="app:bad", replicas=1)))
+    assert ended.state is ExecutionState.ROLLED_BACK
+    assert "but not well" in str((ended.error or {}).get("message"))
+
+
+async def test_a_replica_without_a_health_check_must_stay_up_before_the_next_is_touched(rig: Rig) -> None:
+    plain = app(replicas=3, health=None)
+    await rig.change_to(plain)
+    rig.world.image("app:2", exposed=(80,), exits=3, start_s=1.0)
+    seen = len(rig.world.effects)
+    ended = await rig.carry_out(await rig.plan_workloads(replace(plain, image="app:2", restart=RestartPolicy.NEVER)))
+    assert ended.state is ExecutionState.ROLLED_BACK
+    assert {effect.resource for effect in rig.world.effects[seen:]} == {"local/container/web-1"}
+
+
+async def test_a_second_target_on_the_same_machine_is_refused(rig: Rig) -> None:
+    from opstwin.domain.values import TargetId
+    from opstwin.errors import Rejected
+
+    twin = Target(
+        id=TargetId("twin"), display_name="Twin", backend_type="sim", agent_endpoint="sim://local",
+        created_at=rig.clock.now(),
+    )  # fmt: skip
+    await rig.put(twin)
+    rig.places.worlds["twin"] = rig.world  # type: ignore[union-attr]
+    with pytest.raises(Rejected, match="same machine as target local"):
+        await rig.observer.discover("twin", ANNA)
