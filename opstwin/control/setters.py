@@ -12,7 +12,7 @@ from opstwin.twin.store import Query
 
 _SET: Final = "desired.set"
 _LOOK_BACK: Final = 100
-"""Plans and settings that are read. Further back, who set something goes on counting: that only asks for more people."""
+"""Plans and settings that are read. Further back, who set something goes on counting: it only asks for more people."""
 
 
 async def asked_by(ledger: Ledger, desired: Desired | None, change: Change) -> tuple[str, ...]:

@@ -112,6 +112,7 @@ TOOLS: tuple[AnyTool, ...] = (
         effect=Effect.APPLY,
         scope=Scope.APPLY,
         agent_scope=Scope.PLAN,
+        outward=True,
         input=DesiredAsk,
         output=ResourceView,
         handler=_put,

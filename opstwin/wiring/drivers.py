@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from opstwin.clock import Clock
 from opstwin.domain.target import Target
@@ -85,9 +86,10 @@ class DriverPool:
         from opstwin.targets.sim.driver import opened_world, sim_driver
 
         path = urlsplit(target.agent_endpoint).path
-        return sim_driver(
-            target, opened_world(Path(path) if path.strip("/") else None, clock=self.clock), clock=self.clock
-        )
+        world = opened_world(
+            Path(path) if path.strip("/") else None, clock=self.clock, seed=crc32(f"{target.id} {path}".encode())
+        )  # another seed, another machine
+        return sim_driver(target, world, clock=self.clock)
 
 
 def hub_secrets(environ: Mapping[str, str], folder: Path) -> HubSecrets:

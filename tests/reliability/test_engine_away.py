@@ -3,7 +3,7 @@
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,8 @@ class Place:
 
     def containers(self) -> dict[str, tuple[str, str, str]]:
         """What is on the engine: id, version and start by name."""
-        client = docker.DockerClient(base_url=self.engine.address, timeout=30)
-        try:
+        with closing(docker.DockerClient(base_url=self.engine.address, timeout=30)) as client:
             found = [client.api.inspect_container(item["Id"]) for item in client.api.containers(all=True)]
-        finally:
-            client.close()
         return {
             item["Name"].removeprefix("/"): (
                 item["Id"], version_of(item["Config"]["Env"]), item["State"]["StartedAt"],
@@ -92,16 +89,25 @@ def places(folder: Path, *names: str) -> Iterator[list[Place]]:
         for name in names:
             short = undo.enter_context(tempfile.TemporaryDirectory(prefix="ote-", ignore_cleanup_errors=True))
             engine = SecondEngine(Path(short))
-            undo.callback(engine.stop, signal.SIGKILL)
             engine.start()
-            client = docker.DockerClient(base_url=engine.address, timeout=60)
-            ensure_image(client, content)
-            client.close()
+            undo.callback(clear, engine)
+            with closing(docker.DockerClient(base_url=engine.address, timeout=60)) as client:
+                ensure_image(client, content)
             hub.add(engine.address, "docker", name, call_timeout_s="1.5")
             made.append(Place(name, engine, hub))
         for execution in [place.started(1) for place in made]:
             assert hub.ended(execution)["state"] == "succeeded"
         yield made
+
+
+def clear(engine: SecondEngine) -> None:
+    """Stop an engine and what runs on it: its containers would outlive it."""
+    engine.stop(signal.SIGKILL)
+    engine.start()
+    with closing(docker.DockerClient(base_url=engine.address, timeout=60)) as client:
+        for item in client.api.containers(all=True):
+            client.api.remove_container(item["Id"], force=True)
+    engine.stop()
 
 
 def stop_before(place: Place) -> str:

@@ -39,9 +39,9 @@ STOPS = {
 """Where the first worker of each target is stopped."""
 
 
-def prepared(path: Path) -> None:
-    """A world with two versions of an image."""
-    world = World(path)
+def prepared(path: Path, seed: int) -> None:
+    """A world with two versions of an image, and with an identity of its own."""
+    world = World(path, seed=seed)
     for image in ("app:1", "app:2"):
         world.image(image, exposed=(80,))
 
@@ -98,8 +98,8 @@ def said(process: "subprocess.Popen[str]") -> dict[str, Any]:
 async def test_a_worker_that_slept_past_its_lease_can_neither_write_nor_act_when_it_wakes(
     postgres_database: str, tmp_path: Path
 ) -> None:
-    for name in STOPS:
-        prepared(tmp_path / f"{name}.json")
+    for seed, name in enumerate(STOPS):
+        prepared(tmp_path / f"{name}.json", seed)
     rig = await rig_on(postgres_database, tmp_path, "ground")
     started = await furnished(rig)
     first = {

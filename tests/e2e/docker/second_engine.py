@@ -23,9 +23,14 @@ class SecondEngine:
         self._folder = folder
         self.address = f"unix://{folder / 'docker.sock'}"
         self._as_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
+        own = folder / "etc"
+        own.mkdir()
         self._words = [
             # A network namespace of its own: an engine without a bridge removes docker0, which is the first engine's.
-            *self._as_root, "unshare", "--net", program, "--host", self.address, "--data-root", str(folder / "data"),
+            # A mount namespace of its own: an engine's identity lies in /etc/docker, and two machines have two.
+            *self._as_root, "unshare", "--net", "--mount", "--", "sh", "-c",
+            'mkdir -p /etc/docker && mount --bind "$0" /etc/docker && exec "$@"', str(own), program, "--host",
+            self.address, "--data-root", str(folder / "data"),
             "--exec-root", str(folder / "exec"), "--pidfile", str(folder / "docker.pid"),
             "--bridge", "none", "--iptables=false", "--ip-forward=false", "--storage-driver", "vfs",
         ]  # fmt: skip

@@ -137,7 +137,7 @@ class Bench:
 
     async def target(self, name: str, **fields: Any) -> Target:
         """A simulated target, discovered."""
-        self.places.worlds.setdefault(name, World(clock=self.clock))
+        self.places.worlds.setdefault(name, World(clock=self.clock, seed=len(self.places.worlds)))
         target = Target(
             id=TargetId(name), display_name=name, backend_type="sim", agent_endpoint=f"sim://{name}",
             created_at=self.clock.now(), **fields,

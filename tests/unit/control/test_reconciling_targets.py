@@ -98,7 +98,7 @@ class OneBroken(SimPlaces):
 
 async def many(places: type[SimPlaces]) -> Rig:
     rig = Rig()
-    worlds = {"local": rig.world, "bad": World(), "far": World()}
+    worlds = {"local": rig.world, "bad": World(seed=1), "far": World(seed=2)}
     rig = Rig(world=rig.world, clock=rig.clock, places=places(worlds, rig.clock))
     for name in ("bad", "far"):
         target = Target(
