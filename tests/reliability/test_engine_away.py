@@ -3,6 +3,7 @@
 import signal
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,12 +86,14 @@ def places(folder: Path, *names: str) -> Iterator[list[Place]]:
     content = layer(static_busybox())
     # A path of a Unix socket has at most 107 bytes, which pytest's own folders exceed.
     with ExitStack() as undo, running(folder, sim=False, hold_s="1.5", stop_grace_s="0", policy="solo") as hub:
-        made = []
+        made: list[Place] = []
+        engines: list[SecondEngine] = []
+        undo.callback(clear_all, engines)
         for name in names:
             short = undo.enter_context(tempfile.TemporaryDirectory(prefix="ote-", ignore_cleanup_errors=True))
             engine = SecondEngine(Path(short))
             engine.start()
-            undo.callback(clear, engine)
+            engines.append(engine)
             with closing(docker.DockerClient(base_url=engine.address, timeout=60)) as client:
                 ensure_image(client, content)
             hub.add(engine.address, "docker", name, call_timeout_s="1.5")
@@ -98,6 +101,12 @@ def places(folder: Path, *names: str) -> Iterator[list[Place]]:
         for execution in [place.started(1) for place in made]:
             assert hub.ended(execution)["state"] == "succeeded"
         yield made
+
+
+def clear_all(engines: list[SecondEngine]) -> None:
+    """Clear some engines at the same time."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(clear, engines))
 
 
 def clear(engine: SecondEngine) -> None:
