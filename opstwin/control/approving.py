@@ -7,6 +7,7 @@ from typing import Final
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.persons import check_person
+from opstwin.control.setters import setters_of
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
 from opstwin.domain.approval import (
     Approval,
@@ -190,9 +191,15 @@ async def may_approve(ledger: Ledger, actor: Actor) -> bool:
 
 
 async def decided_by_human(ledger: Ledger, record: Desired) -> bool:
-    """Whether an applied plan brought this desired state, or somebody set it who may approve plans now."""
+    """Whether an applied plan brought this desired state, or only people set it who may approve plans now.
+
+    Who sets one field takes over what others set before: an agent's wish is not a person's because a person set more.
+    """
     if record.plan_id is None:
-        return await may_approve(ledger, record.set_by)
+        if not await may_approve(ledger, record.set_by):
+            return False
+        accounts = [await ledger.get(Principal, name) for name in await setters_of(ledger, record)]
+        return all(item is not None and item.kind is ActorKind.PERSON for item in accounts)
     plan = await ledger.get(Plan, record.plan_id)
     return plan is not None and plan.state is PlanState.APPLIED
 

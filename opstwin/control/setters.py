@@ -22,6 +22,11 @@ async def asked_by(ledger: Ledger, desired: Desired | None, change: Change) -> t
     """
     if desired is None or desired.plan_id is not None or desired.spec != change.after:
         return ()
+    return await setters_of(ledger, desired)
+
+
+async def setters_of(ledger: Ledger, desired: Desired) -> tuple[str, ...]:
+    """Everybody whose setting is in a desired state that no plan brought, and whom they acted for."""
     names = _accounts(desired.set_by)
     page = await ledger.store.find(
         Query(AuditRow, {"action": _SET, "subject": desired.id}, limit=_LOOK_BACK, newest_first=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from opstwin.control.approving import mandate_holds
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import Actor, Principal
 from opstwin.domain.approval import Approval, Decision, Policy, authorise, people_of
@@ -22,6 +23,7 @@ from opstwin.domain.execution import (
     step_id,
     step_key,
 )
+from opstwin.domain.healing import Mandate
 from opstwin.domain.plan import Base, Change, Plan, PlanState, WorkloadChange, plan_digest
 from opstwin.domain.resource import Desired, Observed, WorkloadRecord
 from opstwin.domain.target import Target
@@ -78,6 +80,7 @@ class Gate:
         before, wanted = await self._wanted(plan, actor, now)
         execution = _execution(self.ledger.ids.new("exec"), plan, approvals, actor, before, now)
         used = [Put(replace(item, used_by=execution.id)) for item in approvals]
+        holds += [await self._mandate_stays(item.mandate_id) for item in approvals if item.mandate_id is not None]
         running = replace(plan, state=PlanState.APPLYING, execution_id=execution.id)
         steps = [Put(step) for step in steps_of(execution.id, plan.changes)]
         await self.ledger.commit(
@@ -92,7 +95,21 @@ class Gate:
             raise StalePlan(f"Plan {plan.id} is {plan.state.value}.", next_step="Plan again: opstwin plan …")
         approvals = await self.ledger.all(Approval, {"plan_id": plan.id})
         people = people_of(await self.ledger.all(Principal))
-        return authorise(plan, approvals, self.policy, people, self.ledger.clock.now())
+        now = self.ledger.clock.now()
+        valid = authorise(plan, approvals, self.policy, people, now)
+        for approval in valid:
+            if not await mandate_holds(self.ledger, approval, plan, now):
+                raise NotApproved(
+                    f"The mandate behind the approval of {plan.id} was taken back.",
+                    next_step=f"A person must decide: opstwin approve {plan.id}",
+                    details={"plan": plan.id, "mandate": approval.mandate_id},
+                )
+        return valid
+
+    async def _mandate_stays(self, mandate_id: str) -> Write:
+        """The start holds only while the mandate is as it was just read."""
+        mandate = await self.ledger.need(Mandate, mandate_id)
+        return Require(Mandate, mandate.id, mandate.version)
 
     async def _check_target(self, target_id: TargetId) -> None:
         target = await self.ledger.need(Target, target_id, next_step="List targets: opstwin targets list")

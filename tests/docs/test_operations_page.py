@@ -84,7 +84,8 @@ def test_the_times_on_the_page_are_the_real_ones() -> None:
 
 @pytest.mark.parametrize("row", PAGE.table("An execution needs a person"), ids=lambda row: row[0][:20])
 def test_what_an_execution_says_is_what_the_code_says(row: list[str]) -> None:
-    source = (ROOT / "opstwin/control/applying.py").read_text(encoding="utf-8")
+    modules = ("applying", "starting")
+    source = "".join((ROOT / f"opstwin/control/{name}.py").read_text(encoding="utf-8") for name in modules)
     assert all(part.strip() in source for part in row[0].split("…") if part.strip())
 
 

@@ -84,16 +84,13 @@ def version_of(env: list[str]) -> str:
 def places(folder: Path, *names: str) -> Iterator[list[Place]]:
     """A hub, and so many engines of its own as targets, each with version 1 of the workload."""
     content = layer(static_busybox())
-    # A path of a Unix socket has at most 107 bytes, which pytest's own folders exceed.
     with ExitStack() as undo, running(folder, sim=False, hold_s="1.5", stop_grace_s="0", policy="solo") as hub:
-        made: list[Place] = []
-        engines: list[SecondEngine] = []
+        folders = [undo.enter_context(temporary()) for _ in names]
+        engines = [SecondEngine(Path(folder)) for folder in folders]
         undo.callback(clear_all, engines)
-        for name in names:
-            short = undo.enter_context(tempfile.TemporaryDirectory(prefix="ote-", ignore_cleanup_errors=True))
-            engine = SecondEngine(Path(short))
+        made: list[Place] = []
+        for name, engine in zip(names, engines, strict=True):
             engine.start()
-            engines.append(engine)
             with closing(docker.DockerClient(base_url=engine.address, timeout=60)) as client:
                 ensure_image(client, content)
             hub.add(engine.address, "docker", name, call_timeout_s="1.5")
@@ -101,6 +98,11 @@ def places(folder: Path, *names: str) -> Iterator[list[Place]]:
         for execution in [place.started(1) for place in made]:
             assert hub.ended(execution)["state"] == "succeeded"
         yield made
+
+
+def temporary() -> "tempfile.TemporaryDirectory[str]":
+    """A folder with a short path: that of a Unix socket has at most 107 bytes, which pytest's own folders exceed."""
+    return tempfile.TemporaryDirectory(prefix="ote-", ignore_cleanup_errors=True)
 
 
 def clear_all(engines: list[SecondEngine]) -> None:

@@ -204,3 +204,60 @@ async def test_a_new_mandate_takes_the_place_of_the_old_one(bench: Bench) -> Non
     second = await heal(bench, actor=ANNA)
     assert second.id != first.id
     assert (await bench.ledger.need(Mandate, first.id)).revoked_at is not None
+
+
+@pytest.mark.proves("G1", "G3")
+async def test_a_person_who_sets_more_does_not_make_an_agents_wish_their_own() -> None:
+    from datetime import timedelta
+
+    from opstwin.control.desired import set_desired
+    from opstwin.control.modes import Setting, set_mode
+    from opstwin.control.reconciling import Reconciler
+    from opstwin.domain.resource import Desired as Wanted
+    from opstwin.domain.target import Mode
+    from tests.rig import ANNA as OWNER
+    from tests.rig import BEN as OTHER
+    from tests.rig import ROBOT as AGENT
+    from tests.rig import Rig, app
+
+    rig = await Rig().ready()
+    await rig.change_to(app(replicas=1))
+    week = rig.clock.now() + timedelta(days=7)
+    await set_mode(rig.ledger, "local", Setting(mode=Mode.HEAL, reason="keep it up", expires_at=week), OWNER)
+    reconciler = Reconciler(rig.ledger, rig.observer, rig.planner, rig.approver, rig.applier, rig.breakers)
+    for actor, fields in ((AGENT, {"image": "app:2"}), (OTHER, {"memory_bytes": 64 * 2**20})):
+        found = await rig.ledger.need(Wanted, "local/container/web-1")
+        spec = {**(found.spec or {}), **fields}
+        await set_desired(rig.ledger, found.id, spec, if_revision=found.revision, actor=actor)
+        [tick] = (await reconciler.tick()).targets
+        assert tick.healed == ()
+        assert tick.proposed
+    assert rig.running() == {"web-1": "app:1"}
+
+
+@pytest.mark.proves("G5")
+async def test_a_mandate_taken_back_after_its_approval_starts_nothing() -> None:
+    from dataclasses import replace as altered
+    from datetime import timedelta
+
+    from opstwin.control.modes import Setting, set_mode
+    from opstwin.domain.healing import Mandate as Standing
+    from opstwin.domain.target import Mode
+    from opstwin.errors import NotApproved
+    from tests.rig import ANNA as OWNER
+    from tests.rig import Rig, app
+
+    rig = await Rig().ready()
+    await rig.change_to(app(replicas=1))
+    week = rig.clock.now() + timedelta(days=7)
+    await set_mode(rig.ledger, "local", Setting(mode=Mode.HEAL, reason="keep it up", expires_at=week), OWNER)
+    rig.world.remove("web-1")
+    await rig.observer.discover("local", OWNER)
+    plan = await rig.planner.from_drift("local", None, OWNER)
+    [mandate] = await rig.ledger.all(Standing)
+    await rig.approver.approve_by_mandate(plan, mandate)
+    await rig.put(altered(mandate, revoked_at=rig.clock.now()))
+    seen = len(rig.world.effects)
+    with pytest.raises(NotApproved, match="taken back"):
+        await rig.applier.start(plan.id, OWNER)
+    assert len(rig.world.effects) == seen
