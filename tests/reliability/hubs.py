@@ -88,9 +88,9 @@ class Hub(Shell):
         assert added.status == 201, added
         assert self.post(f"/targets/{target}:discover").status == 200
 
-    def planned(self, words: str) -> dict[str, Any]:
+    def planned(self, words: str, target: str = "local") -> dict[str, Any]:
         """A plan from words."""
-        made = self.post("/plans", {"words": words})
+        made = self.post("/plans", {"words": words, "target": target})
         assert made.status == 201, made
         return made.body
 

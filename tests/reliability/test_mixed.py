@@ -107,8 +107,7 @@ async def test_an_approval_that_does_not_fit_is_noticed(field: str) -> None:
 
 
 @pytest.mark.proves("K4")
-def test_after_a_day_of_everything_on_a_hub_process_each_effect_is_accounted_for(hub_once: Hub) -> None:
-    hub = hub_once
+def test_after_a_day_of_everything_on_a_hub_process_each_effect_is_accounted_for(hub: Hub) -> None:
     hub.change("deploy nginx:1.27 as web with 2 replicas")
     hub.ok("targets", "mode", "local", "heal", "-m", "keep it up")
     hub.change("deploy redis:7 as cache")

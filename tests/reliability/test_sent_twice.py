@@ -100,5 +100,5 @@ def test_of_two_command_lines_that_apply_two_plans_on_one_target_at_once_one_run
 
 @pytest.mark.proves("K4")
 def test_after_all_this_every_effect_is_accounted_for(hub_once: Hub) -> None:
-    hub_once.change("deploy redis:7 as cache")
+    hub_once.change("deploy redis:7 as ledger")
     account_for_hub(hub_once)

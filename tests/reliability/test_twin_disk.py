@@ -7,12 +7,16 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.reliability.accounting import account_for_hub, check_finished
+from opstwin.clock import SystemClock
+from opstwin.targets.sim.driver import opened_world
+from opstwin.targets.sim.world import World
+from tests.reliability.accounting import check_finished
 from tests.reliability.hubs import API, Answer, Hub, in_the_middle, running, unready, until, waits
 from tests.storage.conftest import AS_ROOT, PATH, Mounting
 from tests.storage.test_disk_faults import break_file_system
@@ -44,62 +48,81 @@ def fill(disk: Path, hub: Hub) -> Path:
     return ballast
 
 
-def mutations(hub: Hub, pending: dict[str, Any], approved: dict[str, Any]) -> list[Answer]:
-    """Everything on the way to an effect."""
-    return [
-        hub.post("/plans", {"words": "deploy redis:7 as cache"}),
-        hub.decide(pending),
-        hub.apply(approved),
-        hub.apply(approved, Idempotency_Key="k"),
-        hub.post("/targets/local:mode", {"mode": "propose"}),
-    ]
+@dataclass(frozen=True)
+class Ground:
+    """What there is when the disk fails: an execution in its middle, and on another target two plans on their way."""
 
+    hub: Hub
+    pending: dict[str, Any]
+    approved: dict[str, Any]
+    execution: str
 
-def check_refused(hub: Hub, pending: dict[str, Any], approved: dict[str, Any], *causes: str) -> None:
-    """No mutation starts, nothing was done, reads go on, and it says so."""
-    effects = hub.world.effects
-    for answer in mutations(hub, pending, approved):
-        assert (answer.status, answer.body["code"]) == (503, "store_unavailable"), answer
-        assert answer.cause in causes, answer
-        assert answer.body["next_step"]
-    assert hub.world.effects == effects
-    check_reads(hub)
-    assert hub.get(f"/plans/{pending['id']}")["state"] == "pending"
-    assert hub.get(f"/plans/{approved['id']}")["state"] == "approved"
-    ready = until(lambda: unready(hub))
-    assert "store" in ready.body["down"], ready
+    @classmethod
+    def of(cls, hub: Hub) -> "Ground":
+        """Lay the ground on a hub."""
+        opened_world(hub.folder / "other.json", clock=SystemClock(), seed=1)
+        hub.add(f"sim://{hub.folder / 'other.json'}", target="other")
+        plans = [hub.planned(f"deploy redis:7 as {name}", "other") for name in ("cache", "store")]
+        assert hub.decide(plans[1]).status == 200
+        return cls(hub, plans[0], plans[1], in_the_middle(hub))
 
+    @property
+    def other(self) -> World:
+        """The world of the other target."""
+        return World(self.hub.folder / "other.json", seed=1)
 
-def check_reads(hub: Hub) -> None:
-    """Everything can still be looked at."""
-    assert hub.ask("GET", "/health").status == 200
-    for path in READS:
-        assert hub.ask("GET", API + path).status == 200
+    def mutations(self) -> list[Answer]:
+        """Everything on the way to an effect."""
+        hub = self.hub
+        return [
+            hub.post("/plans", {"words": "deploy redis:7 as cache"}),
+            hub.decide(self.pending),
+            hub.apply(self.approved),
+            hub.apply(self.approved, Idempotency_Key="k"),
+            hub.post("/targets/other:mode", {"mode": "propose"}),
+        ]
 
+    def check_stands_still(self, *causes: str) -> None:
+        """No mutation starts, what ran stopped before its next effect, reads go on, and the hub says so."""
+        hub = self.hub
+        for answer in self.mutations():
+            assert (answer.status, answer.body["code"]) == (503, "store_unavailable"), answer
+            assert answer.cause in causes, answer
+            assert answer.body["next_step"]
+        assert "store" in until(lambda: unready(hub)).body["down"]
+        effects = hub.effect_keys()
+        assert hub.ask("GET", "/health").status == 200
+        for path in READS:
+            assert hub.ask("GET", API + path).status == 200
+        states = [hub.get(f"/plans/{plan['id']}")["state"] for plan in (self.pending, self.approved)]
+        assert states == ["pending", "approved"]
+        assert hub.execution(self.execution)["state"] == "applying"
+        assert (hub.effect_keys(), self.other.effects) == (effects, ())
 
-def check_recovered(hub: Hub, pending: dict[str, Any], approved: dict[str, Any]) -> None:
-    """Without a restart: it is ready, and what waited goes through, once."""
-    until(lambda: hub.ready().status == 200)
-    assert hub.decide(pending).status == 200
-    started = hub.apply(approved, Idempotency_Key="k")
-    assert started.status == 202
-    assert hub.ended(started.body["id"])["state"] == "succeeded"
-    assert hub.post("/audit:verify").status == 200
-    account_for_hub(hub)
+    def check_recovered(self) -> None:
+        """It is ready again; what was in its middle ends, and what waited goes through; all of it once."""
+        hub = self.hub
+        until(lambda: hub.ready().status == 200)
+        assert hub.decide(self.pending).status == 200
+        started = hub.apply(self.approved, Idempotency_Key="k")
+        assert started.status == 202
+        assert hub.ended(started.body["id"])["state"] == "succeeded"
+        assert [effect.key for effect in self.other.effects] == [f"{started.body['id']}.0"]
+        check_finished(hub, self.execution)
+        assert hub.post("/audit:verify").status == 200
 
 
 @pytest.mark.proves("D2", "K3")
-def test_a_full_disk_lets_no_mutation_start_and_the_hub_goes_on_alone_when_there_is_room(
+def test_a_full_disk_lets_no_mutation_start_or_go_on_until_there_is_room_again(
     mounted: Mounting, tmp_path: Path
 ) -> None:
     disk = mounted("-t", "tmpfs", "-o", "size=3m", "tmpfs")
     with hub_on(disk, tmp_path) as hub:
-        hub.change("deploy nginx:1.27 as web with 2 replicas")
-        pending, approved = hub.planned("scale web to 3"), hub.approved("deploy redis:7 as store")
+        ground = Ground.of(hub)
         ballast = fill(disk, hub)
-        check_refused(hub, pending, approved, "disk_full")
+        ground.check_stands_still("disk_full")
         ballast.unlink()
-        check_recovered(hub, pending, approved)
+        ground.check_recovered()
 
 
 @contextmanager
@@ -128,31 +151,30 @@ def is_traced(pid: int) -> bool:
 
 
 @pytest.mark.proves("D1", "K3")
-def test_a_disk_that_cannot_sync_lets_no_mutation_start_and_the_hub_goes_on_alone_when_it_can(tmp_path: Path) -> None:
+def test_a_disk_that_cannot_sync_lets_no_mutation_start_or_go_on_until_it_can_again(tmp_path: Path) -> None:
     with running(tmp_path, policy="solo") as hub:
-        hub.change("deploy nginx:1.27 as web with 2 replicas")
-        pending, approved = hub.planned("scale web to 3"), hub.approved("deploy redis:7 as store")
+        ground = Ground.of(hub)
         with failing(hub, "fsync,fdatasync", "EIO"):
-            check_refused(hub, pending, approved, "io_error")
-        check_recovered(hub, pending, approved)
+            until(lambda: waits(hub, ground.execution))
+            ground.check_stands_still("io_error")
+        ground.check_recovered()
 
 
 @pytest.mark.proves("D4", "K3")
-def test_a_disk_that_turns_read_only_lets_no_mutation_start_and_after_its_repair_nothing_is_lost(
+def test_a_disk_that_turns_read_only_lets_no_mutation_start_or_go_on_and_after_its_repair_nothing_is_lost(
     mounted: Mounting, ext4_image: Path, tmp_path: Path
 ) -> None:
     disk = mounted("-o", "loop,errors=remount-ro", ext4_image)
     with hub_on(disk, tmp_path) as hub:
-        hub.change("deploy nginx:1.27 as web with 2 replicas")
-        pending, approved = hub.planned("scale web to 3"), hub.approved("deploy redis:7 as store")
+        ground = Ground.of(hub)
         break_file_system(disk)
-        check_refused(hub, pending, approved, "read_only", "io_error")
+        ground.check_stands_still("read_only", "io_error")
         hub.down(signal.SIGKILL)
         as_root("umount", disk)
         as_root("e2fsck", "-p", "-f", ext4_image, good=(0, 1))
         as_root("mount", "-o", "loop", ext4_image, disk)
         hub.up()
-        check_recovered(hub, pending, approved)
+        ground.check_recovered()
 
 
 def as_root(*words: str | Path, good: tuple[int, ...] = (0,)) -> None:
@@ -160,32 +182,3 @@ def as_root(*words: str | Path, good: tuple[int, ...] = (0,)) -> None:
     environment = {**os.environ, "PATH": PATH}
     done = subprocess.run([*AS_ROOT, *words], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode in good, f"{words}: {done.stdout}{done.stderr}"
-
-
-@pytest.mark.proves("D2", "K3")
-def test_an_execution_whose_disk_fills_up_stops_before_its_next_effect_and_goes_on_alone(
-    mounted: Mounting, tmp_path: Path
-) -> None:
-    disk = mounted("-t", "tmpfs", "-o", "size=3m", "tmpfs")
-    with hub_on(disk, tmp_path) as hub:
-        id = in_the_middle(hub)
-        ballast = fill(disk, hub)
-        until(lambda: unready(hub))
-        effects = hub.effect_keys()
-        check_reads(hub)
-        assert hub.effect_keys() == effects
-        assert hub.execution(id)["state"] == "applying"
-        ballast.unlink()
-        check_finished(hub, id)
-
-
-@pytest.mark.proves("D1", "K3")
-def test_an_execution_whose_disk_cannot_sync_stops_before_its_next_effect_and_goes_on_alone(tmp_path: Path) -> None:
-    with running(tmp_path, policy="solo") as hub:
-        id = in_the_middle(hub)
-        with failing(hub, "fsync,fdatasync", "EIO"):
-            until(lambda: waits(hub, id))
-            effects = hub.effect_keys()
-            until(lambda: unready(hub))
-            assert hub.effect_keys() == effects
-        check_finished(hub, id)

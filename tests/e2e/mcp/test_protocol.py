@@ -21,7 +21,7 @@ OFFERED = {
     "discover": f"{READ} open",
     "discover_endpoint": f"{READ} open",
     "resources_list": READ,
-    "desired_put": "destructive idempotent",
+    "desired_put": "destructive idempotent open",
     "drift": READ,
     "resource_get": READ,
     "logs": f"{READ} open",
