@@ -116,7 +116,7 @@ class Ground:
 def test_a_full_disk_lets_no_mutation_start_or_go_on_until_there_is_room_again(
     mounted: Mounting, tmp_path: Path
 ) -> None:
-    disk = mounted("-t", "tmpfs", "-o", "size=3m", "tmpfs")
+    disk = mounted("-t", "tmpfs", "-o", "size=8m", "tmpfs")
     with hub_on(disk, tmp_path) as hub:
         ground = Ground.of(hub)
         ballast = fill(disk, hub)

@@ -13,8 +13,9 @@ from opstwin.domain.deployment import Deployment
 from opstwin.domain.execution import Execution, ExecutionState
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
 from opstwin.domain.resource import Desired, WorkloadRecord
+from opstwin.domain.target import Target
 from opstwin.domain.workload import Mount
-from opstwin.errors import Conflict, NotApproved, OpstwinError, StalePlan, Unreachable
+from opstwin.errors import Conflict, Forbidden, NotApproved, OpstwinError, StalePlan, Unreachable
 from opstwin.targets.sim.faults import Fault, FaultKind
 from tests.rig import ANNA, BEN, LOCAL, QUICK, ROBOT, Rig, app
 
@@ -353,3 +354,13 @@ async def assert_effects_were_intended(rig: Rig) -> None:
             assert approval.digest == row.digest
             assert approval.decided_by.kind is ActorKind.PERSON
             assert approval.used_by == row.execution_id
+
+
+@pytest.mark.req("S2.34")
+async def test_a_target_that_is_switched_off_gets_no_execution(rig: Rig) -> None:
+    plan = await rig.approved(await rig.plan_workloads(app()))
+    target = await rig.ledger.need(Target, LOCAL)
+    await rig.put(replace(target, is_active=False))
+    with pytest.raises(Forbidden, match="switched off"):
+        await rig.applier.start(plan.id, ANNA)
+    assert rig.world.effects == ()
