@@ -81,7 +81,8 @@ class Worker:
         except LeaseLost:
             logger().info("lease_lost", execution_id=execution.id)
         except OpstwinError as error:
-            self._again(execution, error.retry_after_s or LATER_S)
+            away_s = error.retry_after_s if isinstance(error, TargetError) else None
+            self._again(execution, away_s or LATER_S)
             logger().warning("execution_waits", execution_id=execution.id, code=error.code, reason=error.message)
             if not isinstance(error, StoreError | TargetError):
                 await self._count_crash(execution, error)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +42,9 @@ def small_write(hub: Hub) -> Answer:
 def fill(disk: Path, hub: Hub) -> Path:
     """Fill a disk until the hub can write nothing at all any more; returns what has to be removed again."""
     ballast = disk / "ballast"
-    free = shutil.disk_usage(disk).free
-    ballast.write_bytes(b"x" * free)
+    # The hub writes at the same time and may take the last of it.
+    with suppress(OSError):
+        ballast.write_bytes(b"x" * shutil.disk_usage(disk).free)
     until(lambda: small_write(hub).status == 503)
     return ballast
 
