@@ -29,6 +29,8 @@ from tests.reliability.record import leaves
 from tests.reliability.worker import rig_on
 from tests.rig import ANNA, BEN, Rig, app
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 STOPS = {
     "a": "after step.intended",

@@ -21,6 +21,8 @@ from tests.reliability.hubs import API, Answer, Hub, in_the_middle, running, unr
 from tests.storage.conftest import AS_ROOT, PATH, Mounting
 from tests.storage.test_disk_faults import break_file_system
 
+pytestmark = pytest.mark.slow
+
 READS = ("/plans", "/resources", "/executions", "/targets", "/audit", "/events", "/drift")
 
 

@@ -12,6 +12,8 @@ import pytest
 from tests.reliability.accounting import account_for_hub, check_finished
 from tests.reliability.hubs import Hub, in_the_middle, running, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
