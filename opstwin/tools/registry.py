@@ -37,6 +37,16 @@ class Effect(StrEnum):
     ADMIN = "admin"
 
 
+class Toolset(StrEnum):
+    """What an AI client may choose to be offered. Together they are the default set."""
+
+    CORE = "core"
+    DEPLOY = "deploy"
+    HOSTS = "hosts"
+    METRICS = "metrics"
+    ADMIN = "admin"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who calls: an authenticated principal with the scopes of its credential. `base_url` is how it reached the hub."""
@@ -87,6 +97,12 @@ I = TypeVar("I", bound=Ask)  # noqa: E741 - input
 O = TypeVar("O")  # noqa: E741 - output
 
 Handler = Callable[[Services, Caller, I], Awaitable[O]]
+Brief = Callable[[Mapping[str, Any]], Mapping[str, Json]]
+"""A whole answer as JSON → what of it a model needs to go on."""
+
+Text = Callable[[Mapping[str, Any]], str]
+"""A brief answer → the same in short Markdown."""
+
 Stream = Callable[[Services, Caller, I], Awaitable[AsyncIterator[StreamItem]]]
 
 
@@ -99,6 +115,10 @@ class Tool(Generic[I, O]):
     call. `stream` gives the same data as it happens; it raises before it returns what can be known before.
     `repeatable` says of a change that a second call with the same input has no further effect. `outward` says that it
     talks to a target or to an address that the caller names, and not to the twin alone.
+
+    `toolset` offers the tool to AI clients; None keeps it to the HTTP API. They get the `brief` of an answer, and ask
+    for the whole with `response_format: detailed`; `text` writes the brief as Markdown. `quotes` names what an answer
+    holds that somebody else wrote (logs, labels, events, manifests), in the words of the label that it is given.
     """
 
     name: str
@@ -116,6 +136,10 @@ class Tool(Generic[I, O]):
     repeatable: bool = False
     outward: bool = False
     stream: Stream[I] | None = None
+    toolset: Toolset | None = None
+    brief: Brief | None = None
+    text: Text | None = None
+    quotes: str = ""
     _adapter: TypeAdapter[O] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
