@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from opstwin.errors import OpstwinError
 from opstwin.logs import logger
@@ -19,6 +20,8 @@ from opstwin.server.callers import SignedIn
 from opstwin.server.doors import Doors
 from opstwin.server.health import Health
 from opstwin.server.instruments import Instruments
+from opstwin.server.mcp.choosing import PATHS
+from opstwin.server.mcp.mount import Mount, opening
 from opstwin.server.openapi import document
 from opstwin.server.problems import LastResort, framework_error, json_response
 from opstwin.server.recording import Recorded
@@ -43,19 +46,23 @@ def create_app(
 ) -> FastAPI:
     """The application. Nothing is listened on; whoever serves it decides where.
 
-    `state.streams` are its open streams; they must be closed before a server can stop.
+    `state.streams` are its open streams; they must be closed before a server can stop. `state.mcp` is its MCP server.
     """
     measured = instruments or Instruments()
     replies = Replies(services.ledger, services.ledger.ids.new("proc"), shared=services.settings.replicas > 1)
+    mount = Mount(opening(services, registry, replies), services.settings.max_body_bytes)
     app = FastAPI(
         title="Opstwin", version=services.version, openapi_url=None, docs_url=None, redoc_url=None,
-        redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies),
+        redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies, mount),
         exception_handlers={HTTPException: framework_error}, telemetry={"tracing": False, "metrics": False},
     )  # fmt: skip
     app.state.streams = streams or Streams(measured)
     Api(services, replies, app.state.streams).add_to(app, registry)
     _add_pages(app, Site(services, registry))
     _add_own(app, Health(services, measured), registry)
+    for path in PATHS:
+        app.router.routes.append(Route(path, endpoint=mount, include_in_schema=False))
+    app.state.mcp = mount
     return app
 
 
@@ -109,17 +116,19 @@ def _add_own(app: FastAPI, health: Health, registry: Registry) -> None:
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
 
-def _lifespan(replies: Replies) -> Lifespan:
-    """While the application runs, answers to repeated calls are forgotten after their time."""
+def _lifespan(replies: Replies, mount: Mount) -> Lifespan:
+    """While the application runs, answers to repeated calls are forgotten after their time, and MCP is served."""
 
     @contextlib.asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
-        forgetting = asyncio.create_task(_forget(replies))
+        background = [asyncio.create_task(_forget(replies)), asyncio.create_task(mount.start())]
         try:
             yield
         finally:
-            forgetting.cancel()
-            await asyncio.gather(forgetting, return_exceptions=True)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await mount.close()
 
     return running
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
 
@@ -57,8 +57,14 @@ async def open_stream(
 async def admit(tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json]) -> None:
     """Raise `Forbidden`, and audit it where the tool changes something, unless the caller may use the tool."""
     refusal = _refusal(tool, caller)
-    if refusal is None:
-        return
+    if refusal is not None:
+        await refuse(tool, services, caller, raw, refusal)
+
+
+async def refuse(
+    tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json], refusal: Forbidden
+) -> NoReturn:
+    """Raise `refusal`, and audit it where the tool changes something."""
     if tool.changes:
         await _audited(tool, services, caller, raw, refusal)
     raise refusal

@@ -1,0 +1,171 @@
+"""The addresses of the server within the hub's HTTP application, behind the same doors and sign-in as all others.
+
+The protocol's library takes half a second to load, so it is loaded beside the hub's start and not before it.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from opstwin.domain.values import Json
+from opstwin.errors import InvalidInput
+from opstwin.server.mcp.state_keys import state_keys
+from opstwin.server.reading import parsed_json, read_body
+from opstwin.server.replies import Replies
+from opstwin.tools.registry import Caller, Registry
+from opstwin.tools.services import Services
+
+if TYPE_CHECKING:
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    from opstwin.server.mcp.face import Face
+
+SESSION_HEADER: Final = "mcp-session-id"
+IDLE_S: Final = 1800.0
+"""A session of the handshake era ends after this time without a request."""
+
+MAX_SESSIONS: Final = 2000
+_PARSE_ERROR: Final = -32700
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that takes requests. `forget` is told of sessions that clients ended."""
+
+    manager: "StreamableHTTPSessionManager"
+    forget: Callable[[str], None]
+
+
+Opening = Callable[[], AbstractAsyncContextManager[Running]]
+
+
+class Mount:
+    """Answers every address of the server. It starts with the application, or with the first request before that."""
+
+    def __init__(self, opening: Opening, limit: int) -> None:
+        self._opening = opening
+        self._limit = limit
+        self._started: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[Running] | None = None
+        self._stop = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; raises what the doors of the application turn into answers."""
+        running = await self.start()
+        request = Request(scope, receive)
+        scope["user"] = _owner(scope["state"]["caller"])
+        if scope["method"] != "POST":
+            await running.manager.handle_request(scope, receive, send)
+            if scope["method"] == "DELETE":
+                running.forget(request.headers.get(SESSION_HEADER, ""))
+            return
+        body = await read_body(request, self._limit)
+        try:
+            parsed_json(body)
+        except InvalidInput as error:
+            await _unreadable(error)(scope, receive, send)
+            return
+        await running.manager.handle_request(scope, _again(body, receive), send)
+
+    async def start(self) -> Running:
+        """The server, started when it was not yet."""
+        if self._ready is None:
+            self._ready = asyncio.get_running_loop().create_future()
+            self._started = asyncio.create_task(self._run(self._ready))
+        return await asyncio.shield(self._ready)
+
+    async def close(self) -> None:
+        """End every session and stream."""
+        self._stop.set()
+        if self._started is not None:
+            await asyncio.gather(self._started, return_exceptions=True)
+
+    async def _run(self, ready: "asyncio.Future[Running]") -> None:
+        """Hold the server open in one task from beginning to end, as its task group asks for."""
+        try:
+            async with self._opening() as running:
+                ready.set_result(running)
+                await self._stop.wait()
+        except Exception as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+
+def opening(services: Services, registry: Registry, replies: Replies) -> Opening:
+    """How the hub's own server is opened."""
+
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncIterator[Running]:
+        face = await asyncio.to_thread(_made, services, registry, replies)
+        try:
+            async with serving(face.server, services.settings.max_body_bytes, face.subscriptions.forget) as running:
+                yield running
+        finally:
+            await face.close()
+
+    return opened
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    server: Any, limit: int, forget: Callable[[str], None] = lambda session: None
+) -> AsyncIterator[Running]:
+    """A low-level server of the library, served in both eras. Host and Origin are checked by the application's doors."""
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    manager = StreamableHTTPSessionManager(
+        server, session_idle_timeout=IDLE_S, max_request_body_size=limit, max_sessions=MAX_SESSIONS
+    )
+    async with manager.run():
+        yield Running(manager, forget)
+
+
+def _made(services: Services, registry: Registry, replies: Replies) -> "Face":
+    from opstwin.server.mcp.face import make_face
+    from opstwin.server.mcp.offers import offer
+
+    face = make_face(services, registry, replies, state_keys(services.settings))
+    for tool in registry:
+        if tool.toolset is not None:
+            offer(tool)
+    return face
+
+
+def _owner(caller: Caller) -> Any:
+    """Who a session belongs to: only the same account may go on with it."""
+    from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+    from mcp.server.auth.provider import AccessToken
+
+    scopes: Sequence[str] = [scope.value for scope in caller.scopes]
+    return AuthenticatedUser(
+        AccessToken(token="", client_id=caller.actor.id, scopes=list(scopes), subject=caller.principal.id)  # noqa: S106
+    )
+
+
+def _unreadable(error: InvalidInput) -> Response:
+    failure: Json = {"code": _PARSE_ERROR, "message": f"Parse error: {error.message} {error.next_step}"}
+    body: Json = {"jsonrpc": "2.0", "id": None, "error": failure}
+    return Response(json.dumps(body), 400, media_type="application/json")
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """The body once more, then whatever comes after it."""
+    given = False
+
+    async def replayed() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
