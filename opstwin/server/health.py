@@ -51,6 +51,8 @@ class Health:
                 self._known = await self._down()
                 self._known_s = now_s
             down = dict(self._known)
+        if why := self.services.recovery.why:
+            down["recovery"] = why
         if not down:
             return json_response({"status": "ready"}, 200)
         return json_response({"status": "not ready", "down": down}, 503, {"Retry-After": "5"})

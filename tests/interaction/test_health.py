@@ -132,6 +132,19 @@ async def test_health_is_200_with_everything_down(disk: House) -> None:
     assert (await ready(disk))[0] == 503
 
 
+@pytest.mark.req("S5.109")
+@pytest.mark.proves("A5")
+async def test_a_hub_that_has_not_taken_up_what_was_interrupted_is_not_ready_and_says_why(house: House) -> None:
+    house.services.recovery.look(["exec_1"])
+    status, down = await ready(house)
+    assert status == 503
+    assert list(down) == ["recovery"]
+    assert "exec_1" in down["recovery"]
+    assert (await send(house.app, Wire("/health"))).status == 200
+    house.services.recovery.taken_up("exec_1")
+    assert await ready(house) == (200, {})
+
+
 async def test_asking_whether_it_is_ready_again_and_again_does_not_keep_targets_busy(house: House) -> None:
     house.clock.advance(10)
     house.world.faults.add(Fault(kind=FaultKind.UNREACHABLE, call="info", times=None))

@@ -87,6 +87,8 @@ class Mount:
         self._stop.set()
         if self._started is not None:
             await asyncio.gather(self._started, return_exceptions=True)
+        self._started = self._ready = None
+        self._stop.clear()
 
     async def _run(self, ready: "asyncio.Future[Running]") -> None:
         """Hold the server open in one task from beginning to end, as its task group asks for."""
