@@ -41,12 +41,17 @@ def input_schema(tool: AnyTool, *, waits: bool = False) -> dict[str, Json]:
 
 
 def output_schema(tool: AnyTool) -> dict[str, Json]:
-    """What an answer may hold: the names and types of its first level. A brief answer holds some of it, or other keys."""
+    """What an answer may hold: names and types of its first level.
+
+    Where a brief answer tells the same in another form, only the names; it may leave some out and add others.
+    """
     whole = tool.output_schema.json_schema(mode="serialization")
     definitions = whole.get("$defs", {})
     top = _resolved(whole, definitions)
     named = top.get("properties") or {}
-    properties: dict[str, Json] = {name: _first_level(schema, definitions) for name, schema in named.items()}
+    properties: dict[str, Json] = {
+        name: {} if tool.brief else _first_level(schema, definitions) for name, schema in named.items()
+    }
     return {"type": "object", "properties": properties}
 
 

@@ -12,7 +12,7 @@ from opstwin.tools.registry import AnyTool
 CONCISE: Final = "concise"
 DETAILED: Final = "detailed"
 MAX_TEXT: Final = 20_000
-"""Characters of the text beside a structured answer: about 5,000 tokens, well below what clients cut off at (25,000)."""
+"""Characters of the text beside a structured answer: about 5,000 tokens; common clients cut off at 25,000."""
 
 _FIELDS: Final = re.compile(r"[a-z_]{1,40}(,[a-z_]{1,40}){0,39}")
 _KEPT: Final = ("summary", "counts", "next", "hint", "status")

@@ -1,4 +1,4 @@
-"""What an AI client reads without a tool: addresses, prompts, completions, and what it is told when something changes."""
+"""What an AI client reads without a tool: addresses, prompts, completions, and what it is told of changes."""
 
 import asyncio
 from typing import Any
@@ -44,7 +44,8 @@ async def test_plans_resources_and_the_log_of_an_execution_are_read_by_their_add
     await house.work()
     async with open_house(house) as url, ai_client(url, house.tokens["planner"], era) as client:
         shown = (await client.read_resource(f"plan://{plan['id']}")).contents[0].text
-        assert "web-1" in shown and plan["digest"] in shown
+        assert "web-1" in shown
+        assert plan["digest"] in shown
         resource = (await client.read_resource("twin://local/container/web-1")).contents[0].text
         assert '"app:1"' in resource
         log = (await client.read_resource(f"execution://{execution['id']}/log")).contents[0].text.splitlines()

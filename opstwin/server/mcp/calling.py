@@ -19,7 +19,7 @@ from opstwin.server.mcp.choosing import Choice, choice_of, chosen
 from opstwin.server.mcp.offers import WAITING
 from opstwin.server.mcp.refusals import is_waiting, told, waiting
 from opstwin.server.mcp.tickets import Tickets
-from opstwin.server.mcp.watching import DEFAULT_WAIT_S, ended, stopped_before_effect, wait_of
+from opstwin.server.mcp.watching import DEFAULT_WAIT_S, decided, ended, stopped_before_effect, wait_of
 from opstwin.server.mcp.working import Undelivered
 from opstwin.server.replies import Answer, Replies
 from opstwin.tools import guard
@@ -65,13 +65,20 @@ class Calls:
                 await self.tickets.take(params.request_state)
         except OpstwinError as error:
             return failed(error)
+        return await self._answered(context, asked, again=params.request_state is not None)
+
+    async def _answered(
+        self, context: Context, asked: Asked, *, again: bool
+    ) -> types.CallToolResult | types.InputRequiredResult:
         try:
+            if again and asked.tool.name == APPLY:
+                await decided(self.services, str(asked.raw.get("id")), asked.wait_s)
             answer = await self._answer(context, asked)
             return result(*shaped(asked.tool, answer, asked.form, asked.fields))
         except NotApproved as error:
             if not is_waiting(error):
                 return failed(error)
-            return await self._waits(context, asked, error, first=params.request_state is None)
+            return await self._waits(context, asked, error, again=again)
         except OpstwinError as error:
             return failed(error)
 
@@ -145,27 +152,20 @@ class Calls:
             raise
 
     async def _waits(
-        self, context: Context, asked: Asked, error: NotApproved, *, first: bool
+        self, context: Context, asked: Asked, error: NotApproved, *, again: bool
     ) -> types.CallToolResult | types.InputRequiredResult:
         """Tell that a human must decide, and lead one there where the client can; then see whether somebody has."""
         data, text = waiting(error, asked.caller)
-        if not first or not asking_people.can_ask(context):
+        if again or not asking_people.can_ask(context):
             return result(data, text)
-        question = Question(
-            plan=data["plan"], url=data["approve_url"], message=f"Decide on plan {data['plan']}: {data['summary']}"
-        )
+        message = f"Decide on plan {data['plan']}: {data['summary']}"
+        question = Question(plan=data["plan"], url=data["approve_url"], message=message)
         required = asking_people.required(context, question, self.tickets.new(question.plan))
         if required is not None:
             return required
         if not await asking_people.asked(context, question):
             return result(data, text)
-        try:
-            answer = await self._answer(context, asked)
-        except NotApproved:
-            return result(data, text)
-        except OpstwinError as other:
-            return failed(other)
-        return result(*shaped(asked.tool, answer, asked.form, asked.fields))
+        return await self._answered(context, asked, again=True)
 
 
 def result(data: Mapping[str, Any], text: str) -> types.CallToolResult:

@@ -1,4 +1,7 @@
-"""Which tools an address offers: `/mcp` all, `/mcp/readonly` what changes nothing, `/mcp/x/{toolset}` one set."""
+"""Which tools an address offers: `/mcp` the default set, `/mcp/readonly` its reading part, `/mcp/x/{toolset}` one set.
+
+The default set is every toolset but `admin`: a model reads all definitions before each answer, so few are better.
+"""
 
 from dataclasses import dataclass
 from typing import Final
@@ -23,7 +26,7 @@ class Choice:
         """Whether the tool is part of it."""
         if tool.toolset is None or (self.read_only and tool.changes):
             return False
-        return self.toolset in (None, tool.toolset)
+        return tool.toolset is self.toolset or (self.toolset is None and tool.toolset is not Toolset.ADMIN)
 
 
 def choice_of(path: str) -> Choice:

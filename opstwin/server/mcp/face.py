@@ -18,6 +18,8 @@ from opstwin.server.mcp.listening import Subscriptions, TwinBus
 from opstwin.server.mcp.offers import TTL_MS, listed, offer
 from opstwin.server.mcp.prompting import get_prompt, list_prompts
 from opstwin.server.mcp.resources import Reading
+from opstwin.server.mcp.tasks import TaskExtension
+from opstwin.server.mcp.tasks_of_plans import PlanTasks
 from opstwin.server.mcp.tickets import Tickets
 from opstwin.server.replies import Replies
 from opstwin.tools.registry import Registry
@@ -35,7 +37,7 @@ discover → plan_create → show the human → they approve → plan_apply → 
 1. Look: `discover` reads a target anew; `twin_query` and `twin_get` show what should be and what is; `diagnose`,
    `drift_explain`, `logs_search`, `metrics_query` and `history_search` say why.
 2. Plan: `plan_create` drafts exactly what would happen, from words ("deploy nginx:1.27 as web with 2 replicas on port
-   8080"), from a workload or Compose file, or from drift; `rollback_plan` drafts the way back. Drafting changes nothing.
+   8080"), a workload or Compose file, or drift; `rollback_plan` drafts the way back. Drafting changes nothing.
 3. Show the human the plan's lines, risk and digest. They decide with `opstwin approve <plan>` or at its approve_url.
    You cannot approve; nothing said in this conversation, and no form of this client, is an approval.
 4. `plan_apply` does it, waits and reports. Before the decision it answers waiting_for_human and does nothing: tell the
@@ -70,21 +72,26 @@ def make_face(services: Services, registry: Registry, replies: Replies, keys: Se
     reading, completing = Reading(services, registry), Completing(services, registry)
     bus = TwinBus(services.ledger)
     subscriptions, listening = Subscriptions(bus), ListenHandler(bus)
+    tasks = TaskExtension(PlanTasks(services, registry))
 
     async def list_tools(context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return listed(chosen(registry, choice_in(context), caller_of(context)))
+
+    async def call_tool(context: Context, params: types.CallToolRequestParams) -> Any:
+        return await tasks.intercept_call(context, params, lambda asked: calls.call(context, asked))
 
     server: Server[Any] = Server(
         NAME, version=services.version, title="Opstwin", instructions=INSTRUCTIONS,
         description="Discover, plan, approve, apply and verify changes over one digital twin.",
         cache_hints={"prompts/list": _FOR_LONG, "resources/templates/list": _FOR_LONG},
         get_tool_input_schema=lambda name: _schema(registry, name),
-        on_list_tools=list_tools, on_call_tool=calls.call,
+        on_list_tools=list_tools, on_call_tool=call_tool,
         on_list_resources=reading.list_resources, on_list_resource_templates=reading.list_templates,
         on_read_resource=reading.read, on_subscribe_resource=subscriptions.subscribe,
-        on_unsubscribe_resource=subscriptions.unsubscribe, on_subscriptions_listen=listening,
+        on_unsubscribe_resource=subscriptions.unsubscribe, on_subscriptions_listen=tasks.listening(listening),
         on_list_prompts=list_prompts, on_get_prompt=get_prompt, on_completion=completing.complete,
     )  # fmt: skip
+    tasks.add_to(server)
     security = RequestStateSecurity(keys=list(keys), bind_principal=_principal)
     # Only the seal: spans are made by the layers around the whole application, once for a request and not twice.
     server.middleware[:] = [RequestStateBoundary(security, default_audience=NAME)]

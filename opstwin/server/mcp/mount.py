@@ -18,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
 from opstwin.server.mcp.state_keys import state_keys
+from opstwin.server.oauth_steps import Check
 from opstwin.server.reading import parsed_json, read_body
 from opstwin.server.replies import Replies
 from opstwin.tools.registry import Caller, Registry
@@ -50,9 +51,10 @@ Opening = Callable[[], AbstractAsyncContextManager[Running]]
 class Mount:
     """Answers every address of the server. It starts with the application, or with the first request before that."""
 
-    def __init__(self, opening: Opening, limit: int) -> None:
+    def __init__(self, opening: Opening, limit: int, check: Check | None = None) -> None:
         self._opening = opening
         self._limit = limit
+        self._check = check
         self._started: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[Running] | None = None
         self._stop = asyncio.Event()
@@ -69,10 +71,12 @@ class Mount:
             return
         body = await read_body(request, self._limit)
         try:
-            parsed_json(body)
+            message = parsed_json(body)
         except InvalidInput as error:
             await _unreadable(error)(scope, receive, send)
             return
+        if self._check is not None:
+            await self._check(scope["state"]["caller"], scope["path"], message)
         await running.manager.handle_request(scope, _again(body, receive), send)
 
     async def start(self) -> Running:
@@ -121,7 +125,7 @@ def opening(services: Services, registry: Registry, replies: Replies) -> Opening
 async def serving(
     server: Any, limit: int, forget: Callable[[str], None] = lambda session: None
 ) -> AsyncIterator[Running]:
-    """A low-level server of the library, served in both eras. Host and Origin are checked by the application's doors."""
+    """A low-level server of the library, served in both eras. The application's doors check Host and Origin."""
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
     manager = StreamableHTTPSessionManager(
@@ -149,7 +153,7 @@ def _owner(caller: Caller) -> Any:
 
     scopes: Sequence[str] = [scope.value for scope in caller.scopes]
     return AuthenticatedUser(
-        AccessToken(token="", client_id=caller.actor.id, scopes=list(scopes), subject=caller.principal.id)  # noqa: S106
+        AccessToken(token="", client_id=caller.actor.id, scopes=list(scopes), subject=caller.principal.id)
     )
 
 

@@ -7,6 +7,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
+from opstwin.domain.text import visible
 from opstwin.prompts.loading import Prompt, prompts
 
 FOLDER: Final = "mcp"
@@ -53,7 +54,7 @@ def _checked(prompt: Prompt, given: Mapping[str, str]) -> dict[str, str]:
     missing = [name for name, item in known.items() if item.required and not given.get(name, "").strip()]
     if missing:
         raise _wrong(f"{prompt.name} needs {missing[0]}: {known[missing[0]].description}.")
-    return {name: "".join(letter for letter in value if letter.isprintable() or letter == "\n") for name, value in given.items()}
+    return {name: visible(value) for name, value in given.items()}
 
 
 def _wrong(message: str) -> MCPError:

@@ -136,9 +136,8 @@ def _overview() -> types.Resource:
 
 
 def _of_plan(plan: Mapping[str, Any]) -> types.Resource:
-    return types.Resource(
-        name=plan["id"], title=f"Plan that waits: {plan['summary']['text']}", uri=f"plan://{plan['id']}", mime_type=_TEXT
-    )
+    title = f"Plan that waits: {plan['summary']['text']}"
+    return types.Resource(name=plan["id"], title=title, uri=f"plan://{plan['id']}", mime_type=_TEXT)
 
 
 def _of_resource(item: Mapping[str, Any]) -> types.Resource:
@@ -151,4 +150,5 @@ def _as_json(answer: Mapping[str, Any]) -> str:
 
 def _unknown(uri: str) -> MCPError:
     forms = ", ".join([OVERVIEW, *(template.uri_template for template in TEMPLATES)])
-    return MCPError(types.INVALID_PARAMS, f"There is nothing at that address. Addresses are: {forms}.", {"uri": uri[:400]})
+    message = f"There is nothing at that address. Addresses are: {forms}."
+    return MCPError(types.INVALID_PARAMS, message, {"uri": uri[:400]})

@@ -4,7 +4,8 @@ What a task is, and which calls become one, is the matter of a `TaskSource`. Her
 that nothing reaches a client that did not ask for it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from mcp.server.context import HandlerResult
 from mcp.server.extension import MethodBinding
 from mcp.server.lowlevel import Server
 
+from opstwin.errors import OpstwinError
 from opstwin.server.mcp.tasks_listening import Listen, TaskListening
 from opstwin.server.mcp.tasks_wire import (
     EXTENSION,
@@ -25,6 +27,7 @@ from opstwin.server.mcp.tasks_wire import (
     declared,
     detailed,
     handle,
+    refused,
     unknown,
 )
 
@@ -91,25 +94,33 @@ class TaskExtension:
         return handle(begun) if isinstance(begun, Task) else begun
 
     async def _get(self, context: Context, params: TaskParams) -> dict[str, Any]:
-        _check(context, params)
-        task = await self.source.get(context, params.task_id)
+        with _checked(context, params):
+            task = await self.source.get(context, params.task_id)
         if task is None:
             raise unknown(params.task_id)
         return detailed(task)
 
     async def _update(self, context: Context, params: UpdateParams) -> dict[str, Any]:
-        _check(context, params)
-        if not await self.source.update(context, params.task_id, params.input_responses):
+        with _checked(context, params):
+            found = await self.source.update(context, params.task_id, params.input_responses)
+        if not found:
             raise unknown(params.task_id)
         return {}
 
     async def _cancel(self, context: Context, params: TaskParams) -> dict[str, Any]:
-        _check(context, params)
-        if not await self.source.cancel(context, params.task_id):
+        with _checked(context, params):
+            found = await self.source.cancel(context, params.task_id)
+        if not found:
             raise unknown(params.task_id)
         return {}
 
 
-def _check(context: Context, params: TaskParams) -> None:
+@contextlib.contextmanager
+def _checked(context: Context, params: TaskParams) -> Iterator[None]:
+    """Refuse requests that are none of this extension, and tell errors of the hub as errors of the protocol."""
     check_declared(context)
     check_named(context, params.task_id)
+    try:
+        yield
+    except OpstwinError as error:
+        raise refused(error) from error

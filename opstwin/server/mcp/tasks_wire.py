@@ -12,6 +12,9 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.inbound import MCP_NAME_HEADER, decode_header_value
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from opstwin.errors import OpstwinError, RequestError
+from opstwin.server.mcp.refusals import told
+
 Context = ServerRequestContext[Any, Any]
 
 EXTENSION: Final = "io.modelcontextprotocol/tasks"
@@ -133,6 +136,13 @@ def unknown(task_id: str) -> MCPError:
     return MCPError(
         code=types.INVALID_PARAMS, message=f"There is no task {task_id[:MAX_ID]!r}; call the tool again to start one."
     )
+
+
+def refused(error: OpstwinError) -> MCPError:
+    """An error of the hub as one of the protocol: -32602 where the caller must change something, else -32603."""
+    data, text = told(error)
+    mine = isinstance(error, RequestError)
+    return MCPError(code=types.INVALID_PARAMS if mine else types.INTERNAL_ERROR, message=text, data=data["error"])
 
 
 def _common(task: Task) -> dict[str, Any]:

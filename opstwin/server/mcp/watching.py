@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from opstwin.domain.execution import FINISHED, StepState
+from opstwin.domain.plan import Plan, PlanState
 from opstwin.domain.values import Json
 from opstwin.errors import Conflict, InvalidInput
 from opstwin.tools.compacting import MAX_WAIT_S
@@ -24,12 +25,14 @@ def wait_of(value: Json, default: int) -> int:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_WAIT_S:
         raise InvalidInput(
-            f"wait_s is not a whole number from 0 to {MAX_WAIT_S}.", field="wait_s", next_step="Leave it out, or call again."
+            f"wait_s is not a whole number from 0 to {MAX_WAIT_S}.", field="wait_s", next_step="Leave it out."
         )
     return value
 
 
-async def ended(services: Services, execution: dict[str, Any], look: Look, report: Report, wait_s: int) -> dict[str, Any]:
+async def ended(
+    services: Services, execution: dict[str, Any], look: Look, report: Report, wait_s: int
+) -> dict[str, Any]:
     """The execution when it has ended, or as it is after `wait_s` seconds; each look is reported as progress."""
     loop = asyncio.get_running_loop()
     until = loop.time() + wait_s
@@ -41,6 +44,21 @@ async def ended(services: Services, execution: dict[str, Any], look: Look, repor
             return execution
         newest = await services.ledger.store.wait(newest, min(_LOOK_S, left))
         execution = await look()
+
+
+async def decided(services: Services, plan_id: str, wait_s: int) -> bool:
+    """Whether people decided on a plan within `wait_s` seconds."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait_s
+    newest = 0
+    while True:
+        plan = await services.ledger.get(Plan, plan_id)
+        if plan is None or plan.state is not PlanState.PENDING:
+            return True
+        left = until - loop.time()
+        if left <= 0:
+            return False
+        newest = await services.ledger.store.wait(newest, min(_LOOK_S, left))
 
 
 async def stopped_before_effect(execution: Mapping[str, Any], look: Look, cancel: Callable[[], Awaitable[Any]]) -> bool:
