@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check bench missing lock clean
+.PHONY: help demo up test check conformance bench missing lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,10 @@ check: $(DEV) ## Lint, format, types, import contracts, architecture
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
+conformance: $(DEV) ## Run the official MCP suite against the hub's HTTP stack (npm brings it, with Node 22)
+	@npm --prefix tests/conformance install --no-package-lock --no-audit --no-fund --silent
+	@OPSTWIN_CONFORMANCE=required $(BIN)/python -m pytest -q tests/conformance
+
 bench: $(DEV) ## Measure, and print one JSON
 	@$(BIN)/python -m benchmarks
 
@@ -44,7 +48,7 @@ missing: $(DEV) ## List the promised ids that no test proves
 
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	--group build --extra mcp --extra postgres
+	--group build --extra postgres
 
 lock: ## Resolve pyproject.toml anew into the two lock files (needs uv; UPGRADE=--upgrade for newer versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it (pip install uv) or name it (make lock UV=/path/to/uv)" >&2; exit 1; }

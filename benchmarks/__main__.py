@@ -5,7 +5,7 @@ import json
 import platform
 import sys
 
-from benchmarks import control, docker_apply, durability, processes
+from benchmarks import control, docker_apply, durability, mcp_spawn, processes, reading
 
 
 async def measured() -> dict[str, object]:
@@ -13,12 +13,15 @@ async def measured() -> dict[str, object]:
     found: dict[str, object] = {"machine": {"python": platform.python_version(), "system": platform.platform()}}
     parts = {
         "control": control.all_figures, "durability": durability.all_figures, "docker": docker_apply.apply_figures,
+        "reading": reading.all_figures,
     }  # fmt: skip
     for name, part in parts.items():
         print(f"measuring {name} …", file=sys.stderr)
         found |= await part()
     print("measuring processes …", file=sys.stderr)
-    return found | await asyncio.to_thread(processes.all_figures)
+    found |= await asyncio.to_thread(processes.all_figures)
+    print("measuring the start of an AI client's server …", file=sys.stderr)
+    return found | await asyncio.to_thread(mcp_spawn.all_figures)
 
 
 print(json.dumps(asyncio.run(measured()), indent=2))

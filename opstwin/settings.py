@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +15,7 @@ from opstwin.errors import InvalidInput
 
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SECRET_KEY: Final = re.compile(r"(password|passwd|secret|token|api_?key|private_?key)$", re.IGNORECASE)
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 PREFIX: Final = "OPSTWIN_"
 DEFAULT_PORT: Final = 7373
 
@@ -44,24 +46,62 @@ class Settings(BaseModel):
     )
     reconcile_interval_s: float = Field(15.0, gt=0, description="Seconds between two looks of the reconciler.")
     sample_interval_s: float = Field(60.0, gt=0, description="Seconds between two usage samples of a container.")
+    metrics_interval_s: float = Field(
+        15.0, ge=1, description="Seconds between two measurements of a managed container for `metrics_query`."
+    )
     step_timeout_s: float = Field(120.0, gt=0, description="Deadline of one step at a target.")
     hold_s: float = Field(3.0, ge=0, description="How long everything must stay healthy before a plan counts as done.")
     verify_timeout_s: float = Field(
         60.0, gt=0, description="How long verification waits for health, beyond the checks' own time."
     )
+    exec_timeout_s: float = Field(300.0, gt=0, le=3600, description="Longest time a command may be given to run.")
     parallel: int = Field(8, ge=1, le=64, description="Steps done at the same time where the plan's order allows.")
     stop_grace_s: int = Field(10, ge=0, le=600, description="Seconds a container gets to stop by itself.")
+    crash_backoff_s: float = Field(
+        2.0, ge=0, description="How long a hub that keeps crashing waits before it takes up work; doubles each time."
+    )
     plan_expires_s: float = Field(86400.0, gt=0, description="How long a plan can be approved and applied.")
     log_level: Literal["DEBUG", "INFO", "WARN", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="`auto`: console on a terminal, else JSON."
     )
     max_body_bytes: int = Field(2 * 1024 * 1024, gt=0, description="Largest request body that is read.")
+    request_state_secret: str = Field(
+        "", description="Keys (32 characters or more, apart by spaces) for what MCP clients bring back; the first seals."
+    )
+    public_url: str = Field("", description="Where others reach the hub, such as `https://ops.example.com`.")
+    oauth_issuer: str = Field("", description="Authorization server whose tokens AI clients may bring to `/mcp`.")
+    oauth_jwks_url: str = Field("", description="Where its public keys are fetched. Only this address is asked.")
+    oauth_jwks_file: Path | None = Field(None, description="File with its public keys, in place of the address.")
+    oauth_audience: str = Field("", description="What a token must be made for; default: `public_url` and `/mcp`.")
+    oauth_client_claim: str = Field("client_id", min_length=1, description="Claim with the AI client, else `azp`.")
+    oauth_person_claim: str = Field("sub", min_length=1, description="Claim that names the person it acts for.")
+    oauth_people: Literal["linked", "by_id"] = Field(
+        "linked", description="`linked`: people whom an administrator linked; `by_id`: the claim is the account's id."
+    )
+    rate_per_minute: int = Field(60_000, ge=0, description="Requests a minute of one credential; 0: any number.")
+    rate_changes_per_minute: int = Field(
+        120, ge=0, description="Calls a minute of one credential that plan, apply or change anything; 0: any number."
+    )
+    rate_open_per_minute: int = Field(
+        6_000, ge=0, description="Requests a minute of one address without a credential; 0: any number."
+    )
+    rate_failed_sign_ins_per_minute: int = Field(
+        60, ge=0, description="Wrong credentials a minute from one address; 0: any number."
+    )
+    waiting_plans: int = Field(
+        40, ge=0, description="Plans of one requester that may wait for a decision, of the last 10 min; 0: any number."
+    )
 
     @property
     def url(self) -> str:
         """The twin database's URL."""
         return self.database_url or f"sqlite:///{self.data_dir / 'twin.db'}"
+
+    @property
+    def base_url(self) -> str:
+        """`public_url` without a slash at its end."""
+        return self.public_url.rstrip("/")
 
     @property
     def secrets_folder(self) -> Path:
@@ -99,7 +139,56 @@ def load_settings(
             field="replicas",
             next_step="Set OPSTWIN_DATABASE_URL=postgresql+psycopg://… or replicas = 1.",
         )
+    _check_addresses(settings)
+    _check_oauth(settings)
     return settings
+
+
+def _check_addresses(settings: Settings) -> None:
+    for name in ("public_url", "oauth_issuer", "oauth_jwks_url"):
+        value = getattr(settings, name)
+        if value and not _is_address(value, bare=name == "public_url"):
+            raise InvalidInput(
+                f"Setting {name} is not an address that can be trusted: {value[:200]}",
+                field=name,
+                next_step="Write it with https://; http:// is for this machine only. public_url has no path.",
+            )
+
+
+def _is_address(value: str, *, bare: bool) -> bool:
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = parts.scheme == "http" and parts.hostname in _THIS_MACHINE
+    written = value.isascii() and value.isprintable() and not set(value) & set(' "\\<>') and port != 0
+    path = parts.path.strip("/") if bare else ""
+    return (parts.scheme == "https" or plain) and bool(parts.hostname) and written and not (
+        parts.username or parts.password or parts.fragment or path or (bare and parts.query)
+    )  # fmt: skip
+
+
+def _check_oauth(settings: Settings) -> None:
+    keys = [name for name in ("oauth_jwks_url", "oauth_jwks_file") if getattr(settings, name)]
+    if not settings.oauth_issuer:
+        if keys:
+            raise InvalidInput(
+                f"{keys[0]} is set, but no oauth_issuer.", field="oauth_issuer", next_step="Set OPSTWIN_OAUTH_ISSUER."
+            )
+        return
+    if len(keys) != 1:
+        raise InvalidInput(
+            "An oauth_issuer needs one source of its keys.",
+            field="oauth_jwks_url",
+            next_step="Set either OPSTWIN_OAUTH_JWKS_URL or OPSTWIN_OAUTH_JWKS_FILE.",
+        )
+    if not settings.public_url:
+        raise InvalidInput(
+            "An oauth_issuer needs public_url: clients ask for tokens for that very address.",
+            field="public_url",
+            next_step="Set OPSTWIN_PUBLIC_URL=https://…",
+        )
 
 
 def config_files(environ: Mapping[str, str]) -> tuple[Path, ...]:

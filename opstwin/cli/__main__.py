@@ -1,5 +1,5 @@
 """`python -m opstwin.cli` is the same as `opstwin`."""
 
-from opstwin.cli.main import main
+from opstwin.cli.entry import main
 
 main()

@@ -11,6 +11,7 @@ import typer
 from opstwin.cli import output
 from opstwin.cli.client import Hub
 from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.naming import MAX_FILE, is_file, looks_like_file, no_file, text_of
 from opstwin.cli.options import Execution, Output, Plan, Resource, Target, Token, Url, hub_of, path_of, resource_of
 from opstwin.cli.output import Form
 from opstwin.cli.seeing import execution_text, plan_view
@@ -19,7 +20,7 @@ from opstwin.cli.watching import finish, follow
 _TEXTS: Final = ("env", "labels", "secret_env")
 """Parts of a spec whose values are texts, even where they look like numbers."""
 
-_MAX_FILE: Final = 1024 * 1024
+_OPEN: Final = ("pending", "approved")
 _NAMED: Final = re.compile(r"^name:", re.MULTILINE)
 """A Compose file that names its project, as Docker Compose takes it before the folder's name."""
 DetailedExit = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when the plan has changes.")]
@@ -57,7 +58,7 @@ def plan(
 def _request(
     words: str | None, file: Path | None, *, drift: bool, target: str | None, endpoint: str | None
 ) -> dict[str, Any]:
-    named = Path(words) if words and file is None and _is_file(words) else None
+    named = Path(words) if words and file is None and is_file(words) else None
     if named is not None:
         words, file = None, named
     if sum(map(bool, (words, file, drift))) != 1:
@@ -66,6 +67,8 @@ def _request(
             "Say what should change: words, a file, or --drift.",
             next_step='Such as: opstwin plan "scale web to 3"',
         )
+    if words and looks_like_file(words):
+        raise no_file(Path(words), 'Name one that is there with -f, or say it in words: opstwin plan "scale web to 3"')
     body: dict[str, Any] = {"target": target, "endpoint": endpoint}
     if words:
         body["words"] = words
@@ -86,21 +89,8 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _is_file(words: str) -> bool:
-    return " " not in words and len(words) < 1024 and Path(words).is_file()
-
-
 def _read(file: Path) -> str:
-    if str(file) == "-":
-        return sys.stdin.read(_MAX_FILE + 1)
-    try:
-        if file.stat().st_size > _MAX_FILE:
-            raise CliError(Exit.ERROR, f"{file} is larger than 1 MiB.", next_step="Split it.", code="limit_exceeded")
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CliError(
-            Exit.ERROR, f"{file} cannot be read: {error}", next_step="Name a YAML file.", code="invalid_input"
-        ) from error
+    return sys.stdin.read(MAX_FILE + 1) if str(file) == "-" else text_of(file)
 
 
 def _project(file: Path) -> str:
@@ -121,15 +111,27 @@ def approve(
     """Approve exactly the plan that is shown: the decision is bound to its digest."""
     hub = hub_of(url, token)
     found = hub.get(path_of("plans", plan_id))
+    _check_stands(found)
     if form is Form.TABLE:
         _show_again(hub, found)
-    if found["risk"] == "destructive" and not yes:
+    if found["risk"] == "destructive" and found["state"] in _OPEN and not yes:
         _ask_for_name(found["target"])
     decided = _decide(hub, found, "approve", reason)
     if form is not Form.TABLE:
         output.data(decided, form)
     output.note(f"Approved {plan_id} ({found['digest'][:19]}…).", colour="ok")
     output.note(f"Apply it: opstwin apply {plan_id}")
+
+
+def _check_stands(found: dict[str, Any]) -> None:
+    """Raise `CliError` for a plan that is stale already: nobody needs to decide on what cannot run."""
+    moved = ", ".join(found["moved"][:5])
+    if found["state"] == "stale" or moved:
+        why = f": {moved} changed since it was made" if moved else ""
+        raise CliError(
+            Exit.ERROR, f"Plan {found['id']} is stale{why}. Nothing was approved.", code="stale_plan",
+            next_step="Look again and make a new plan: opstwin discover, then opstwin plan",
+        )  # fmt: skip
 
 
 def _show_again(hub: Hub, found: dict[str, Any]) -> None:
@@ -197,6 +199,7 @@ def apply(
     if made.get("execution_id"):
         output.note(f"This plan was applied already; its execution is {made['execution_id']}.")
     if yes and made["state"] == "pending":
+        _check_stands(made)
         _decide(hub, made, "approve", "approved on the command line with --yes")
     execution = hub.post(path_of("plans", made["id"], ":apply"))
     if not wait:
@@ -235,7 +238,9 @@ def _discovered(hub: Hub, target: str | None) -> dict[str, Any]:
 
 
 def _planned(hub: Hub, file: str, target: str | None, endpoint: str | None, form: Form) -> dict[str, Any]:
-    if not _is_file(file):
+    if not is_file(file):
+        if looks_like_file(file):
+            raise no_file(Path(file), "Name a file that is there, or a plan: opstwin get plans")
         raise CliError(Exit.ERROR, f"{file!r} is neither a plan nor a file.", next_step="List plans: opstwin get plans")
     made = dict(hub.post("/plans", _request(None, Path(file), drift=False, target=target, endpoint=endpoint)))
     if form is Form.TABLE:

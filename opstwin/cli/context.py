@@ -2,18 +2,16 @@
 
 import json
 import os
-import tomllib
-from dataclasses import dataclass
+import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from opstwin.cli.exits import CliError, Exit
 
 HUB_FILE: Final = "hub.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """A hub's address and the caller's token ("" when there is none).
 
     `own` says that the token is the one that the hub left for the person who started it, because no other was named.
@@ -27,18 +25,33 @@ class Context:
 def data_dir() -> Path:
     """The hub's folder on this machine."""
     named = os.environ.get("OPSTWIN_DATA_DIR")
-    if named:
-        return Path(named)
-    from platformdirs import user_data_path
+    return Path(named) if named else _user_folder("data", ".local/share")
 
-    return Path(user_data_path("opstwin"))
+
+def _user_folder(kind: str, usual: str) -> Path:
+    """The user's folder for `kind` of files, the same as the hub's settings find it.
+
+    On Linux it is worked out here (XDG Base Directory Specification): an AI client waits for this process.
+    """
+    if sys.platform.startswith("linux"):
+        named = os.environ.get(f"XDG_{kind.upper()}_HOME", "")
+        return Path(named if Path(named).is_absolute() else Path.home() / usual, "opstwin")
+    else:
+        import platformdirs
+
+        return Path(getattr(platformdirs, f"user_{kind}_dir")("opstwin"))
+
+
+def named_url(url: str | None) -> str:
+    """The hub that an option, `OPSTWIN_URL` or the user's config names; empty when none does."""
+    return str(url or os.environ.get("OPSTWIN_URL") or _config().get("context", {}).get("url") or "")
 
 
 def find_context(url: str | None, token: str | None) -> Context:
     """Options first, then `OPSTWIN_URL` and `OPSTWIN_TOKEN`, the user's config, the hub running on this machine."""
     own = _config().get("context", {})
     hub = _running_hub()
-    chosen = url or os.environ.get("OPSTWIN_URL") or own.get("url") or hub.get("url")
+    chosen = named_url(url) or hub.get("url")
     if not chosen:
         raise CliError(Exit.UNREACHABLE, "No hub is known here.", next_step="Start one: opstwin up")
     local = hub.get("token", "") if chosen == hub.get("url") else ""
@@ -56,15 +69,14 @@ def _running_hub() -> dict[str, Any]:
 
 def _config() -> dict[str, Any]:
     named = os.environ.get("OPSTWIN_CONFIG")
-    if named:
-        path = Path(named)
-    else:
-        from platformdirs import user_config_path
-
-        path = Path(user_config_path("opstwin")) / "config.toml"
+    path = Path(named) if named else _user_folder("config", ".config") / "config.toml"
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        found = path.read_bytes()
     except OSError:
         return {}
+    import tomllib
+
+    try:
+        return tomllib.loads(found.decode())
     except ValueError as error:
         raise CliError(Exit.ERROR, f"{path} cannot be read: {error}", next_step="Correct it.") from error

@@ -1,16 +1,20 @@
 """Verbs for the hub itself: up, demo, doctor, backup, restore."""
 
+import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from opstwin.cli import output
-from opstwin.cli.context import data_dir, find_context
+from opstwin.cli.context import HUB_FILE, data_dir, find_context
 from opstwin.cli.exits import CliError, Exit
 from opstwin.cli.options import Output, Token, Url, hub_of
 from opstwin.cli.output import Form
+
+if TYPE_CHECKING:
+    from opstwin.settings import Settings
 
 
 def up(
@@ -28,11 +32,35 @@ def up(
         if check_config:
             output.note("The settings are sound.", colour="ok")
             return
-        from opstwin.server.serving import serve
-
-        serve(settings, ready=_ready)
+        _serve(settings)
     except OpstwinError as error:
         raise CliError(Exit.ERROR, error.message, next_step=error.next_step, code=error.code) from error
+
+
+def _serve(settings: "Settings") -> None:
+    """Run the hub; where one runs on this data directory and answers, say where, and be content."""
+    from opstwin.errors import Conflict
+    from opstwin.server.serving import serve
+
+    try:
+        serve(settings, ready=_ready)
+    except Conflict:
+        url = _running(settings.data_dir)
+        if not url:
+            raise
+        output.note(f"The hub runs already at {url}", colour="ok")
+        output.note("Sign in with a browser: opstwin login")
+
+
+def _running(folder: Path) -> str:
+    """Where the hub of this data directory answers; empty when it does not."""
+    import httpx2
+
+    try:
+        url = str(json.loads((folder / HUB_FILE).read_text(encoding="utf-8"))["url"])
+        return url if httpx2.get(f"{url}/health", timeout=3).is_success else ""
+    except (OSError, ValueError, KeyError, TypeError, httpx2.HTTPError):
+        return ""
 
 
 def _ready(url: str, login_url: str) -> None:

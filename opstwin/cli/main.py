@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from opstwin.cli import changing, hub, mcp, output, places, seeing
+from opstwin.cli import changing, diagnosing, executing, hub, mcp, output, places, seeing
 from opstwin.cli.exits import MEANING, CliError, Exit
 
 _EPILOG: Final = "Exit codes: " + " · ".join(f"{code.value} {words}" for code, words in MEANING.items())
@@ -25,12 +25,13 @@ app = typer.Typer(
 
 _VERBS: Final[tuple[Callable[..., None], ...]] = (
     hub.up, hub.login, hub.demo, hub.doctor, hub.backup, hub.restore,
-    seeing.discover, seeing.get, seeing.show, seeing.history, seeing.drift, seeing.logs,
+    seeing.discover, seeing.get, seeing.show, seeing.history, seeing.drift, seeing.logs, diagnosing.diagnose,
     changing.plan, changing.approve, changing.reject, changing.apply, changing.watch, changing.cancel,
     changing.rollback, changing.adopt, changing.resume,
 )  # fmt: skip
 for verb in _VERBS:
     app.command()(verb)
+app.command("exec")(executing.exec_command)
 app.command("set")(changing.set_field)
 app.command("never-created")(changing.never_created)
 app.add_typer(places.targets, name="targets")

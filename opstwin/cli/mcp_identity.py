@@ -1,27 +1,30 @@
 """Who an MCP client on this machine is to the hub: an agent that acts for a person, and can never approve."""
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from opstwin.cli.client import Hub
 from opstwin.cli.context import Context, data_dir
 from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.mcp_wire import Wire
 
 AGENT: Final = "mcp-local"
-_SCOPES: Final = ("twin:read", "twin:plan", "twin:apply")
+_SCOPES: Final = ("twin:read", "twin:plan", "twin:apply", "twin:exec")
 _FILE: Final = "mcp-token.json"
+_API: Final = "/api/v1"
 
 
-def as_agent(found: Context) -> Context:
+def as_agent(found: Context, wire: Wire) -> Context:
     """The hub in `found` with an agent's token: the one that was named, else that of the agent of this machine.
 
     Where no token was named, the person who started the hub gets the agent `mcp-local`, once; its token stands in the
     data directory and only the owner can read it. Raises `CliError`.
     """
     if found.own:
-        return Context(found.url, _kept() or _issued(Hub(found)), own=True)
+        return Context(found.url, _kept() or _issued_alone(found, wire), own=True)
     if not found.token:
         raise CliError(
             Exit.AUTH, f"No token for the hub at {found.url} is known.", code="unauthenticated",
@@ -32,11 +35,27 @@ def as_agent(found: Context) -> Context:
 
 
 def forget(token: str) -> bool:
-    """Drop the kept token when it is `token`, because the hub does not know it. Returns whether it was dropped."""
-    if _kept() != token:
-        return False
-    _path().unlink(missing_ok=True)
-    return True
+    """Drop the kept token when it is `token`, because the hub does not know it. Returns whether another may be had."""
+    kept = _kept()
+    if kept == token:
+        _path().unlink(missing_ok=True)
+    return bool(token)
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold a lock file of the data directory, so that clients that start together do something once."""
+    folder = data_dir()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600), "w") as lock:
+        try:
+            import fcntl
+        except ImportError:
+            # No hub runs on a system without it, so nobody is there to share with.
+            yield
+            return
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _path() -> Path:
@@ -51,14 +70,22 @@ def _kept() -> str:
     return str(found.get("token", "")) if isinstance(found, dict) else ""
 
 
-def _issued(hub: Hub) -> str:
+def _issued_alone(person: Context, wire: Wire) -> str:
+    with alone("mcp-token.lock"):
+        return _kept() or _issued(person, wire)
+
+
+def _issued(person: Context, wire: Wire) -> str:
     """A new token for the agent of this machine, made by the person who started the hub, and kept."""
+    theirs = wire.asked(person, "GET", f"{_API}/me").get("scopes", [])
+    scopes = [scope for scope in _SCOPES if scope in theirs]
+    agent = {"id": AGENT, "display_name": "MCP clients here", "scopes": scopes}
     try:
-        hub.post("/people/agents", {"id": AGENT, "display_name": "MCP clients here", "scopes": list(_SCOPES)})
+        wire.asked(person, "POST", f"{_API}/people/agents", agent)
     except CliError as error:
         if error.code != "conflict":
             raise
-    token = str(hub.post(f"/people/{AGENT}/tokens")["token"])
+    token = str(wire.asked(person, "POST", f"{_API}/people/{AGENT}/tokens", {})["token"])
     _keep(token)
     return token
 

@@ -6,6 +6,7 @@ import typer
 
 from opstwin.cli.client import Hub, segment
 from opstwin.cli.context import find_context
+from opstwin.cli.naming import check_id, only
 from opstwin.cli.output import Form
 
 Output = Annotated[Form, typer.Option("--output", "-o", help="How to write the data.", envvar="OPSTWIN_OUTPUT")]
@@ -67,21 +68,10 @@ def hub_of(url: str | None, token: str | None) -> Hub:
 
 def resource_of(hub: Hub, name: str) -> str:
     """The full id of a resource given by id or by name. Raises `CliError` when the name fits none or several."""
-    from opstwin.cli.exits import CliError, Exit
-
-    if name.count("/") >= 2:
-        return name
-    known = hub.all("/resources")["items"]
-    fitting = [item["id"] for item in known if name in (item["name"], f"{item['kind']}/{item['name']}")]
-    if not fitting:
-        raise CliError(
-            Exit.ERROR, f"There is no resource {name!r}.", next_step="List them: opstwin get", code="not_found"
-        )
-    if len(fitting) > 1:
-        raise CliError(Exit.ERROR, f"{name!r} fits several: {', '.join(fitting[:5])}.", next_step="Use the full id.")
-    return str(fitting[0])
+    return name if name.count("/") >= 2 else only(hub.all("/resources")["items"], name)
 
 
 def path_of(collection: str, id: str, rest: str = "") -> str:
-    """The API path of one thing."""
+    """The API path of one thing. Raises `CliError` for what cannot be its id, saying what such an id looks like."""
+    check_id(collection, id)
     return f"/{collection}/{segment(id)}{rest}"

@@ -2,12 +2,20 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
 _COLOURS: Final = {"+": "32", "~": "33", "-": "31", "-/+": "35", "ok": "32", "bad": "31", "dim": "2", "bold": "1"}
+
+_EMPTY: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\U000e0100-\U000e01ef]")
+"""Letters and marks that show nothing, though Unicode counts them as printable."""
+
+_OTHER: Final = re.compile("[\u0370-\u03ff\u0400-\u052f\u0531-\u0587]")
+_MIXED: Final = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0370-\u03ff\u0400-\u052f\u0531-\u0587])\w+")
+"""Words of Latin letters and of Greek, Cyrillic or Armenian ones that look like them."""
 
 
 class Form(StrEnum):
@@ -55,8 +63,15 @@ def plan_text(lines: Iterable[str]) -> None:
 
 
 def plain(text: str) -> str:
-    """`text` with control characters made visible: what runs on a target must not drive a terminal."""
-    return "".join(item if item in "\n\t" or item.isprintable() else f"\\x{ord(item):02x}" for item in text)
+    """`text` with a mark for what hides, moves or poses: what runs on a target must not drive a terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown = "".join(item if item in "\n\t" or _is_seen(item) else f"\\x{ord(item):02x}" for item in text)
+    return _MIXED.sub(lambda word: _OTHER.sub(lambda found: f"{found[0]}\\u{ord(found[0]):04x}", word[0]), shown)
+
+
+def _is_seen(char: str) -> bool:
+    return char.isprintable() and not _EMPTY.match(char)
 
 
 def paint(text: str, colour: str, stream: Any) -> str:

@@ -7,6 +7,7 @@ import typer
 
 from opstwin.cli import output
 from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.naming import text_of
 from opstwin.cli.options import Output, Token, Url, complete_target, hub_of, path_of
 from opstwin.cli.output import Form
 
@@ -38,7 +39,7 @@ def targets_list(form: Output = Form.TABLE, url: Url = None, token: Token = None
 def targets_add(
     id: Annotated[str | None, typer.Argument(help="A short name such as prod.")] = None,
     endpoint: Annotated[str, typer.Option(help="Where it answers, such as unix:///var/run/docker.sock.")] = "",
-    backend: Annotated[str, typer.Option(help="docker or sim.")] = "docker",
+    backend: Annotated[str, typer.Option(help="docker, host or sim.")] = "docker",
     display_name: Annotated[str, typer.Option(help="The name people see.")] = "",
     default: Annotated[bool, typer.Option("--default", help="Use it when no target is named.")] = False,
     mode: Annotated[str, typer.Option(help="observe or propose.")] = "propose",
@@ -50,7 +51,7 @@ def targets_add(
     """Add a target, or all those in a file."""
     hub = hub_of(url, token)
     if file is not None:
-        added = hub.post("/targets:import", {"file": _text(file)})
+        added = hub.post("/targets:import", {"file": text_of(file)})
     elif id and endpoint:
         body = {"id": id, "display_name": display_name or id, "backend_type": backend, "agent_endpoint": endpoint}
         added = hub.post("/targets", {**body, "is_default": default, "mode": mode})
@@ -62,13 +63,6 @@ def targets_add(
     output.data(added, form) if form is not Form.TABLE else output.note("Added.", colour="ok")
     if id:
         output.note(f"Check it: opstwin targets test {id}")
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CliError(Exit.ERROR, f"{file} cannot be read: {error}", next_step="Name a YAML file.") from error
 
 
 @targets.command("test")
@@ -159,9 +153,25 @@ def people_add(
     output.note("This token is shown once. Use it as OPSTWIN_TOKEN.")
 
 
+@people.command("link")
+def people_link(
+    id: Annotated[str, typer.Argument(help="The person's account.")],
+    subject: Annotated[str, typer.Option(help="What the authorization server calls them: the claim sub.")],
+    issuer: Annotated[str, typer.Option(help="The authorization server; empty for the hub's own setting.")] = "",
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Let AI clients that a person signed in with act for them; prints the link's id."""
+    body = {"subject": subject, **({"issuer": issuer} if issuer else {})}
+    made = hub_of(url, token).post(path_of("people", id, ":link"), body)
+    output.data(made, form) if form is not Form.TABLE else output.line(made["id"])
+    output.note(f"AI clients of {made['subject']} act for {made['principal_id']}.", colour="ok")
+
+
 @people.command("revoke")
 def people_revoke(
-    token_id: Annotated[str, typer.Argument(help="The token's id.")],
+    token_id: Annotated[str, typer.Argument(help="The id of the token, or of the link to a person.")],
     form: Output = Form.TABLE,
     url: Url = None,
     token: Token = None,

@@ -1,14 +1,21 @@
 """Verbs that read: discover, get, show, history, drift, logs, and the audit."""
 
+import json
 import re
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from opstwin.cli import output
-from opstwin.cli.exits import Exit
+from opstwin.cli.client import Hub
+from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.naming import fitting, no_plan_or_execution, only, owned, text_of
 from opstwin.cli.options import Output, Resource, Target, Token, Url, hub_of, path_of, resource_of
 from opstwin.cli.output import Form
+
+_AWAY: Final = ("unreachable", "timeout", "rejected")
+"""Codes that say something about one target, and nothing about the others."""
 
 _ENDPOINT_MARKS: Final = ("://", ".", ":")
 _LONG_HASH: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
@@ -21,22 +28,49 @@ def discover(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Look at what runs on a target (all targets when none is named), or ask whether an endpoint exists."""
+    """Look at what runs on a target, or ask whether an endpoint exists.
+
+    Without a target all are looked at, also when one of them is away; it is named, and the exit code is then 4.
+    """
     hub = hub_of(url, token)
     if where and any(mark in where for mark in _ENDPOINT_MARKS):
         found = hub.post("/discover", {"endpoint": where})
         _endpoint(found, form)
         return
     names = [where] if where else [item["id"] for item in hub.all("/targets")["items"] if item["is_active"]]
-    results = [hub.post(path_of("targets", name, ":discover")) for name in names]
+    results, failed = _looked_at(hub, names, go_on=where is None)
     if form is not Form.TABLE:
-        output.data(results[0] if where else results, form)
-        return
+        away = [{"target": name, **error.as_json()} for name, error in failed.items()]
+        output.data(results[0] if where else [*results, *away], form)
+    else:
+        _discovered(results, failed)
+    if failed:
+        raise typer.Exit(next(iter(failed.values())).exit_code)
+
+
+def _looked_at(hub: Hub, names: list[str], *, go_on: bool) -> tuple[list[dict[str, Any]], dict[str, CliError]]:
+    """What each target showed, and why those that showed nothing did not."""
+    results: list[dict[str, Any]] = []
+    failed: dict[str, CliError] = {}
+    for name in names:
+        try:
+            results.append(hub.post(path_of("targets", name, ":discover")))
+        except CliError as error:
+            if not go_on or error.code not in _AWAY:
+                raise
+            failed[name] = error
+    return results, failed
+
+
+def _discovered(results: list[dict[str, Any]], failed: dict[str, CliError]) -> None:
     rows = [
         [item["target"], item["found"], len(item["new"]), len(item["changed"]), len(item["gone"]), len(item["unknown"])]
         for item in results
     ]
-    output.table(["target", "found", "new", "changed", "gone", "unknown"], rows, empty="No active target.")
+    if rows or not failed:
+        output.table(["target", "found", "new", "changed", "gone", "unknown"], rows, empty="No active target.")
+    for name, error in failed.items():
+        output.note(f"{name}: {error.message} {error.next_step}".rstrip(), colour="bad")
     output.note("See them: opstwin get")
 
 
@@ -69,11 +103,23 @@ def get(
     kinds = ("container", "volume", "network", "image")
     kind = name.removesuffix("s") if name and name.removesuffix("s") in kinds else None
     if name and kind is None:
-        one = hub.get(path_of("resources", resource_of(hub, name)))
-        _resource(one, form)
+        _named(hub, name, form)
         return
     answer = hub.all("/resources", target=target, kind=kind)
     output.data(answer, form) if form is not Form.TABLE else _resources(answer, images=kind == "image")
+
+
+def _named(hub: Hub, name: str, form: Form) -> None:
+    """One resource, or those of a workload."""
+    known = [] if name.count("/") >= 2 else hub.all("/resources")["items"]
+    parts = owned(known, name)
+    if not parts or fitting(known, name):
+        id = name if name.count("/") >= 2 else only(known, name)
+        _resource(hub.get(path_of("resources", id)), form)
+    elif form is not Form.TABLE:
+        output.data({"items": parts, "next": None}, form)
+    else:
+        _resources({"items": parts}, images=False)
 
 
 def _resources(answer: dict[str, Any], *, images: bool) -> None:
@@ -90,7 +136,7 @@ def _resource_row(item: dict[str, Any]) -> list[object]:
     health = observed.get("health") or "-"
     presence = observed.get("presence")
     state = presence if presence in ("absent", "unknown") else health
-    drift = (item.get("drift") or {}).get("kind") or "-"
+    drift = _drift_word(item["drift"]) if item.get("drift") else "-"
     moment = str(observed.get("observed_at") or "-")[:19].replace("T", " ")
     return [
         _LONG_HASH.sub(r"\1…", item["id"]),
@@ -100,6 +146,10 @@ def _resource_row(item: dict[str, Any]) -> list[object]:
         spec.get("image", "-"),
         moment,
     ]
+
+
+def _drift_word(drift: dict[str, Any]) -> str:
+    return f"{drift['kind']} (healing paused)" if drift.get("healing_paused") else str(drift["kind"])
 
 
 def _resource(one: dict[str, Any], form: Form) -> None:
@@ -143,6 +193,8 @@ def show(
 ) -> None:
     """A plan with its full diff, or an execution with its steps."""
     hub = hub_of(url, token)
+    if not id.startswith(("plan_", "exec_")):
+        raise no_plan_or_execution(id)
     if id.startswith("exec_"):
         execution = hub.get(path_of("executions", id))
         output.data(execution, form) if form is not Form.TABLE else execution_text(execution)
@@ -223,17 +275,27 @@ def drift(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Where what is differs from what should be, and why."""
+    """Where what is differs from what should be, and why; each value as it should be -> as it is."""
     answer = hub_of(url, token).get("/drift", target=target)
     if form is not Form.TABLE:
         output.data(answer, form)
     else:
-        rows = [[item["resource"], item["kind"], item["message"]] for item in answer["items"]]
-        output.table(["resource", "drift", "what"], rows, empty="No drift: everything is as it should be.")
-        if rows:
-            output.note("Put it right: opstwin plan --drift")
+        _drifts(answer["items"])
     if detailed_exitcode and answer["items"]:
         raise typer.Exit(Exit.CHANGES)
+
+
+def _drifts(items: list[dict[str, Any]]) -> None:
+    rows: list[list[str]] = []
+    for item in items:
+        rows.append([item["resource"], _drift_word(item), item["message"]])
+        rows += [["", "", f"  {line}"] for line in item["lines"]]
+    output.table(["resource", "drift", "what"], rows, empty="No drift: everything is as it should be.")
+    if items:
+        output.note("Put it right: opstwin plan --drift")
+    for item in items:
+        if item["healing_paused"]:
+            output.note(f"Something keeps changing it back. Let it be healed again: opstwin resume {item['resource']}")
 
 
 def logs(
@@ -300,13 +362,43 @@ def audit_list(
 
 
 @audit.command("verify")
-def audit_verify(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
-    """Check the whole chain; exit 1 and name the first bad row when it does not hold."""
-    answer = hub_of(url, token).post("/audit:verify")
+def audit_verify(
+    head: Annotated[Path | None, typer.Option(help="A file that opstwin audit head wrote earlier.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The public key that was kept with it (audit-signing.pub).")] = None,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Check the whole chain; exit 1 and name the first bad row when it does not hold.
+
+    With an earlier head and its key, also check that the chain goes on from there and was not rebuilt.
+    """
+    body = _earlier(head, key)
+    answer = hub_of(url, token).post("/audit:verify", body)
     if form is not Form.TABLE:
         output.data(answer, form)
         return
-    output.line(f"The audit chain holds: {answer['rows']} rows, head {answer['head']}.")
+    from_there = f" It goes on from row {body['head'].get('seq')}, as signed." if body else ""
+    output.line(f"The audit chain holds: {answer['rows']} rows, head {answer['head']}.{from_there}")
+
+
+def _earlier(head: Path | None, key: Path | None) -> dict[str, Any]:
+    """What to check beside the chain itself."""
+    if head is None and key is None:
+        return {}
+    if head is None or key is None:
+        raise CliError(
+            Exit.ERROR, "A head and its public key belong together.",
+            next_step="Such as: opstwin audit verify --head head.json --key audit-signing.pub", code="invalid_input",
+        )  # fmt: skip
+    wrong = "Name a file that opstwin audit head wrote."
+    try:
+        found = json.loads(text_of(head, wrong))
+    except ValueError as error:
+        raise CliError(Exit.ERROR, f"{head} holds no JSON.", next_step=wrong, code="invalid_input") from error
+    if not isinstance(found, dict):
+        raise CliError(Exit.ERROR, f"{head} holds no signed head.", next_step=wrong, code="invalid_input")
+    return {"head": found, "public_key": text_of(key, "Name the public key: audit-signing.pub")}
 
 
 @audit.command("head")

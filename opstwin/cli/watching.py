@@ -5,6 +5,7 @@ from typing import Any, Final
 from opstwin.cli import output
 from opstwin.cli.client import Hub
 from opstwin.cli.exits import CliError, Exit
+from opstwin.cli.naming import check_id
 from opstwin.cli.options import path_of
 
 _SIGNS: Final = {"done": "ok", "failed": "bad", "intended": "dim", "skipped": "dim"}
@@ -26,6 +27,7 @@ _WORDS: Final = {
 
 def follow(hub: Hub, execution_id: str) -> dict[str, Any]:
     """Show progress on stderr until the execution has ended; returns it. Ctrl-C leaves it running in the hub."""
+    check_id("executions", execution_id)
     try:
         with hub.stream("/events", execution_id=execution_id, after="0") as events:
             for event in events:

@@ -8,27 +8,36 @@ repeats it, with the same idempotency key. When a step or the verification fails
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, Protocol
 
+from opstwin.control.apply_settings import ApplySettings, Observing, Recheck
+from opstwin.control.command_steps import not_again, run_command
 from opstwin.control.drivers import Readers
 from opstwin.control.finishing import closing_writes
 from opstwin.control.journal import Journal, LeaseLost
 from opstwin.control.ledger import Ledger
 from opstwin.control.retrying import Backoff, Breakers
-from opstwin.control.reversing import back_steps, beyond_undoing, needs_undoing
+from opstwin.control.reversing import back_steps, beyond_undoing, needs_undoing, no_way_back
+from opstwin.control.running import Attempt, Effect, Ran
 from opstwin.control.starting import Gate, why_not
-from opstwin.control.verifying import Patience, Standing, Verifier, check_base, judge
+from opstwin.control.stepping import failed_before, others_wait_for, ready_steps
+from opstwin.control.verifying import Standing, Verifier, check_base, judge
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
+from opstwin.domain.command import Command
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState, Phase, Step, StepState
 from opstwin.domain.plan import Change, Op, Plan, inverse
+from opstwin.domain.read_only import why_not_read_only
 from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.errors import (
     Cancelled,
     Conflict,
+    Forbidden,
     InvalidInput,
+    NotApproved,
     OpstwinError,
     Rejected,
     RequestError,
@@ -41,6 +50,8 @@ from opstwin.errors import (
 from opstwin.targets.ports import Order, Reader, Renderer, Sighting, Writer
 from opstwin.twin.store import Put
 
+__all__ = ["LATER_S", "Applier", "ApplySettings", "Writers"]
+
 
 class Writers(Protocol):
     """Where the writer of a target comes from. Wiring implements it and hands it to the `Applier` alone."""
@@ -48,39 +59,6 @@ class Writers(Protocol):
     def writer(self, target: Target) -> Writer:
         """The writer of a target. Raises `InvalidInput` when no driver for its backend is installed."""
         ...
-
-
-class Observing(Protocol):
-    """Brings the twin's observed records up to date after an execution."""
-
-    async def observe(self, resource_ids: Sequence[ResourceId]) -> object:
-        """Look at these resources and store what is seen."""
-        ...
-
-
-class Recheck(Protocol):
-    """Looks once more, at the last moment, at what the twin cannot know; see `ComponentPlanner.check_still`."""
-
-    async def __call__(self, plan: Plan) -> None:
-        """Return when the plan still fits. Raises `StalePlan` or `Unclear`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApplySettings:
-    """How applying behaves; times in seconds.
-
-    `step_s`: deadline of one step at the target. `lease_s`: what the lease has beyond a step's deadline. `attempts`:
-    tries of one step while the target cannot be reached. `give_up_s`: a target that stays away for so long, without one
-    more step done, ends the execution. `parallel`: steps at the same time where the plan's order allows.
-    """
-
-    step_s: float = 120.0
-    lease_s: float = 30.0
-    attempts: int = 4
-    give_up_s: float = 900.0
-    parallel: int = 8
-    patience: Patience = field(default_factory=Patience)
 
 
 _TRIES: Final = 5
@@ -131,6 +109,28 @@ class Applier:
             return await self._run(execution)
         finally:
             self._driving.discard(execution_id)
+
+    async def look(self, resource: ResourceId, command: Command, actor: Actor) -> Ran:
+        """Run a command that only reads, at once, with its transcript in the audit.
+
+        Raises `NotApproved` for any other command: it needs a plan. Raises `NotFound`, `Forbidden` (the target is
+        switched off), `TargetError`, and `StoreError` when the audit cannot be written.
+        """
+        why = why_not_read_only(command.argv)
+        if why:
+            raise NotApproved(f"This command needs an approval: {why}.", next_step="Ask for a plan of it.")
+        target = await self.ledger.need(Target, resource.split("/", 1)[0], next_step="List them: opstwin targets list")
+        if not target.is_active:
+            raise Forbidden(f"Target {target.id} is switched off.", next_step="Switch it on first.")
+        self.breakers.check(target.id)
+        effect = _effect_of(self.writers.writer(target), resource, command)
+        try:
+            ran = await Attempt(ledger=self.ledger, resource=resource, command=command, actor=actor).at_once(effect)
+        except Unreachable:
+            self.breakers.record(target.id, ok=False)
+            raise
+        self.breakers.record(target.id, ok=True)
+        return ran
 
     async def abandon(self, execution_id: str, why: str) -> Execution:
         """End an execution that cannot go on, so that a person looks at it and its target is free again."""
@@ -223,12 +223,7 @@ class Applier:
         forward = journal.of(Phase.FORWARD)
         lost = beyond_undoing(forward)
         if lost:
-            names = ", ".join(step.change.name for step in lost)
-            error = Rejected(
-                f"{failure.message} Going back is not possible without losing data: {names} was already removed.",
-                next_step="Decide by hand: opstwin drift shows what differs; restore the data, or plan again.",
-            )
-            await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
+            await self._end(journal, ExecutionState.NEEDS_HUMAN, no_way_back(failure, lost))
             return
         await journal.move(
             ExecutionState.ROLLING_BACK, reason=failure.message, error=failure, new_steps=back_steps(forward)
@@ -295,7 +290,7 @@ class _Worker:
     async def forward(self) -> None:
         """Do every step that is not done, as many at the same time as the plan's order and the settings allow."""
         running: set[asyncio.Task[None]] = set()
-        failures: list[BaseException] = [*self._failed_before()]
+        failures: list[BaseException] = [*failed_before(self.journal, Phase.FORWARD)]
         try:
             await self._all_steps(running, failures)
         finally:
@@ -312,7 +307,7 @@ class _Worker:
 
     async def _all_steps(self, running: set[asyncio.Task[None]], failures: list[BaseException]) -> None:
         while True:
-            ready = [] if failures or self._cancelled() else self._ready()
+            ready = [] if failures or self._cancelled() else ready_steps(self.journal)
             free = self.applier.settings.parallel - len(running)
             busy = {task.get_name() for task in running}
             batch = [step for step in ready if step.id not in busy][: max(free, 0)]
@@ -326,7 +321,7 @@ class _Worker:
 
     async def back(self) -> None:
         """Undo, one step after the other, last first."""
-        for failed in self._failed_before(Phase.BACK):
+        for failed in failed_before(self.journal, Phase.BACK):
             raise failed
         for step in self.journal.of(Phase.BACK):
             if step.state not in (StepState.PENDING, StepState.INTENDED):
@@ -343,7 +338,10 @@ class _Worker:
     async def verify(self, phase: Phase) -> None:
         """Prove that what the steps promised is there; forward also that it stays healthy."""
         done = [step for step in self.journal.of(phase) if step.state is StepState.DONE]
-        changes = [step.change for step in done if phase is Phase.FORWARD or step.change.after is not None]
+        seen = [step.change for step in done if step.change.command is None]
+        changes = [change for change in seen if phase is Phase.FORWARD or change.after is not None]
+        if done and not seen:  # commands leave nothing behind that was promised
+            return
         clock = self.applier.ledger.clock
         verifier = Verifier(clock, self.reader, self.renderer, self.applier.settings.patience)
         keep = self._keep if phase is Phase.BACK else self._keep_or_stop
@@ -367,7 +365,7 @@ class _Worker:
     async def _launch(self, batch: list[Step], failures: list[BaseException]) -> set[asyncio.Task[None]]:
         try:
             prepared = await asyncio.gather(*(self._prepared(step) for step in batch))
-            intended = await self.journal.intend(prepared, self._lease_s())
+            intended = await self.journal.intend(prepared, self._lease_s(prepared))
         except (OpstwinError, LeaseLost) as failure:
             failures.append(failure)
             return set()
@@ -378,13 +376,17 @@ class _Worker:
     async def _prepared(self, step: Step) -> Step:
         """The step with its inverse captured from what is there now. Raises `StalePlan` when that is not the base."""
         if step.state is StepState.INTENDED:
-            return step
+            return await not_again(self.journal, step)
         seen = await self._see(step.change.resource)
         found = seen.spec if seen.presence is Presence.PRESENT else None
         check_base(step.change, found, self.renderer)
         return replace(step, inverse=inverse(step.change, found))
 
     async def _forward_step(self, step: Step) -> None:
+        if step.change.command is not None:
+            effect = _effect_of(self.writer, step.change.resource, step.change.command)
+            await run_command(self.journal, step, step.change.command, effect)
+            return
         found = step.inverse.after if step.inverse else step.change.before
         await self._effect(step, found)
 
@@ -395,7 +397,7 @@ class _Worker:
         )  # fmt: skip
         try:
             await self._until_done(step, order)
-            if step.phase is Phase.FORWARD and self._others_wait_for(step.change.resource):
+            if step.phase is Phase.FORWARD and others_wait_for(self.journal, step.change.resource):
                 await self._until_healthy(step.change)
         except (Rejected, Unverified, Timeout) as failure:
             await self.journal.settle(step, StepState.FAILED, failure)
@@ -451,25 +453,12 @@ class _Worker:
             raise Unreachable(f"{resource} cannot be seen: {seen.error}", next_step="Check it: opstwin targets test")
         return seen
 
-    def _failed_before(self, phase: Phase = Phase.FORWARD) -> list[Rejected]:
-        """Failures that a worker wrote down before it died and could act on them."""
-        failed = [step for step in self.journal.of(phase) if step.state is StepState.FAILED]
-        return [Rejected(str((step.error or {}).get("message", "A step failed."))) for step in failed]
-
-    def _ready(self) -> list[Step]:
-        forward = self.journal.of(Phase.FORWARD)
-        open_resources = {step.change.resource for step in forward if step.state is not StepState.DONE}
-        waiting = (StepState.PENDING, StepState.INTENDED)
-        return [step for step in forward if step.state in waiting and not open_resources & set(step.change.needs)]
-
-    def _others_wait_for(self, resource: ResourceId) -> bool:
-        return any(resource in step.change.needs for step in self.journal.of(Phase.FORWARD))
-
     def _cancelled(self) -> bool:
         return self.journal.execution.cancel_requested_by is not None
 
-    def _lease_s(self) -> float:
-        return self.applier.settings.step_s + self.applier.settings.lease_s
+    def _lease_s(self, steps: Sequence[Step] = ()) -> float:
+        commands = [step.change.command.timeout_s for step in steps if step.change.command is not None]
+        return max([self.applier.settings.step_s, *commands]) + self.applier.settings.lease_s
 
     async def _keep_or_stop(self) -> None:
         """As `_keep`; raises `Cancelled` when somebody asked to stop."""
@@ -490,6 +479,13 @@ async def _ended(tasks: set[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _effect_of(writer: Writer, resource: ResourceId, command: Command) -> Effect:
+    """Runs this very command there; for one attempt."""
+    return partial(
+        writer.exec, resource, command.argv, timeout_s=command.timeout_s, limit_bytes=command.output_bytes
+    )
 
 
 def _away(failure: TargetError) -> Unreachable:

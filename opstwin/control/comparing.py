@@ -7,6 +7,7 @@ from opstwin.control.scene import Scene
 from opstwin.control.spec_reading import masked_values
 from opstwin.domain.diff import apply, diff
 from opstwin.domain.plan import Change, Op
+from opstwin.domain.reasons import reason
 from opstwin.domain.values import ResourceId, Spec, TargetId
 from opstwin.errors import Conflict, InvalidInput
 from opstwin.targets.ports import Renderer
@@ -57,10 +58,10 @@ def _difference(scene: Scene, renderer: Renderer, wanted: Wanted, found: Spec) -
         noted = record is not None and record.spec is not None
         if noted and record is not None and not diff(renderer.comparable(wanted.kind, record.spec or {}), full):
             return None
-        return _change(wanted, Op.UPDATE, before, "it is so already on the target; only the desired state changes")
+        return _change(wanted, Op.UPDATE, before, reason("only_desired"))
     forced = renderer.must_replace(wanted.kind, before, after)
     if forced:
-        because = f"{', '.join(forced)} cannot be changed in place"
+        because = reason("not_in_place", fields=", ".join(forced))
         return _change(wanted, Op.REPLACE, before, because, *_settings_lost(scene, wanted.resource))
     return _change(wanted, Op.UPDATE, before)
 
@@ -71,7 +72,7 @@ def _settings_lost(scene: Scene, resource: ResourceId) -> tuple[str, ...]:
     lost = found.facts.get("not_in_spec") if found is not None else None
     if not isinstance(lost, list) or not lost:
         return ()
-    return (f"these settings made by hand are lost: {', '.join(map(str, lost))}",)
+    return (reason("by_hand_lost", names=", ".join(map(str, lost))),)
 
 
 def _change(wanted: Wanted, op: Op, before: Spec | None, *reasons: str) -> Change:
@@ -80,7 +81,7 @@ def _change(wanted: Wanted, op: Op, before: Spec | None, *reasons: str) -> Chang
         _refuse_masked(wanted, [key for key, value in wanted_hidden.items() if hidden.get(key) != value])
     lost = sorted(set(hidden) - set(wanted_hidden))
     if lost and op in (Op.REPLACE, Op.DELETE):
-        reasons = (*reasons, f"the value of {', '.join(lost)} is not known here, so it cannot be brought back")
+        reasons = (*reasons, reason("value_unknown", names=", ".join(lost)))
     target = TargetId(wanted.resource.split("/", 1)[0])
     return Change(
         resource=wanted.resource, target=target, kind=wanted.kind, name=wanted.name, op=op, workload=wanted.workload,

@@ -19,6 +19,7 @@ from opstwin.domain.ask import Action, Ask
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.plan import Origin, Plan, PlanState
 from opstwin.domain.resource import Health, Observed, WorkloadRecord
+from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, TargetId, canonical, resource_id
 from opstwin.domain.workload import Workload
@@ -59,7 +60,10 @@ class ComponentPlanner:
         """Whether anything answers at a URL or an IP; `exists` is None when nobody can tell."""
         return await discover_endpoint(self._prober, url)
 
-    async def plan(self, request: Mapping[str, Json], endpoint: str | None, target: str | None, actor: Actor) -> Plan:
+    async def plan(
+        self, request: Mapping[str, Json], endpoint: str | None, target: str | None, actor: Actor,
+        taint: Taint | None = None,
+    ) -> Plan:  # fmt: skip
         """The plan for a components file (the whole document, read). `endpoint` and `target` override the file's.
 
         The plan's `mode` is what discovery decided; its first notes say what was seen. Raises `Unclear` with
@@ -71,7 +75,7 @@ class ComponentPlanner:
         check_before(verdict, await self._standing(place))
         plan = await self._planner.from_workloads(
             place, verdict.workloads, request=_REQUEST + canonical(as_asked(request, endpoint)),
-            origin=Origin.COMPONENT, actor=actor, mode=verdict.mode.value, notes=verdict.notes,
+            origin=Origin.COMPONENT, actor=actor, mode=verdict.mode.value, notes=verdict.notes, taint=taint,
         )  # fmt: skip
         try:
             check_after(verdict, plan)

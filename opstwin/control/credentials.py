@@ -12,6 +12,9 @@ from opstwin.errors import InvalidInput, Unauthenticated
 
 TOKEN: Final = "token"  # noqa: S105 - the word for it, not one
 LOGIN: Final = "login"
+LINK: Final = "link"
+"""No secret: what an authorization server calls a person. Its record says whose account that is."""
+
 _PREFIXES: Final = {TOKEN: "opt_", LOGIN: "opl_"}
 
 SECRET_BYTES: Final = 32
@@ -48,6 +51,11 @@ def hashed(secret: str) -> str:
 def looks_like(secret: str, purpose: str) -> bool:
     """Whether the text could be a secret for this purpose, before anybody looks it up."""
     return secret.startswith(_PREFIXES[purpose]) and len(secret) <= _MAX_LENGTH
+
+
+def link_id(issuer: str, subject: str) -> str:
+    """What a link is stored by. No token has this hash: tokens hold no line break."""
+    return hashed(f"{issuer}\n{subject}")
 
 
 def holds(credential: Credential, now: datetime) -> bool:

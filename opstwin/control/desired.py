@@ -6,6 +6,7 @@ from typing import Final
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
 from opstwin.control.scene import was_taken_over
+from opstwin.control.setters import TAINT, told
 from opstwin.control.spec_reading import KINDS, checked_spec
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
 from opstwin.domain.audit import AuditEntry
@@ -13,12 +14,26 @@ from opstwin.domain.diff import diff
 from opstwin.domain.event import Event
 from opstwin.domain.names import checked_name
 from opstwin.domain.resource import Desired, Observed, Presence
+from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec
 from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, OpstwinError, Unreachable
 from opstwin.twin.store import Put
 
 _GET: Final = "See what is there: opstwin get"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What should be of one resource. `spec` None says that it should go away; `if_revision` 0 that none exists yet.
+
+    `taint` says what of it stands in text that others wrote.
+    """
+
+    resource_id: str
+    spec: Spec | None
+    if_revision: int | None = None
+    taint: Taint | None = None
 
 
 async def set_desired(
@@ -30,7 +45,12 @@ async def set_desired(
     actor: Actor,
     observer: Observer | None = None,
 ) -> Desired:
-    """The stored desired record. `spec` None says that the resource should go away; `if_revision` 0 that none exists.
+    """See `grant`, for a wish without taint."""
+    return await grant(ledger, Wish(resource_id, spec, if_revision), actor, observer)
+
+
+async def grant(ledger: Ledger, wish: Wish, actor: Actor, observer: Observer | None = None) -> Desired:
+    """The stored desired record.
 
     The target is not touched, but with an `observer` it is looked at where nobody has looked before. What an agent sets
     is kept like this, and healed only by a plan that a person approves. Raises `InvalidInput` (field), `NotFound`,
@@ -38,20 +58,13 @@ async def set_desired(
     `Unreachable` (nobody can say whether something of that name is there).
     """
     try:
-        return await _set(ledger, _Wish(resource_id, spec, if_revision), actor, observer)
+        return await _set(ledger, wish, actor, observer)
     except (Forbidden, Conflict) as refusal:
-        await ledger.commit([], [_refused(resource_id, actor, refusal)])
+        await ledger.commit([], [_refused(wish.resource_id, actor, refusal)])
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    resource_id: str
-    spec: Spec | None
-    if_revision: int | None
-
-
-async def _set(ledger: Ledger, wish: _Wish, actor: Actor, observer: Observer | None) -> Desired:
+async def _set(ledger: Ledger, wish: Wish, actor: Actor, observer: Observer | None) -> Desired:
     resource_id, spec = wish.resource_id, wish.spec
     await _check_agent(ledger, actor)
     target, kind, name = await _parts(ledger, resource_id)
@@ -70,15 +83,18 @@ async def _set(ledger: Ledger, wish: _Wish, actor: Actor, observer: Observer | N
         version=old.version if old else 0,
     )  # fmt: skip
     event = Event(at=now, type="desired.changed", target=target.id, resource=new.id, message=f"set by {actor.id}")
-    await ledger.commit([Put(new)], [_entry(new, old, actor)], [event])
+    await ledger.commit([Put(new)], [_entry(new, old, actor, wish.taint)], [event])
     return await ledger.need(Desired, resource_id)
 
 
-def _entry(new: Desired, old: Desired | None, actor: Actor) -> AuditEntry:
+def _entry(new: Desired, old: Desired | None, actor: Actor, taint: Taint | None) -> AuditEntry:
     changed = [".".join(item.path) for item in diff(old.spec if old else None, new.spec)]
     return AuditEntry(
         action="desired.set", subject=new.id, actor=actor,
-        details={"revision": new.revision, "fields": list(changed[:50]), "removed": new.spec is None},
+        details={
+            "revision": new.revision, "fields": list(changed[:50]), "removed": new.spec is None,
+            **({TAINT: told(taint)} if taint else {}),
+        },
     )  # fmt: skip
 
 

@@ -11,11 +11,13 @@ from opstwin.control.ledger import Ledger
 from opstwin.control.port_claims import clash
 from opstwin.control.scene import Scene, made_sure
 from opstwin.control.sequencing import sequenced
+from opstwin.control.wording import worded
+from opstwin.domain.command import Command
 from opstwin.domain.plan import Change, Op, WorkloadChange
 from opstwin.domain.resource import Presence
 from opstwin.domain.values import ResourceId, Spec, TargetId
 from opstwin.domain.workload import Workload
-from opstwin.errors import InvalidInput
+from opstwin.errors import InvalidInput, NotFound
 from opstwin.targets.ports import Renderer
 
 
@@ -68,6 +70,22 @@ class Drafter:
         ]  # fmt: skip
         changes = [change_of(scene, self.renderer, item) or _restart(item) for item in wanted]
         return self.ordered(scene, Draft(changes=tuple(changes), after=_workloads(scene)))
+
+    async def running(self, resource: ResourceId, command: Command, language: str) -> "Drafted":
+        """Run one command. Raises `NotFound` when the resource is not there, `Unreachable` when nobody can say."""
+        scene = await made_sure(self.ledger, self.readers, self.scene, [resource])
+        found = scene.observed[resource]
+        if found.presence is Presence.ABSENT:
+            raise NotFound(
+                f"There is no {resource}.", next_step="See what there is: opstwin get", details={"id": resource}
+            )
+        owner = scene.desired.get(resource)
+        change = Change(
+            resource=resource, target=scene.target.id, kind=found.kind, name=found.name, op=Op.EXEC,
+            workload=owner.workload if owner else None, command=command,
+        )  # fmt: skip
+        notes = (worded("command_once", language),)
+        return Drafted(scene=scene, draft=Draft(changes=(change,), after=_workloads(scene), notes=notes))
 
     def ordered(self, scene: Scene, draft: Draft) -> "Drafted":
         """`draft` with the needs of its changes set."""

@@ -7,8 +7,11 @@ from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
 from opstwin.domain.drift import Drift, DriftKind, drift_of
 from opstwin.domain.event import Event
+from opstwin.domain.healing import HealRecord
+from opstwin.domain.plan_text import field_lines
 from opstwin.domain.resource import Desired, Observed
 from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId, TargetId
 from opstwin.twin.store import Query
 
 _LAST_EVENTS: Final = 20
@@ -36,8 +39,20 @@ async def _of_target(ledger: Ledger, readers: Readers, target: Target) -> list[D
     async for record in ledger.each(Desired, {"target": target.id}):
         drift = drift_of(record, observed.get(record.id), comparable)
         if drift is not None:
-            drifts.append(await _dated(ledger, record, drift))
-    return drifts
+            told = replace(drift, lines=field_lines(drift.fields))
+            drifts.append(await _dated(ledger, record, told))
+    return await _with_pauses(ledger, target, drifts) if drifts else []
+
+
+async def _with_pauses(ledger: Ledger, target: Target, drifts: list[Drift]) -> list[Drift]:
+    paused = await paused_on(ledger, target.id)
+    return [replace(item, healing_paused=True) if item.resource in paused else item for item in drifts]
+
+
+async def paused_on(ledger: Ledger, target: TargetId | None = None) -> frozenset[ResourceId]:
+    """The resources of a target, or of all, that are healed no more until a person says so."""
+    where: dict[str, str | bool | None] = {"paused": True} | ({"target": target} if target else {})
+    return frozenset(item.id for item in await ledger.all(HealRecord, where))
 
 
 async def _dated(ledger: Ledger, record: Desired, drift: Drift) -> Drift:

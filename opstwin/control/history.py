@@ -10,15 +10,14 @@ from opstwin.control.actors import OBSERVER
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
 from opstwin.control.memory_kills import recount
+from opstwin.control.sampling import usage_readings
 from opstwin.control.usage import usage_of
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.deployment import Deployment, UsageSample
 from opstwin.domain.resource import Desired, Health, Observed, Presence
 from opstwin.domain.target import Target
-from opstwin.domain.values import ResourceId
-from opstwin.errors import InvalidInput, NotFound, OpstwinError, TargetError, Timeout, Unreachable
+from opstwin.errors import InvalidInput, OpstwinError
 from opstwin.logs import logger
-from opstwin.targets.ports import Reader, UsageReading
 from opstwin.twin.store import MAX_PAGE, Page, Put, Query, Remove
 
 PERIOD: Final = timedelta(days=7)
@@ -132,7 +131,7 @@ class History:
             reader = self.readers.reader(target)
         except InvalidInput:
             return []
-        readings = await _readings(reader, [item.id for item in wanted])
+        readings, _ = await usage_readings(reader, [item.id for item in wanted], AT_ONCE)
         return [
             UsageSample(
                 id=f"{item.id}@{readings[item.id].at.isoformat()}", resource=item.id, target=target.id,
@@ -162,28 +161,6 @@ class History:
             action="deployment.usage", subject="history", actor=OBSERVER, details={"deployments": len(changed)}
         )
         await self.ledger.commit([Put(item) for item in changed], [entry])
-
-
-async def _readings(reader: Reader, resources: Sequence[ResourceId]) -> dict[ResourceId, UsageReading]:
-    """What could be measured. The first sign that the target is away ends the round."""
-    slots = asyncio.Semaphore(AT_ONCE)
-    found: dict[ResourceId, UsageReading] = {}
-    away = False
-
-    async def one(resource: ResourceId) -> None:
-        nonlocal away
-        async with slots:
-            if away:
-                return
-            try:
-                found[resource] = await reader.usage(resource)
-            except (Unreachable, Timeout):
-                away = True
-            except (NotFound, TargetError) as error:
-                logger().debug("no_sample", resource=resource, code=error.code)
-
-    await asyncio.gather(*map(one, resources))
-    return found
 
 
 def _periods(newest_first: Sequence[Deployment]) -> Iterator[tuple[Deployment, datetime]]:

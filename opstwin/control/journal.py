@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from opstwin.control.ledger import Ledger
+from opstwin.control.transcripts import safe_words
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
@@ -69,12 +70,14 @@ class Journal:
         entries = [self._step_entry(step, "step.intended") for step in marked]
         return await self._write(marked, entries, renew_s=lease_s)
 
-    async def settle(self, step: Step, state: StepState, error: OpstwinError | None = None) -> Step:
-        """Record how a step ended."""
+    async def settle(
+        self, step: Step, state: StepState, error: OpstwinError | None = None, audit: Sequence[AuditEntry] = ()
+    ) -> Step:
+        """Record how a step ended, with more rows for the audit in the same write."""
         ended = replace(step, state=state, finished_at=self.ledger.clock.now(), error=_error_json(error))
         outcome = "ok" if error is None else "failed"
         entry = self._step_entry(ended, f"step.{state.value}", outcome=outcome, reason=error.message if error else "")
-        [written] = await self._write([ended], [entry])
+        [written] = await self._write([ended], [*audit, entry])
         return written
 
     async def move(
@@ -157,6 +160,8 @@ class Journal:
             "step": step.id, "op": change.op.value, "key": step.key, "phase": step.phase.value,
             "fence": self.execution.fence, "attempt": step.attempts,
         }  # fmt: skip
+        if change.command is not None:
+            details["argv"] = safe_words(change.command)
         return replace(
             _entry(self.execution, action, self.actor, details=details),
             subject=change.resource,

@@ -37,13 +37,14 @@ async def judgement(ledger: Ledger, scene: Scene, changes: Sequence[Change], act
     earlier = await _removed_lately(ledger, scene.target.id, actor) - leaving if leaving else set()
     containers = {key for key, item in scene.live().items() if item.kind == "container"}
     around = Surroundings(standing=len(containers | earlier), recently_removed=len(earlier))
-    left, lost = _staying(scene, changes), _lost_volumes(scene)
+    left, lost, approved = _staying(scene, changes), _lost_volumes(scene), _approved_images(scene)
     single = tuple(
         judged(
             change,
             Surroundings(
                 siblings_left=left[change.workload] if change.workload is not None else 0,
                 adopted=scene.adopted(change.resource), lost=lost,
+                approved_images=approved.get(change.workload or change.resource, frozenset()),
             ),
         )
         for change in changes
@@ -74,6 +75,15 @@ def _runs_on(scene: Scene, record: Desired) -> bool:
     if found is None or found.presence is not Presence.PRESENT or found.health is Health.STOPPED:
         return False
     return (found.spec or {}).get("running") is not False and (record.spec or {}).get("running") is not False
+
+
+def _approved_images(scene: Scene) -> dict[str, frozenset[str]]:
+    """The images that plans brought, by workload, or by resource where there is none."""
+    found: dict[str, set[str]] = {}
+    for key, item in scene.desired.items():
+        if item.plan_id is not None and item.spec is not None and "image" in item.spec:
+            found.setdefault(item.workload or key, set()).add(str(item.spec["image"]))
+    return {name: frozenset(images) for name, images in found.items()}
 
 
 def _lost_volumes(scene: Scene) -> frozenset[str]:

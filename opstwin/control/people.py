@@ -1,11 +1,13 @@
 """People, their agents, and the tokens and codes that prove who calls. Secrets are shown once, never stored."""
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from opstwin.control.credentials import (
+    LINK,
     LOGIN,
     TOKEN,
     Issued,
@@ -13,6 +15,7 @@ from opstwin.control.credentials import (
     hashed,
     holds,
     issued,
+    link_id,
     looks_like,
     refused,
 )
@@ -34,6 +37,7 @@ PERSON_SCOPES: Final = frozenset(Scope) - {Scope.ADMIN}
 """What a person may do unless more is asked for: accounts and targets are for administrators."""
 
 AGENT_SCOPES: Final = frozenset({Scope.READ, Scope.PLAN})
+_MAX_LINKED: Final = 500
 _LIST: Final = "List people: opstwin people list"
 
 
@@ -50,6 +54,8 @@ class People:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._cache: dict[str, _Answer] = {}
+        self._reading: dict[tuple[str, str, int], asyncio.Task[tuple[Principal, Credential] | None]] = {}
+        self._persons: dict[str, tuple[Principal, float]] = {}
         self._changes = 0
 
     async def create_person(
@@ -176,29 +182,91 @@ class People:
         self._forget()
         return replace(ended, version=ended.version + 1)
 
+    async def link(self, id: str, issuer: str, subject: str, actor: Actor) -> Credential:
+        """Say that whom an authorization server calls `subject` is this person; it ends as a token does, by `revoke`.
+
+        Raises `NotFound`, `InvalidInput` (no person), `Forbidden` or `Conflict` (linked to somebody else).
+        """
+        _not_by_agent(actor)
+        person = await self._person(id)
+        checked_text(issuer, "issuer", _MAX_LINKED)
+        checked_text(subject, "subject", _MAX_LINKED)
+        known = await self._ledger.get(Credential, link_id(issuer, subject))
+        if known is not None and known.revoked_at is None:
+            if known.principal_id == person.id:
+                return known
+            raise Conflict(
+                f"{subject} is linked to {known.principal_id} already.",
+                next_step=f"End that link first: opstwin people revoke {known.id}",
+                details={"kind": "link", "id": known.id},
+            )
+        made = Credential(
+            id=link_id(issuer, subject), principal_id=person.id, purpose=LINK, created_at=self._ledger.clock.now(),
+            version=known.version if known else 0,
+        )  # fmt: skip
+        entry = credential_entry("person.link", made, actor)
+        named = {**entry.details, "issuer": issuer, "subject": subject}
+        await self._ledger.commit([Put(made)], [replace(entry, details=named)])
+        self._forget()
+        return replace(made, version=made.version + 1)
+
+    async def linked(self, issuer: str, subject: str) -> Principal | None:
+        """The person whom an authorization server calls `subject`, if an administrator said who that is."""
+        found = await self._held(link_id(issuer, subject), LINK)
+        return found[0] if found is not None and found[0].kind is ActorKind.PERSON else None
+
+    async def active_person(self, id: str) -> Principal | None:
+        """The person with this account, unless it is shut out."""
+        now_s = self._ledger.clock.monotonic_s()
+        cached = self._persons.get(id)
+        if cached is not None and now_s - cached[1] < CACHE_S:
+            return cached[0]
+        changes = self._changes
+        principal = await self._ledger.get(Principal, id)
+        if principal is None or not principal.is_active or principal.kind is not ActorKind.PERSON:
+            return None
+        if changes == self._changes:
+            self._persons[id] = (principal, now_s)
+        return principal
+
     async def authenticate(self, token: str) -> tuple[Principal, Credential]:
         """Whose token this is; an agent's scopes are cut to those its person has now, without plan:approve.
 
         Raises `Unauthenticated`, with the same words whatever is wrong.
         """
-        key = hashed(token)
+        found = await self._held(hashed(token), TOKEN) if looks_like(token, TOKEN) else None
+        if found is None:
+            raise refused()
+        return found
+
+    async def _held(self, key: str, purpose: str) -> tuple[Principal, Credential] | None:
+        """As `_read`, from memory where that is young enough."""
         cached = self._cache.get(key)
         now_s = self._ledger.clock.monotonic_s()
         if cached is not None and now_s - cached.read_s < CACHE_S and self._holds(cached.credential):
-            return cached.principal, cached.credential
+            return (cached.principal, cached.credential) if cached.credential.purpose == purpose else None
         changes = self._changes
-        found = await self._found(token, TOKEN)
+        found = await self._read_together(key, purpose)
         if found is None:
             self._cache.pop(key, None)
-            raise refused()
-        if changes == self._changes:
+        elif changes == self._changes:
             self._cache[key] = _Answer(*found, now_s)
         return found
 
+    async def _read_together(self, key: str, purpose: str) -> tuple[Principal, Credential] | None:
+        """As `_read`, once for all who ask at the same moment; not for those who come after a change."""
+        place = (key, purpose, self._changes)
+        reading = self._reading.get(place)
+        if reading is None:
+            reading = self._reading[place] = asyncio.create_task(self._read(key, purpose))
+            reading.add_done_callback(lambda _: self._reading.pop(place, None))
+        return await asyncio.shield(reading)
+
     async def _found(self, secret: str, purpose: str) -> tuple[Principal, Credential] | None:
-        if not looks_like(secret, purpose):
-            return None
-        credential = await self._ledger.get(Credential, hashed(secret))
+        return await self._read(hashed(secret), purpose) if looks_like(secret, purpose) else None
+
+    async def _read(self, key: str, purpose: str) -> tuple[Principal, Credential] | None:
+        credential = await self._ledger.get(Credential, key)
         if credential is None or credential.purpose != purpose or not self._holds(credential):
             return None
         principal = await self._ledger.get(Principal, credential.principal_id)
@@ -255,6 +323,7 @@ class People:
         """Drop every cached answer, those too that are being read at this moment."""
         self._changes += 1
         self._cache.clear()
+        self._persons.clear()
 
 
 def actor_of(principal: Principal, face: str) -> Actor:

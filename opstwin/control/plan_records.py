@@ -6,16 +6,19 @@ from typing import Final
 
 from opstwin.control.confiding import confided, written_out
 from opstwin.control.drafting import Drafted
+from opstwin.control.flooding import Flood
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
-from opstwin.control.setters import asked_by
+from opstwin.control.setters import asked_by, taint_of_setting
 from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy, requesters
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
-from opstwin.domain.plan import Base, Origin, Plan, PlanState, sealed, summary
-from opstwin.domain.values import Digest, PlanId
+from opstwin.domain.plan import Base, Origin, Plan, PlanState, Risk, sealed, summary
+from opstwin.domain.reasons import told
+from opstwin.domain.taint import Taint, joined
+from opstwin.domain.values import Digest, Json, PlanId
 from opstwin.twin.store import Put
 
 PLAN_LIFE: Final = timedelta(hours=24)
@@ -32,13 +35,15 @@ class Occasion:
     mode: str = ""
     notes: tuple[str, ...] = ()
     tainted: bool = False
+    taint: Taint | None = None
     language: str = "en"
 
 
 class PlanRecords:
     """Writes plans into the twin and finds those that wait."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, life: timedelta) -> None:
+    def __init__(self, ledger: Ledger, policy: Policy, life: timedelta, flood: Flood | None = None) -> None:
+        self._flood = flood or Flood(ledger, 0)
         self._ledger = ledger
         self._policy = policy
         self._life = life
@@ -64,15 +69,35 @@ class PlanRecords:
                     return plan
         return None
 
+    async def same_command(self, drafted: Drafted, occasion: Occasion) -> Plan | None:
+        """The actor's plan of the same command on the same revisions that still waits; its taint must be the same."""
+        [wanted] = drafted.draft.changes
+        now, base = self._ledger.clock.now(), set(base_of(drafted))
+        for state in (PlanState.PENDING, PlanState.APPROVED):
+            where = {"target": wanted.target, "state": state.value, "origin": Origin.COMMAND.value}
+            for plan in await self._ledger.all(Plan, where):
+                [change] = plan.changes
+                same = (change.resource, change.command) == (wanted.resource, wanted.command)
+                mine = plan.requested_by == occasion.actor and plan.taint == occasion.taint
+                if same and mine and set(plan.base) == base and now < plan.expires_at:
+                    return plan
+        return None
+
     async def store(self, drafted: Drafted, occasion: Occasion) -> Plan:
-        """The sealed plan, stored as pending; one that changes nothing is stored as applied."""
+        """The sealed plan, stored as pending; one that changes nothing is stored as applied.
+
+        Raises `LimitExceeded` when too many plans of its requester wait for a decision.
+        """
         plan = await self.sealed(drafted, occasion)
+        if plan.state is PlanState.PENDING:
+            await self._flood.admit(plan)
         counts = summary(plan.changes)
         entry = AuditEntry(
             action="plan.create", subject=plan.id, actor=occasion.actor, plan_id=plan.id, digest=plan.digest,
             reason=confided(occasion.request)[:500],
             details={
                 "target": plan.target, "origin": plan.origin.value, "risk": plan.risk.value, "summary": str(counts),
+                **({"tainted": _sources(plan.taint)} if plan.taint else {}),
             },
         )  # fmt: skip
         event = Event(
@@ -90,6 +115,12 @@ class PlanRecords:
             for change in draft.changes
         ]
         judged = await judgement(self._ledger, scene, asked, occasion.actor)
+        set_before = [
+            await taint_of_setting(self._ledger, scene.desired.get(item.resource), item) for item in draft.changes
+        ]
+        taint = joined([occasion.taint, *set_before])
+        tainted = occasion.tainted or taint is not None
+        judged = _with_taint(judged, tainted=tainted)
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
         return sealed(
@@ -97,7 +128,7 @@ class PlanRecords:
                 id=PlanId(self._ledger.ids.new("plan")), target=scene.target.id, origin=occasion.origin,
                 request=_request(occasion), requested_by=occasion.actor, mode=occasion.mode, changes=judged.changes,
                 workloads=draft.workloads, base=base_of(drafted), risk=judged.risk,
-                notes=self._notes(drafted, judged, occasion), tainted=occasion.tainted, digest=Digest(""),
+                notes=self._notes(drafted, judged, occasion), tainted=tainted, taint=taint, digest=Digest(""),
                 created_at=now, expires_at=now + self._life,
                 state=PlanState.APPLIED if nothing else PlanState.PENDING,
             )
@@ -109,12 +140,24 @@ class PlanRecords:
             return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, nothing)))
         alone = self._policy[judged.risk].self_approval
         other = () if alone else (worded("other_person", occasion.language, risk=judged.risk.value),)
+        together = (told(note, occasion.language) for note in judged.notes)
         secret = written_out(judged.changes)
         open_ = (
             worded("plain_secret", occasion.language, name=name, variables=", ".join(keys))
             for name, keys in secret.items()
         )
-        return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *judged.notes, *open_, *other)))
+        return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *together, *open_, *other)))
+
+
+def _sources(taint: Taint) -> list[Json]:
+    return [*sorted({item.source for item in taint.matches})]
+
+
+def _with_taint(judged: Judgement, *, tainted: bool) -> Judgement:
+    """What is at least high risk because it repeats what others wrote, so that no mandate covers it."""
+    if not tainted or not judged.changes or judged.risk.rank >= Risk.HIGH.rank:
+        return judged
+    return replace(judged, risk=Risk.HIGH)
 
 
 def _request(occasion: Occasion) -> str:

@@ -10,15 +10,19 @@ from opstwin.control.building import Goal
 from opstwin.control.confiding import confided
 from opstwin.control.drafting import Drafted, Drafter
 from opstwin.control.drivers import Readers
+from opstwin.control.flooding import Flood
 from opstwin.control.healing import healing, origin_of
 from opstwin.control.ledger import Ledger
 from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
 from opstwin.control.scene import scene_of
+from opstwin.control.transcripts import safe_words
 from opstwin.control.undoing import way_back
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy
 from opstwin.domain.ask import Action, Ask
+from opstwin.domain.command import Command
 from opstwin.domain.plan import Origin, Plan
+from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, resource_id
 from opstwin.domain.workload import Workload
@@ -34,6 +38,7 @@ class About(TypedDict, total=False):
     mode: str
     notes: Sequence[str]
     tainted: bool
+    taint: Taint | None
     with_volumes: bool
     language: str
 
@@ -41,10 +46,12 @@ class About(TypedDict, total=False):
 class Planner:
     """Makes plans and stores them. It reads targets and never changes them."""
 
-    def __init__(self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE) -> None:
+    def __init__(
+        self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE, flood: Flood | None = None
+    ) -> None:
         self._ledger = ledger
         self._readers = readers
-        self._records = PlanRecords(ledger, policy, life)
+        self._records = PlanRecords(ledger, policy, life, flood)
 
     async def from_workloads(self, target_id: str, workloads: Sequence[Workload], **about: Unpack[About]) -> Plan:
         """The plan that makes `workloads` (and takes away those named in `remove`) on one target, and nothing else.
@@ -60,7 +67,9 @@ class Planner:
         drafter = await self._drafter(target_id)
         return await self._records.store(await drafter.reaching(goal), _occasion(about))
 
-    async def from_ask(self, ask: Ask, *, request: str, actor: Actor, tainted: bool = False) -> Plan:
+    async def from_ask(
+        self, ask: Ask, *, request: str, actor: Actor, tainted: bool = False, taint: Taint | None = None
+    ) -> Plan:
         """The plan for one request in words.
 
         Raises as `from_workloads` does, `Unclear` for what is missing, and `NotFound` with the nearest names.
@@ -68,8 +77,9 @@ class Planner:
         target = target_of(ask, await self._ledger.all(Target))
         named = {**(ask.workload.env if ask.workload else {}), **ask.env}
         occasion = Occasion(
-            request=confided(request, named), origin=Origin.WORDS, actor=actor, tainted=tainted, language=ask.language
-        )
+            request=confided(request, named), origin=Origin.WORDS, actor=actor, tainted=tainted, taint=taint,
+            language=ask.language,
+        )  # fmt: skip
         if ask.action is Action.ROLLBACK:
             return await self._back(resource_id(target, "workload", ask.name), occasion)
         drafter = await self._drafter(target)
@@ -94,15 +104,36 @@ class Planner:
         """As `from_drift`, for looking only: the plan is not stored."""
         return await self._records.sealed(*await self._against_drift(target_id, resources, actor))
 
-    async def rollback(self, subject: str, actor: Actor, *, language: str = "en", tainted: bool = False) -> Plan:
+    async def rollback(
+        self, subject: str, actor: Actor, *, language: str = "en", tainted: bool = False, taint: Taint | None = None
+    ) -> Plan:
         """The plan back to what a workload (`target/workload/name`) or all that an execution touched was before.
 
         Raises `NotFound` when there is nothing to go back to.
         """
         occasion = Occasion(
-            request=f"roll back {subject}", origin=Origin.ROLLBACK, actor=actor, language=language, tainted=tainted
-        )
+            request=f"roll back {subject}", origin=Origin.ROLLBACK, actor=actor, language=language, tainted=tainted,
+            taint=taint,
+        )  # fmt: skip
         return await self._back(subject, occasion)
+
+    async def for_command(
+        self, resource: ResourceId, command: Command, actor: Actor, *, taint: Taint | None = None, language: str = "en"
+    ) -> Plan:
+        """The plan that runs one command, or the same actor's plan of the very same that still waits.
+
+        Raises `NotFound` for a resource that is not there, `InvalidInput` for a target that is switched off, and
+        `Unreachable` when nobody can say.
+        """
+        drafter = await self._drafter(resource.split("/", 1)[0])
+        drafted = await drafter.running(resource, command, language)
+        words = " ".join(str(word) for word in safe_words(command))
+        occasion = Occasion(
+            request=f"run in {resource}: {words}"[:500], origin=Origin.COMMAND, actor=actor, taint=taint,
+            language=language,
+        )  # fmt: skip
+        waiting = await self._records.same_command(drafted, occasion)
+        return waiting if waiting is not None else await self._records.store(drafted, occasion)
 
     async def _back(self, subject: str, occasion: Occasion) -> Plan:
         back = await way_back(self._ledger, subject, occasion.language)
@@ -131,5 +162,6 @@ def _occasion(about: About) -> Occasion:
         mode=about.get("mode", ""),
         notes=tuple(about.get("notes", ())),
         tainted=about.get("tainted", False),
+        taint=about.get("taint"),
         language=about.get("language", "en"),
     )

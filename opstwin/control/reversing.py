@@ -7,7 +7,7 @@ from opstwin.control.verifying import differences
 from opstwin.domain.execution import Phase, Step, StepState, step_id, step_key
 from opstwin.domain.plan import Op, loses_data
 from opstwin.domain.resource import Presence
-from opstwin.errors import Rejected
+from opstwin.errors import OpstwinError, Rejected
 from opstwin.targets.ports import Renderer, Sighting
 
 _TOUCHED = (StepState.INTENDED, StepState.DONE, StepState.FAILED)
@@ -15,8 +15,20 @@ _TOUCHED = (StepState.INTENDED, StepState.DONE, StepState.FAILED)
 
 
 def beyond_undoing(forward: Sequence[Step]) -> list[Step]:
-    """The steps that may have removed data which no inverse brings back."""
-    return [step for step in forward if step.state in _TOUCHED and loses_data(step.change)]
+    """The steps that may have removed data which no inverse brings back, or run a command."""
+    return [step for step in forward if step.state in _TOUCHED and (loses_data(step.change) or step.change.command)]
+
+
+def no_way_back(failure: OpstwinError, lost: Sequence[Step]) -> Rejected:
+    """The error for a failure after which going back is no choice."""
+    if any(step.change.command for step in lost):
+        return Rejected(f"{failure.message} Nothing was undone: what a command did is not known.",
+                        next_step=failure.next_step or "Look at the resource, then decide by hand.")  # fmt: skip
+    names = ", ".join(step.change.name for step in lost)
+    return Rejected(
+        f"{failure.message} Going back is not possible without losing data: {names} was already removed.",
+        next_step="Decide by hand: opstwin drift shows what differs; restore the data, or plan again.",
+    )
 
 
 def back_steps(forward: Sequence[Step]) -> list[Step]:

@@ -27,7 +27,7 @@ from opstwin.domain.healing import Mandate
 from opstwin.domain.plan import Base, Change, Plan, PlanState, WorkloadChange, plan_digest
 from opstwin.domain.resource import Desired, Observed, WorkloadRecord
 from opstwin.domain.target import Target
-from opstwin.domain.values import ExecutionId, Json, TargetId, resource_id
+from opstwin.domain.values import ExecutionId, Json, ResourceId, TargetId, resource_id
 from opstwin.errors import Conflict, Forbidden, NotApproved, OpstwinError, RequestError, StalePlan, StoreError
 from opstwin.twin.store import Put, Require, Write
 
@@ -135,11 +135,10 @@ class Gate:
         """What the write must require so that no revision moves while it is made. Raises `StalePlan` if one has."""
         holds: list[Write] = []
         moved: list[Json] = []
-        touched = {change.resource for change in plan.changes}
+        touched = {change.resource for change in plan.changes if change.command is None}
         for base in plan.base:
-            found = await self._records(base)
-            revisions = [record.revision if record else 0 for record in found]
-            if revisions != [base.desired_revision, base.observed_revision]:
+            found = await _records(self.ledger, base)
+            if _has_moved(base, found):
                 moved.append(base.resource)
             observed = found[1]
             holds.append(Require(Observed, base.resource, observed.version if observed else 0))
@@ -153,15 +152,12 @@ class Gate:
             )
         return holds
 
-    async def _records(self, base: Base) -> tuple[Desired | WorkloadRecord | None, Observed | None]:
-        if base.resource.split("/")[1:2] == ["workload"]:
-            return await self.ledger.get(WorkloadRecord, base.resource), None
-        return await self.ledger.get(Desired, base.resource), await self.ledger.get(Observed, base.resource)
-
     async def _wanted(self, plan: Plan, actor: Actor, now: datetime) -> tuple[tuple[Before, ...], list[Write]]:
         before: list[Before] = []
         writes: list[Write] = []
         for change in plan.changes:
+            if change.command is not None:  # it wants nothing that could be compared with what is there
+                continue
             old = await self.ledger.get(Desired, change.resource)
             before.append(Before(resource=change.resource, desired=old))
             new = _desired(plan, change, old, actor, now)
@@ -186,6 +182,25 @@ class Gate:
             await self.ledger.commit(writes, [entry])
         except Conflict:
             await self.ledger.commit([], [entry])
+
+
+_Records = tuple[Desired | WorkloadRecord | None, Observed | None]
+
+
+async def _records(ledger: Ledger, base: Base) -> _Records:
+    if base.resource.split("/")[1:2] == ["workload"]:
+        return await ledger.get(WorkloadRecord, base.resource), None
+    return await ledger.get(Desired, base.resource), await ledger.get(Observed, base.resource)
+
+
+def _has_moved(base: Base, found: _Records) -> bool:
+    revisions = [record.revision if record else 0 for record in found]
+    return revisions != [base.desired_revision, base.observed_revision]
+
+
+async def moved_since(ledger: Ledger, plan: Plan) -> list[ResourceId]:
+    """What is not as it was any more when the plan was made; the plan is then stale, and `Gate.start` refuses it."""
+    return [base.resource for base in plan.base if _has_moved(base, await _records(ledger, base))]
 
 
 def steps_of(execution: ExecutionId, changes: Sequence[Change]) -> tuple[Step, ...]:

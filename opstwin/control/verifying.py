@@ -157,9 +157,11 @@ def _give_up(standing: Standing, why: str, *, late: bool) -> None:
 
 
 def check_base(change: Change, spec: Spec | None, renderer: Renderer) -> None:
-    """Raise `StalePlan` unless what is there is what the plan was made for."""
+    """Raise `StalePlan` unless what is there is what the plan was made for; a command needs it to be there."""
     expected = change.before
-    if spec is None and expected is None:
+    if change.command is not None and spec is not None:
+        return
+    if spec is None and expected is None and change.command is None:
         return
     if spec is None and change.op is Op.DELETE:
         return

@@ -44,6 +44,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{name} is as desired but unhealthy; look at opstwin logs {name}, or ask for a restart.",
         "{name}은(는) 원하는 상태이지만 건강하지 않습니다. opstwin logs {name}을(를) 보거나 재시작을 요청하세요.",
     ),
+    "command_once": (
+        "A command has no way back: it runs once, and nothing of it is undone, whatever becomes of it.",
+        "명령에는 되돌리는 방법이 없습니다. 한 번만 실행하며, 결과와 상관없이 아무것도 되돌리지 않습니다.",
+    ),
     "back_to": (
         "Back to what ran before: {image}, {replicas} replica(s).",
         "이전에 실행되던 상태로 되돌립니다: {image}, 복제본 {replicas}개.",

@@ -7,6 +7,7 @@ from typing import Final
 from opstwin.control.applying import LATER_S, Applier
 from opstwin.control.journal import LeaseLost
 from opstwin.control.ledger import Ledger
+from opstwin.control.recovering import Recovery
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.errors import OpstwinError, StoreError, TargetError
 from opstwin.logs import logger
@@ -24,23 +25,36 @@ class Worker:
 
     ledger: Ledger
     applier: Applier
+    recovery: Recovery = field(default_factory=Recovery)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _again_s: dict[str, float] = field(default_factory=dict)
     _crashes: dict[str, int] = field(default_factory=dict)
 
-    async def take_over(self) -> int:
-        """Let go of every lease; only for a hub that knows it is the only one on its twin. Returns how many.
+    async def recover(self, *, sole: bool) -> None:
+        """Return when work may begin: after the pause that a crash loop earns, and a look at what was interrupted.
 
-        After a crash the next start can then go on at once, without waiting for leases to run out.
+        A hub that is the `sole` one on its twin lets go of every lease first: it can then go on at once, without
+        waiting for them to run out. Waits while the twin is away.
         """
+        await self.recovery.wait()
+        while not self.recovery.looked:
+            try:
+                await self.look_back(sole=sole)
+            except StoreError as away:
+                logger().warning("worker_waits", code=away.code, reason=away.message)
+                await self.ledger.clock.sleep(_LOOK_S)
+
+    async def look_back(self, *, sole: bool) -> None:
+        """Note what an earlier process left open and nobody drives; see `recover`."""
         open_ones = await self._open()
-        for execution in open_ones:
+        held = [item for item in open_ones if self.ledger.clock.now() < item.lease_expires_at]
+        for execution in held if sole else ():
             await self.applier.release(execution)
-        return len(open_ones)
+        self.recovery.look(item.id for item in open_ones if sole or item not in held)
 
     async def run(self) -> None:
         """Look for work until cancelled; wakes up at every event of the twin, and waits while the twin is away."""
-        seen = await self.ledger.store.wait(0, 0)
+        seen = 0
         try:
             while True:
                 try:
@@ -56,7 +70,9 @@ class Worker:
         """Start a task for each execution that is open and not held, or that this worker put off and is due again."""
         for key in [key for key, task in self._tasks.items() if task.done()]:
             del self._tasks[key]
-        for execution in await self._open():
+        open_ones = await self._open()
+        self.recovery.only(execution.id for execution in open_ones)
+        for execution in open_ones:
             if execution.id not in self._tasks and self._is_due(execution):
                 self._tasks[execution.id] = asyncio.create_task(self._drive(execution), name=execution.id)
 
@@ -78,10 +94,14 @@ class Worker:
         self._again_s.pop(execution.id, None)
         try:
             await self.applier.run(execution.id)
+            self.recovery.taken_up(execution.id)
         except LeaseLost:
+            self.recovery.taken_up(execution.id)
             logger().info("lease_lost", execution_id=execution.id)
         except OpstwinError as error:
             away_s = error.retry_after_s if isinstance(error, TargetError) else None
+            if isinstance(error, TargetError):
+                self.recovery.taken_up(execution.id)
             self._again(execution, away_s or LATER_S)
             logger().warning("execution_waits", execution_id=execution.id, code=error.code, reason=error.message)
             if not isinstance(error, StoreError | TargetError):

@@ -28,15 +28,18 @@ class DriftKind(StrEnum):
 class Drift:
     """One resource that is not as desired. `fields` go from desired (`before`) to observed (`after`).
 
-    `since` is when it was first seen so, None when it was never observed.
+    `lines` are the same for people, with secrets masked. `since` is when it was first seen so, None when it was never
+    observed. `healing_paused` says that something kept changing it back, so that only a person lets it be healed again.
     """
 
     resource: ResourceId
     target: TargetId
     kind: DriftKind
     fields: tuple[FieldChange, ...] = ()
+    lines: tuple[str, ...] = ()
     message: str
     since: datetime | None = None
+    healing_paused: bool = False
     desired_revision: int = 0
     observed_revision: int = 0
 

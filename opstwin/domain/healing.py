@@ -41,6 +41,7 @@ class Mandate:
             and self.given_at <= now < self.expires_at
             and plan.target == self.target
             and plan.risk.rank <= Risk.LOW.rank
+            and not plan.tainted
             and all(self.resource in (None, change.resource) for change in plan.changes)
         )
 

@@ -7,8 +7,10 @@ from enum import StrEnum
 from typing import ClassVar
 
 from opstwin.domain.access import Actor
+from opstwin.domain.command import Command
 from opstwin.domain.diff import FieldChange, diff
 from opstwin.domain.ordering import in_order
+from opstwin.domain.taint import Taint
 from opstwin.domain.values import (
     Digest,
     Json,
@@ -32,6 +34,7 @@ class Op(StrEnum):
     REPLACE = "replace"
     DELETE = "delete"
     RESTART = "restart"
+    EXEC = "exec"
 
 
 SYMBOLS: Mapping[Op, str] = {
@@ -40,6 +43,7 @@ SYMBOLS: Mapping[Op, str] = {
     Op.REPLACE: "-/+",
     Op.DELETE: "-",
     Op.RESTART: "~",
+    Op.EXEC: ">",
 }
 
 
@@ -79,16 +83,18 @@ class Origin(StrEnum):
     DRIFT = "drift"
     DESIRED = "desired"
     ROLLBACK = "rollback"
+    COMMAND = "command"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One create, update, replace, delete or restart of one resource.
+    """One create, update, replace, delete or restart of one resource, or one command run in it.
 
     `needs` are the resources of the same plan that must be done (and, for containers, healthy) before this one.
     `before` is what was observed when the plan was made; `reasons` say in words why the risk is what it is and, for a
     replace, which fields force it. `asked_by` are the accounts that set this very desired state directly, without a
-    plan: they count as requesters.
+    plan: they count as requesters. `command` is what an exec runs; it says nothing of `before` and `after`, has no
+    inverse, and is not tried twice.
     """
 
     resource: ResourceId
@@ -103,6 +109,7 @@ class Change:
     risk: Risk = Risk.LOW
     reasons: tuple[str, ...] = ()
     asked_by: tuple[str, ...] = ()
+    command: Command | None = None
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -130,7 +137,10 @@ class WorkloadChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would happen, bound by `digest`. Only `state`, `execution_id` and `version` change after it is made."""
+    """What would happen, bound by `digest`. Only `state`, `execution_id` and `version` change after it is made.
+
+    `tainted` says that something in the request stands in text that others wrote, `taint` what, and where it was read.
+    """
 
     INDEXED: ClassVar[tuple[str, ...]] = ("target", "state", "origin")
     ORDER: ClassVar[str] = "position"
@@ -147,6 +157,7 @@ class Plan:
     risk: Risk
     notes: tuple[str, ...] = ()
     tainted: bool = False
+    taint: Taint | None = None
     digest: Digest
     created_at: datetime
     expires_at: datetime
@@ -169,6 +180,9 @@ def plan_digest(plan: Plan) -> Digest:
         "base": _sorted_json([to_json(item) for item in plan.base]),
         "moments": [plan.created_at.isoformat(), plan.expires_at.isoformat()],
     }
+    if plan.taint is not None:
+        # Plans from before this field was there keep their digest.
+        content["taint"] = to_json(plan.taint)
     return digest_of(content)
 
 
@@ -196,34 +210,39 @@ def ordered_changes(changes: Sequence[Change]) -> tuple[Change, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How many resources are added, changed, replaced, removed and restarted."""
+    """How many resources are added, changed, replaced, removed and restarted, and how many commands run."""
 
     add: int = 0
     change: int = 0
     replace: int = 0
     remove: int = 0
     restart: int = 0
+    run: int = 0
 
     def __str__(self) -> str:
         text = (
             f"Plan: {self.add + self.replace} to add, {self.change} to change, {self.remove + self.replace} to remove"
         )
-        return f"{text}, {self.restart} to restart." if self.restart else f"{text}."
+        restarted = f", {self.restart} to restart" if self.restart else ""
+        return f"{text}{restarted}, {self.run} to run." if self.run else f"{text}{restarted}."
 
 
 def summary(changes: Sequence[Change]) -> Summary:
     """Counts as Terraform counts them: a replace is one to add and one to remove."""
     count = {op: sum(change.op is op for change in changes) for op in Op}
-    return Summary(count[Op.CREATE], count[Op.UPDATE], count[Op.REPLACE], count[Op.DELETE], count[Op.RESTART])
+    return Summary(
+        count[Op.CREATE], count[Op.UPDATE], count[Op.REPLACE], count[Op.DELETE], count[Op.RESTART], count[Op.EXEC]
+    )
 
 
 def inverse(change: Change, found: Spec | None) -> Change | None:
     """The change that brings back `found`, the spec seen just before `change` was made.
 
     None when nothing has to be undone (a restart, a volume that was there before) or nothing can bring it back: a
-    deleted or replaced volume has lost its data, and making an empty one of the same name would hide that.
+    deleted or replaced volume has lost its data, and making an empty one of the same name would hide that; what a
+    command did, nobody knows.
     """
-    if change.op is Op.RESTART or (change.kind == "volume" and found is not None):
+    if change.op in (Op.RESTART, Op.EXEC) or (change.kind == "volume" and found is not None):
         return None
     op = _inverse_op(change, found)
     if op is None:
@@ -252,6 +271,8 @@ def _change_json(change: Change) -> Json:
         if shown["asked_by"] == []:
             # Plans from before this field was there keep their digest.
             shown.pop("asked_by")
+        if shown["command"] is None:
+            shown.pop("command")
     return shown
 
 

@@ -7,11 +7,14 @@ something else. Values are quoted and every character that could move, hide or r
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC
 from typing import Final
 
 from opstwin.domain.diff import FieldChange, FieldOp
 from opstwin.domain.plan import SYMBOLS, Change, Op, Plan, Risk, Summary, summary
+from opstwin.domain.reasons import told
+from opstwin.domain.text import EMPTY
 from opstwin.domain.values import Json
 from opstwin.logs import looks_secret, redacted
 
@@ -31,6 +34,7 @@ _OPS: Final[Mapping[str, Mapping[Op, str]]] = {
         Op.REPLACE: "must be replaced",
         Op.DELETE: "will be deleted",
         Op.RESTART: "will be restarted",
+        Op.EXEC: "runs a command, once",
     },
     "ko": {
         Op.CREATE: "생성됩니다",
@@ -38,6 +42,7 @@ _OPS: Final[Mapping[str, Mapping[Op, str]]] = {
         Op.REPLACE: "교체되어야 합니다",
         Op.DELETE: "삭제됩니다",
         Op.RESTART: "재시작됩니다",
+        Op.EXEC: "안에서 명령을 한 번 실행합니다",
     },
 }
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -52,6 +57,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "masked": "(secret)",
         "down": "workload {name} is taken down",
         "kept": "workload {name} is recorded as asked",
+        "tainted": "This request repeats text that others wrote. Make sure that it is what you want.",
+        "read": "{text} was read in {source} at {at} UTC",
+        "limits": "ended after {seconds:g} s at the latest; never run a second time, never undone",
     },
     "ko": {
         "plan": "{target}의 계획 {id}",
@@ -64,6 +72,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "masked": "(비밀 값)",
         "down": "워크로드 {name}이(가) 내려집니다",
         "kept": "워크로드 {name}이(가) 요청대로 기록됩니다",
+        "tainted": "이 요청에는 다른 곳에서 온 텍스트가 그대로 들어 있습니다. 정말 원하는 변경인지 확인하세요.",
+        "read": "{text}: {source}에서 읽음 ({at} UTC)",
+        "limits": "늦어도 {seconds:g}초 뒤에 종료됩니다. 두 번 실행하지 않으며 되돌리지 않습니다",
     },
 }
 _RISKS_KO: Final[Mapping[Risk, str]] = {
@@ -80,9 +91,29 @@ def plan_lines(plan: Plan, language: str = "en") -> list[str]:
         lines += [*_change_lines(change, language), ""]
     if not plan.changes:
         lines += [words["nothing"].format(target=safe(plan.target)), *_record_lines(plan, words), ""]
+    lines += taint_lines(plan, language)
     risk = _RISKS_KO[plan.risk] if language == "ko" else plan.risk.value
     lines += [summary_line(summary(plan.changes), language), words["risk"].format(risk=risk)]
     return [*lines, words["digest"].format(digest=safe(plan.digest))]
+
+
+def taint_lines(plan: Plan, language: str = "en") -> list[str]:
+    """What of the request was read in texts of others, and where; nothing for a plan that is not tainted."""
+    if not plan.tainted:
+        return []
+    words = _WORDS["ko" if language == "ko" else "en"]
+    lines = [f"  ! {words['tainted']}"]
+    for match in plan.taint.matches if plan.taint else ():
+        read_at = f"{match.at.astimezone(UTC):%Y-%m-%d %H:%M}"
+        said = words["read"].format(text=shown(redacted(match.text)), source=safe(match.source), at=read_at)
+        lines.append(f"  !   {said}")
+    return [*lines, ""]
+
+
+def field_lines(fields: Iterable[FieldChange], language: str = "en") -> tuple[str, ...]:
+    """Each field as in a plan, such as `~ image = "app:1" -> "app:2"`, with secrets masked."""
+    words = _WORDS["ko" if language == "ko" else "en"]
+    return tuple(_field_line(item, words) for item in fields)
 
 
 def summary_line(counts: Summary, language: str = "en") -> str:
@@ -91,7 +122,8 @@ def summary_line(counts: Summary, language: str = "en") -> str:
         return str(counts)
     removed, added = counts.remove + counts.replace, counts.add + counts.replace
     restarted = f", 재시작 {counts.restart}" if counts.restart else ""
-    return f"계획: 추가 {added}, 변경 {counts.change}, 제거 {removed}{restarted}."
+    run = f", 명령 {counts.run}" if counts.run else ""
+    return f"계획: 추가 {added}, 변경 {counts.change}, 제거 {removed}{restarted}{run}."
 
 
 def safe(text: str) -> str:
@@ -104,16 +136,24 @@ def shown(value: Json) -> str:
     return safe(json.dumps(value, ensure_ascii=False, sort_keys=True))
 
 
+def field_line(item: FieldChange) -> str:
+    """One field that differs, as plans write it; secret values are hidden."""
+    return _field_line(item, _WORDS["en"])
+
+
 def _change_lines(change: Change, language: str) -> Iterator[str]:
     words = _WORDS[language]
     yield f"{SYMBOLS[change.op]:>3} {_name(change.kind)} {_name(change.name)} {_OPS[language][change.op]}"
     for item in change.fields:
         if not (change.op in (Op.CREATE, Op.DELETE) and _empty(item)):
             yield f"      {_field_line(item, words)}"
+    if change.command is not None:
+        yield f"      argv = {shown(list(change.command.argv))}"
+        yield f"      # {words['limits'].format(seconds=change.command.timeout_s)}"
     if change.kind == "container" and change.op in (Op.CREATE, Op.REPLACE):
         yield f"      {'+' if change.op is Op.CREATE else '~'} id = {words['after']}"
     for reason in change.reasons:
-        yield f"      # {safe(reason)}"
+        yield f"      # {safe(told(reason, language))}"
 
 
 def _record_lines(plan: Plan, words: Mapping[str, str]) -> Iterator[str]:
@@ -154,7 +194,7 @@ def _empty(item: FieldChange) -> bool:
 
 
 def _escaped(char: str) -> str:
-    if unicodedata.category(char) not in _HIDING:
+    if unicodedata.category(char) not in _HIDING and ord(char) not in EMPTY:
         return char
     code = ord(char)
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from opstwin.domain.command_risk import command_risk
 from opstwin.domain.plan import Change, Op, Risk, loses_data
+from opstwin.domain.reasons import reason
 from opstwin.domain.values import Spec
 
 MANY_CHANGES: Final = 50
@@ -20,7 +22,8 @@ class Surroundings:
 
     `siblings_left` is how many replicas of the same workload run on or are made to run by the plan; `recently_removed`
     is how many removals the same human asked for within the policy's window, `standing` how many resources of the
-    target are desired now. `lost` are the volumes of ours that are gone, with their data, by name.
+    target are desired now. `lost` are the volumes of ours that are gone, with their data, by name. `approved_images`
+    are those that plans brought to the workload before.
     """
 
     siblings_left: int = 0
@@ -28,12 +31,14 @@ class Surroundings:
     standing: int = 0
     recently_removed: int = 0
     lost: frozenset[str] = frozenset()
+    approved_images: frozenset[str] = frozenset()
 
 
 def judged(change: Change, around: Surroundings) -> Change:
     """`change` with its risk and the reasons for it."""
-    risk, reason = _judge(change, around)
-    return replace(change, risk=risk, reasons=(*change.reasons, *([reason] if reason else [])))
+    found = [item for item in (_judge(change, around), _judge_image(change, around)) if item is not None]
+    risk = max((item for item, _ in found), key=lambda item: item.rank, default=Risk.LOW)
+    return replace(change, risk=risk, reasons=(*change.reasons, *(reason for _, reason in found)))
 
 
 def together(changes: Sequence[Change], around: Surroundings) -> tuple[Risk, tuple[str, ...]]:
@@ -45,7 +50,7 @@ def together(changes: Sequence[Change], around: Surroundings) -> tuple[Risk, tup
     notes: list[str] = []
     if len(changes) >= MANY_CHANGES and risk.rank < Risk.HIGH.rank:
         risk = Risk.HIGH
-        notes.append(f"{len(changes)} changes at once are high risk together.")
+        notes.append(reason("many_changes", count=len(changes)))
     removed = sum(change.op is Op.DELETE for change in changes) + around.recently_removed
     if (
         around.standing > 1
@@ -54,24 +59,48 @@ def together(changes: Sequence[Change], around: Surroundings) -> tuple[Risk, tup
         and risk.rank < Risk.HIGH.rank
     ):
         risk = Risk.HIGH
-        notes.append(f"With earlier plans this removes {removed} of {around.standing} resources.")
+        notes.append(reason("many_removed", removed=removed, standing=around.standing))
     return risk, tuple(notes)
 
 
-def _judge(change: Change, around: Surroundings) -> tuple[Risk, str]:
+Finding = tuple[Risk, str]
+"""How risky something about a change is, and why."""
+
+
+def _judge_image(change: Change, around: Surroundings) -> Finding | None:
+    """A container made from an image that has no fixed version.
+
+    High where a plan first brings it; what was approved so before is only told, else nothing of it could be healed.
+    """
+    before, image = (change.before or {}).get("image"), (change.after or {}).get("image")
+    stays = change.op not in (Op.CREATE, Op.REPLACE) and before == image
+    if change.kind != "container" or stays or not isinstance(image, str) or not names_no_version(image):
+        return None
+    return Risk.LOW if image in around.approved_images else Risk.HIGH, reason("no_version", image=image)
+
+
+def names_no_version(image: str) -> bool:
+    """Whether what an image's name stands for can change: neither a digest nor a tag other than `latest`."""
+    _, tagged, tag = image.rsplit("/", 1)[-1].partition(":")
+    return "@" not in image and (not tagged or tag == "latest")
+
+
+def _judge(change: Change, around: Surroundings) -> Finding | None:
+    if change.command is not None:
+        return command_risk(change.command)
     if loses_data(change):
-        return Risk.DESTRUCTIVE, f"the data in volume {change.name} is lost and cannot be brought back"
+        return Risk.DESTRUCTIVE, reason("data_lost", name=change.name)
     if change.op is Op.DELETE and change.kind == "container" and not around.siblings_left:
-        return Risk.HIGH, "nothing of this workload keeps running"
+        return Risk.HIGH, reason("nothing_runs")
     if stops(change) and not around.siblings_left:
-        return Risk.HIGH, "nothing of this workload keeps running"
+        return Risk.HIGH, reason("nothing_runs")
     if around.adopted and change.op in (Op.REPLACE, Op.DELETE):
-        return Risk.HIGH, "this container was not made by Opstwin; files written inside it are lost"
+        return Risk.HIGH, reason("not_ours")
     if hides_loss(change, around.lost):
-        return Risk.HIGH, "an empty volume would hide that its data is gone"
+        return Risk.HIGH, reason("hides_loss")
     if gains_host_access(change.before, change.after):
-        return Risk.HIGH, "it gains access to files of the host"
-    return Risk.LOW, ""
+        return Risk.HIGH, reason("host_access")
+    return None
 
 
 def hides_loss(change: Change, lost: frozenset[str]) -> bool:

@@ -11,10 +11,10 @@ from opstwin.domain.names import checked_name, checked_text
 from opstwin.domain.values import TargetId
 from opstwin.errors import InvalidInput
 
-BACKENDS: Final = ("docker", "kubernetes", "sim")
+BACKENDS: Final = ("docker", "kubernetes", "sim", "host")
 CONNECTIONS: Final = ("direct", "frp")
 AUTH_METHODS: Final = ("none", "api_key", "mtls")
-_SCHEMES: Final = ("unix", "tcp", "http", "https", "sim", "kubeconfig")
+_SCHEMES: Final = ("unix", "tcp", "http", "https", "sim", "kubeconfig", "host")
 
 
 class Mode(StrEnum):

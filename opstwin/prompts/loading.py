@@ -1,4 +1,4 @@
-"""Reading the prompt files: a head of `key: value` lines, an empty line, then the text with `{{name}}` for arguments."""
+"""Reading prompt files: a head of `key: value` lines, an empty line, then the text with `{{name}}` for arguments."""
 
 import re
 from collections.abc import Mapping
@@ -39,9 +39,12 @@ class Prompt:
 @cache
 def prompts(folder: str) -> Mapping[str, Prompt]:
     """The prompts of one folder by name, in the order of their names. Raises `ValueError` for a file that is wrong."""
-    found = sorted(files(__package__).joinpath(folder).iterdir(), key=lambda item: item.name)
-    read = [_read(item.name.removesuffix(".md"), item.read_text(encoding="utf-8")) for item in found if item.name.endswith(".md")]
-    return {prompt.name: prompt for prompt in read}
+    texts = {
+        item.name.removesuffix(".md"): item.read_text(encoding="utf-8")
+        for item in files(__package__).joinpath(folder).iterdir()
+        if item.name.endswith(".md")
+    }
+    return {name: _read(name, texts[name]) for name in sorted(texts)}
 
 
 def _read(name: str, content: str) -> Prompt:

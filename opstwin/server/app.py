@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from functools import cache
 from typing import Final
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -21,13 +22,15 @@ from opstwin.server.doors import Doors
 from opstwin.server.health import Health
 from opstwin.server.instruments import Instruments
 from opstwin.server.mcp.choosing import PATHS
-from opstwin.server.mcp.mount import Mount, opening
+from opstwin.server.mcp.mount import Mount, Opening, opening
+from opstwin.server.metadata import METADATA, Metadata
+from opstwin.server.oauth_steps import stepping
 from opstwin.server.openapi import document
-from opstwin.server.problems import LastResort, framework_error, json_response
+from opstwin.server.problems import LastResort, json_response
 from opstwin.server.recording import Recorded
 from opstwin.server.replies import Replies
 from opstwin.server.routes import Api
-from opstwin.server.site import Site
+from opstwin.server.site import Site, lost
 from opstwin.server.streaming import Streams
 from opstwin.settings import Settings
 from opstwin.tools.all_tools import REGISTRY
@@ -43,25 +46,31 @@ def create_app(
     instruments: Instruments | None = None,
     registry: Registry = REGISTRY,
     streams: Streams | None = None,
+    mcp: Opening | None = None,
 ) -> FastAPI:
     """The application. Nothing is listened on; whoever serves it decides where.
 
-    `state.streams` are its open streams; they must be closed before a server can stop. `state.mcp` is its MCP server.
+    `state.streams` are its open streams; they must be closed before a server can stop. `state.mcp` is its MCP server,
+    the hub's own unless `mcp` opens another one.
     """
     measured = instruments or Instruments()
     replies = Replies(services.ledger, services.ledger.ids.new("proc"), shared=services.settings.replicas > 1)
-    mount = Mount(opening(services, registry, replies), services.settings.max_body_bytes)
+    opened = mcp or opening(services, registry, replies)
+    mount = Mount(opened, services.settings.max_body_bytes, stepping(registry, services))
     app = FastAPI(
         title="Opstwin", version=services.version, openapi_url=None, docs_url=None, redoc_url=None,
         redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies, mount),
-        exception_handlers={HTTPException: framework_error}, telemetry={"tracing": False, "metrics": False},
+        exception_handlers={HTTPException: lost}, telemetry={"tracing": False, "metrics": False},
     )  # fmt: skip
     app.state.streams = streams or Streams(measured)
     Api(services, replies, app.state.streams).add_to(app, registry)
     _add_pages(app, Site(services, registry))
     _add_own(app, Health(services, measured), registry)
-    for path in PATHS:
-        app.router.routes.append(Route(path, endpoint=mount, include_in_schema=False))
+    metadata = Metadata(services.settings)
+    for path in METADATA:
+        app.router.routes.append(Route(path, endpoint=metadata.answer, include_in_schema=False))
+    # First in the list that each request is matched against: an AI client calls often, and there is no path below these.
+    app.router.routes[:0] = [Route(path, endpoint=mount, include_in_schema=False) for path in PATHS]
     app.state.mcp = mount
     return app
 
@@ -72,10 +81,15 @@ def _layers(services: Services, instruments: Instruments) -> list[Middleware]:
     return [
         Middleware(Recorded, clock=services.ledger.clock, instruments=instruments),
         Middleware(LastResort),
-        Middleware(Doors, hosts=(*settings.allowed_hosts, settings.host), origins=settings.allowed_origins),
+        Middleware(Doors, hosts=_hosts(settings), origins=settings.allowed_origins),
         *_cors(settings),
         Middleware(SignedIn, services=services),
     ]
+
+
+def _hosts(settings: Settings) -> tuple[str, ...]:
+    """The names that the hub answers for, besides loopback."""
+    return (*settings.allowed_hosts, settings.host, urlsplit(settings.base_url).hostname or "")
 
 
 def _cors(settings: Settings) -> list[Middleware]:
@@ -86,7 +100,9 @@ def _cors(settings: Settings) -> list[Middleware]:
         Middleware(
             CORSMiddleware, allow_origins=list(settings.allowed_origins), allow_methods=["GET", "POST", "PUT", "PATCH"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "Last-Event-ID"],
-            expose_headers=["ETag", "Location", "X-Request-Id", "Idempotent-Replayed", "Retry-After"],
+            expose_headers=[
+                "ETag", "Location", "X-Request-Id", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate",
+            ],
         )
     ]  # fmt: skip
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -29,6 +30,7 @@ MIN_RSA_BITS: Final = 2048
 """RFC 7518, 3.3 and 3.5."""
 
 _TIMEOUT_S: Final = 5.0
+_HEADERS: Final = {"accept": "application/json", "accept-encoding": "identity"}
 _KINDS: Final = {"RS": "RSA", "PS": "RSA", "ES": "EC", "Ed": "OKP"}
 ALGORITHMS: Final = (
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519",
@@ -56,7 +58,7 @@ class UrlKeys:
             async with (
                 asyncio.timeout(_TIMEOUT_S),
                 httpx2.AsyncClient(trust_env=False, verify=trust, timeout=_TIMEOUT_S) as client,
-                client.stream("GET", self.url, headers={"accept": "application/json"}, follow_redirects=False) as answer,
+                client.stream("GET", self.url, headers=_HEADERS, follow_redirects=False) as answer,
             ):
                 if answer.status_code != 200:
                     raise _away(f"its answer was {answer.status_code}")
@@ -147,7 +149,7 @@ class Keys:
 
 def _fits(key: Any, algorithm: str) -> bool:
     said = key.as_dict(private=False)
-    return key.key_type == _KINDS[algorithm[:2]] and said.get("alg", algorithm) == algorithm
+    return bool(key.key_type == _KINDS[algorithm[:2]] and said.get("alg", algorithm) == algorithm)
 
 
 def _parsed(raw: bytes) -> tuple[Any, ...]:
@@ -167,19 +169,22 @@ def _key(item: Any) -> Any | None:
 
     if not isinstance(item, dict) or item.get("kty") not in _KINDS.values() or item.get("use", "sig") != "sig":
         return None
-    if "d" in item or "verify" not in item.get("key_ops", ["verify"]):
-        return None
     try:
-        key = jwk.import_key(item)
-        size = getattr(key.public_key, "key_size", MIN_RSA_BITS)
+        if "d" in item or "verify" not in item.get("key_ops", ["verify"]) or _is_short(item):
+            return None
+        return jwk.import_key(item)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    return None if key.key_type == "RSA" and size < MIN_RSA_BITS else key
+
+
+def _is_short(item: Mapping[str, Any]) -> bool:
+    """Whether it is an RSA key that is too small; the modulus is base64, six bits a character."""
+    return item["kty"] == "RSA" and len(item["n"].rstrip("=")) * 6 < MIN_RSA_BITS
 
 
 async def _limited(answer: httpx2.Response) -> bytes:
     found = b""
-    async for chunk in answer.aiter_bytes():
+    async for chunk in answer.aiter_raw():
         found += chunk
         if len(found) > MAX_BYTES:
             break

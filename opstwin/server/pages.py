@@ -12,12 +12,17 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from opstwin.domain import plan_text
 from opstwin.domain.plan import Summary
 from opstwin.domain.plan_text import safe, summary_line
+from opstwin.domain.text import lettered
 from opstwin.server.page_style import STYLE
 from opstwin.server.page_words import words
 
 _CLASSES: Final = (("-/+", "mod"), ("+", "add"), ("-", "del"), ("~", "mod"), ("#", "why"))
+_NAMES: Final = 3
+"""So many workloads of a plan are named in a list."""
+
 _COMMANDS: Final = (
     ("see", "opstwin get"),
     ("plan", 'opstwin plan "deploy nginx:1.27 as web with 2 replicas on port 8080"'),
@@ -53,8 +58,8 @@ class Desk:
 
 
 def text(value: object) -> str:
-    """`value` as text for HTML: escaped, and with hidden characters shown as their codes."""
-    return html.escape(safe(str(value)), quote=True)
+    """`value` as text for HTML: escaped, and with characters that hide or pose as others shown as their codes."""
+    return html.escape(lettered(safe(str(value))), quote=True)
 
 
 def page(frame: Frame, title: str, body: str, *, status: int = 200, head: str = "") -> Response:
@@ -95,7 +100,7 @@ def plan(frame: Frame, shown: Mapping[str, Any], desk: Desk, *, status: int = 20
     title = frame.say("plan_on", target=shown["target"])
     body = (
         f'<p class="small"><a href="/">← {frame.say("back")}</a></p><h1>{title}</h1>{_tags(frame, shown)}'
-        f"{_banner(frame, desk)}"
+        f"{_banner(frame, desk)}{_taint(frame, shown)}"
         f'<section class="card"><h2>{frame.say("what_happens")}</h2>'
         f'<p class="lead">{_counts(frame, shown)}</p>'
         f"<pre>{diff(shown['lines'])}</pre>"
@@ -136,11 +141,19 @@ def _header(frame: Frame) -> str:
 
 def _plan_item(frame: Frame, shown: Mapping[str, Any]) -> str:
     return (
-        f'<li><a href="/plans/{text(shown["id"])}"><span class="what"><b>{_counts(frame, shown)}</b>'
+        f'<li><a href="/plans/{text(shown["id"])}"><span class="what"><b>{_named(frame, shown)}</b>'
+        f'<span>{_counts(frame, shown)}</span>'
         f'<span class="soft small">{text(shown["target"])} · <span class="mono">{text(shown["id"])}</span> · '
         f"{text(shown['requested_by']['id'])} · {_moment(shown['created_at'])}</span></span>"
         f"{_risk(frame, shown)}</a></li>"
     )
+
+
+def _named(frame: Frame, shown: Mapping[str, Any]) -> str:
+    """What the plan is about: its workloads, else its target."""
+    names = list(shown["workloads"])
+    more = f" {frame.say('more', count=len(names) - _NAMES)}" if len(names) > _NAMES else ""
+    return text(", ".join(names[:_NAMES]) or shown["target"]) + more
 
 
 def _risk(frame: Frame, shown: Mapping[str, Any]) -> str:
@@ -164,6 +177,19 @@ def _banner(frame: Frame, desk: Desk) -> str:
     if desk.error:
         return f'<div class="note bad" role="alert"><b>{frame.say("went_wrong")}</b><br>{text(desk.error)}</div>'
     return f'<div class="note {desk.hint_class}" role="status">{desk.hint}</div>' if desk.hint else ""
+
+
+def _taint(frame: Frame, shown: Mapping[str, Any]) -> str:
+    """What of the request stands in texts of others; the words are quoted and can be no others than were matched."""
+    if not shown["tainted"]:
+        return ""
+    matches = (shown.get("taint") or {}).get("matches", ())
+    rows = "".join(
+        f"<li>{frame.say('read_in', text=plan_text.shown(item['text']), source=item['source'])}, "
+        f"{_moment(item['at'])}</li>"
+        for item in matches
+    )
+    return f'<div class="note bad" role="alert"><b>{frame.say("tainted")}</b>{f"<ul>{rows}</ul>" if rows else ""}</div>'
 
 
 def _facts(frame: Frame, shown: Mapping[str, Any]) -> str:

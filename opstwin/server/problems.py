@@ -82,7 +82,7 @@ def problem(
         body["retry_after_s"] = error.retry_after_s
         extra["Retry-After"] = str(max(1, round(error.retry_after_s)))
     if number == 401:
-        extra["WWW-Authenticate"] = _CHALLENGE
+        extra.setdefault("WWW-Authenticate", _CHALLENGE)
     return json_response(body, number, extra, MEDIA_TYPE)
 
 

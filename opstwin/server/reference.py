@@ -9,6 +9,7 @@ from opstwin.domain.access import Scope
 from opstwin.server.callers import OPEN
 from opstwin.server.problems import STATUS
 from opstwin.server.routes import PREFIX
+from opstwin.settings import Settings
 from opstwin.tools.all_tools import REGISTRY
 from opstwin.tools.registry import AnyTool, Registry
 
@@ -19,7 +20,9 @@ _CONVENTIONS: Final = """\
 
 - **Who**: `Authorization: Bearer opt_…`. `opstwin up` leaves a token for the command line in a file that only its owner
   can read; `opstwin people add` makes more. A browser signs in with a one-time link and gets a cookie for the hub's
-  own pages. Every path needs a credential, except {open}.
+  own pages. Every path needs a credential, except {open} and the metadata of the MCP server's sign-in
+  ([authorization](authorization.md)).
+- **How often**: {rates}. Beyond that the answer is 429 with `Retry-After`.
 - **What**: JSON objects, `Content-Type: application/json`. Unknown fields, duplicate keys, `NaN` and anything nested
   deeper than 64 levels are refused. A body is at most `max_body_bytes` (2 MiB unless set).
 - **Moments** are ISO 8601 in UTC, amounts carry their unit in the name (`timeout_s`, `memory_bytes`).
@@ -65,7 +68,7 @@ target that fails or refuses is 424. Besides these, 400 is a crooked address, 40
 def http_api_page(registry: Registry) -> str:
     """`docs/http-api.md`."""
     errors = "\n".join(f"| `{kind.code}` | {status} | {_summary(kind.__doc__)} |" for kind, status in STATUS.items())
-    intro = _CONVENTIONS.format(open=", ".join(f"`{path}`" for path in sorted(OPEN)), errors=errors)
+    intro = _CONVENTIONS.format(open=", ".join(f"`{path}`" for path in sorted(OPEN)), rates=_rates(), errors=errors)
     parts = [f"# HTTP API\n\n{_MADE}\n\nEverything below `{PREFIX}` is made from the [tools](tools.md).\n", intro]
     parts.append("## Routes\n")
     return "\n".join([*parts, *(_route(tool) for tool in registry)])
@@ -100,6 +103,15 @@ Only a person can decide on a plan: an agent's token never has `plan:approve`, a
 | --- | --- |
 {scopes}
 """
+
+
+def _rates() -> str:
+    fields = Settings.model_fields
+    return (
+        f"a credential may send {fields['rate_per_minute'].default} requests a minute, "
+        f"{fields['rate_changes_per_minute'].default} of\n  them for tools that change something, unless "
+        "[the settings](settings.md) say otherwise"
+    )
 
 
 def _route(tool: AnyTool) -> str:

@@ -1,6 +1,7 @@
 """HTTP routes made from the registry of tools. There is no route to the hub's work but these."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -11,12 +12,14 @@ from opstwin import logs
 from opstwin.domain.values import Json
 from opstwin.errors import Conflict, InvalidInput, RequestError
 from opstwin.server import streaming
+from opstwin.server.leaving import while_there
 from opstwin.server.problems import Refused, json_response
 from opstwin.server.reading import query_of, read_json
-from opstwin.server.replies import Answer, Replies
+from opstwin.server.replies import Answer, Replies, Work
 from opstwin.tools import guard
 from opstwin.tools.registry import AnyTool, Caller, Registry
 from opstwin.tools.services import Services
+from opstwin.tools.untrusted import answered_plainly, streamed_plainly
 
 PREFIX: Final = "/api/v1"
 
@@ -46,10 +49,10 @@ class Api:
                 return await self._changed(tool, request, caller, raw)
             if tool.stream is not None and _wants_stream(request, raw):
                 resumed = {**raw, **_resumed(tool, request)}
-                return self._streams.answer(await guard.open_stream(tool, self._services, caller, resumed))
-            return _response(
-                tool, Answer(tool.route.status, await guard.call(tool, self._services, caller, raw, as_text=True))
-            )
+                items = await guard.open_stream(tool, self._services, caller, resumed)
+                return self._streams.answer(streamed_plainly(self._services, caller, tool, raw, items))
+            body = await answered_plainly(tool, self._services, caller, raw, as_text=True)
+            return _response(tool, Answer(tool.route.status, body))
 
         return endpoint
 
@@ -69,12 +72,19 @@ class Api:
     async def _changed(self, tool: AnyTool, request: Request, caller: Caller, raw: dict[str, Json]) -> Response:
         async def work() -> Answer:
             try:
-                return Answer(tool.route.status, await guard.call(tool, self._services, caller, raw))
+                return Answer(tool.route.status, await answered_plainly(tool, self._services, caller, raw))
             except Conflict as conflict:
                 if tool.route.if_match:
                     raise Refused(412, conflict) from conflict
                 raise
 
+        if tool.ends_with_caller:
+            return await while_there(request, partial(self._once, tool, request, caller, raw, work))
+        return await self._once(tool, request, caller, raw, work)
+
+    async def _once(
+        self, tool: AnyTool, request: Request, caller: Caller, raw: dict[str, Json], work: Work
+    ) -> Response:
         keys = request.headers.getlist("idempotency-key")
         if not keys or not tool.changes:
             # What only reads may be repeated as it is, also while the twin cannot be written.

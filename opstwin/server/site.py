@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from opstwin.domain.access import Scope
 from opstwin.domain.values import Json
-from opstwin.errors import Forbidden, OpstwinError, Unauthenticated
+from opstwin.errors import Forbidden, InvalidInput, NotFound, OpstwinError, Unauthenticated
 from opstwin.server import pages
 from opstwin.server.page_words import language_of, words
 from opstwin.server.pages import Desk, Frame
-from opstwin.server.problems import STATUS, Refused
+from opstwin.server.problems import STATUS, Refused, framework_error
 from opstwin.server.reading import query_of, read_form
 from opstwin.server.sessions import COOKIE, form_token, form_token_fits
 from opstwin.tools import guard
@@ -38,8 +39,11 @@ class Site:
         return pages.home(_frame(request), [plan for plan in listed["items"] if not self._is_over(plan)])
 
     async def plan(self, request: Request) -> Response:
-        """One plan with its form."""
-        shown = await self._shown(request)
+        """One plan with its form; a page that says so where there is none."""
+        try:
+            shown = await self._shown(request)
+        except (NotFound, InvalidInput):
+            return nothing_page(request, "no_plan")
         return pages.plan(_frame(request), shown, self._desk(request, shown))
 
     async def decide(self, request: Request) -> Response:
@@ -121,6 +125,8 @@ class Site:
         )
         may_approve = shown["rule"]["self_approval"] or not mine
         token = form_token(request.state.session, f"plan:{shown['id']}")
+        if shown["moved"]:
+            return Desk(form_token=token, hint=frame.say("moved"), hint_class="bad", error=error, reason=reason)
         hint = "" if may_approve else frame.say("not_you")
         return Desk(form_token=token, hint=hint, may_approve=may_approve, error=error, reason=reason)
 
@@ -140,6 +146,22 @@ def sign_in_page(request: Request) -> Response:
     frame = Frame(language=_language(request))
     link = f'<a href="{pages.text(request.url.path)}">{frame.say("try_again")}</a>'
     return pages.message(frame, frame.say("sign_in"), [frame.say("sign_in_how"), link], status=401)
+
+
+def nothing_page(request: Request, key: str = "nothing_here", status: int = 404) -> Response:
+    """What a reader sees who is signed in and asks for what is not there."""
+    frame = _frame(request)
+    link = f'<a href="/">← {frame.say("back")}</a>'
+    return pages.message(frame, frame.say(key), [link], status=status)
+
+
+async def lost(request: Request, error: Exception) -> Response:
+    """The answer where no route is: a page for a browser's reader, the error as JSON for everybody else."""
+    assert isinstance(error, HTTPException)
+    wants_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if error.status_code != 404 or not wants_page or not hasattr(request.state, "caller"):
+        return await framework_error(request, error)
+    return nothing_page(request)
 
 
 def _frame(request: Request) -> Frame:

@@ -143,12 +143,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecResult:
-    """What a command in a container ended with; output is cut at the limit given."""
+    """What a command ended with; each stream is cut at the limit given.
+
+    `stopped` says why it did not end by itself, and is empty when it did: `time` (its time was over), `output` (it
+    wrote far more than anybody reads) or `memory`. What was stopped is gone, with everything that it had started.
+    """
 
     exit_code: int
     stdout: str
     stderr: str
     truncated: bool = False
+    stopped: str = ""
 
 
 class Writer(Protocol):
@@ -165,7 +170,12 @@ class Writer(Protocol):
     async def exec(
         self, resource: ResourceId, argv: Sequence[str], *, timeout_s: float, limit_bytes: int
     ) -> ExecResult:
-        """Run a command without a shell inside a container. Raises `NotFound` or `TargetError`."""
+        """Run a command without a shell inside a container, or on a host; `limit_bytes` are kept of each stream.
+
+        When its time is over, or the caller is cancelled, it is ended with everything that it started before this
+        returns. Raises `NotFound`, `Rejected` or `Unreachable` when nothing was run, and `Timeout` when it may have
+        run, or may run still.
+        """
         ...
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from opstwin.domain.audit import AuditRow
 from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
 from opstwin.tools.fields import ExecutionName, Nothing, Paging, PlanName, Word
-from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
+from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed
 
@@ -86,6 +86,7 @@ TOOLS: tuple[AnyTool, ...] = (
         input=AuditAsk,
         output=Listed[AuditRow],
         handler=_list,
+        toolset=Toolset.ADMIN,
         route=Route(method="GET", path="/audit"),
     ),
     Tool(
@@ -97,6 +98,7 @@ TOOLS: tuple[AnyTool, ...] = (
         input=VerifyAsk,
         output=VerifiedView,
         handler=_verify,
+        toolset=Toolset.ADMIN,
         route=Route(method="POST", path="/audit:verify"),
     ),
     Tool(

@@ -92,6 +92,7 @@ TOOLS: tuple[AnyTool, ...] = (
         scope=Scope.READ,
         input=EventsAsk,
         output=Listed[Event],
+        quotes="events",
         handler=_list,
         stream=_stream,
         route=Route(method="GET", path="/events"),

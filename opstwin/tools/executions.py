@@ -11,7 +11,8 @@ from opstwin.domain.access import Actor, Scope
 from opstwin.domain.execution import Execution, ExecutionState, Phase, Step
 from opstwin.domain.values import ApprovalId, Digest, ExecutionId, Json, PlanId, TargetId
 from opstwin.tools.fields import OfExecution, Paging, PlanName, TargetName
-from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool
+from opstwin.tools.plan_briefs import execution_brief, execution_text
+from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed, row
 from opstwin.twin.store import Query
@@ -104,8 +105,12 @@ TOOLS: tuple[AnyTool, ...] = (
         scope=Scope.READ,
         input=OfExecution,
         output=ExecutionView,
+        quotes="steps and errors",
         handler=_get,
         route=Route(method="GET", path="/executions/{id}"),
+        toolset=Toolset.DEPLOY,
+        brief=execution_brief,
+        text=execution_text,
     ),
     Tool(
         name="execution_cancel",
@@ -119,5 +124,8 @@ TOOLS: tuple[AnyTool, ...] = (
         output=ExecutionView,
         handler=_cancel,
         route=Route(method="POST", path="/executions/{id}:cancel"),
+        toolset=Toolset.DEPLOY,
+        brief=execution_brief,
+        text=execution_text,
     ),
 )

@@ -5,6 +5,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import AfterValidator, Field
 
 from opstwin.domain.names import checked_text
+from opstwin.errors import InvalidInput
 from opstwin.tools.registry import Ask
 
 MAX_PAGE: Final = 1000
@@ -25,6 +26,13 @@ ResourceName: TypeAlias = Annotated[
         examples=["local/container/web-1"],
     ),
 ]
+SubjectName: TypeAlias = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=400, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:@/-]*$",
+        description="workload, container or target/kind/name", examples=["web"],
+    ),
+]  # fmt: skip
 WorkloadName: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", examples=["web"])
 ]
@@ -83,3 +91,12 @@ class OfExecution(Ask):
     """One execution."""
 
     id: ExecutionName
+
+
+def offset_of(cursor: str | None) -> int:
+    """Where a page begins whose cursor is a number. Raises `InvalidInput` for one that is none."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= 9):
+        raise InvalidInput("The cursor is not one of ours.", field="cursor", next_step="Start without a cursor.")
+    return int(cursor)

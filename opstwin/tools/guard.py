@@ -30,6 +30,8 @@ async def call(
     """
     try:
         await admit(tool, services, caller, raw)
+        if tool.changes:
+            services.rates.change(_counted(caller))
         asked = validated(tool, raw, as_text=as_text)
         return tool.dump(await tool.handler(services, caller, asked))
     except OpstwinError:
@@ -64,8 +66,9 @@ async def admit(tool: AnyTool, services: Services, caller: Caller, raw: Mapping[
 async def refuse(
     tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json], refusal: Forbidden
 ) -> NoReturn:
-    """Raise `refusal`, and audit it where the tool changes something."""
+    """Raise `refusal`, and audit it where the tool changes something; `LimitExceeded` when that happens too often."""
     if tool.changes:
+        services.rates.change(_counted(caller))
         await _audited(tool, services, caller, raw, refusal)
     raise refusal
 
@@ -91,13 +94,25 @@ def unexpected(tool: AnyTool, caller: Caller, error: Exception) -> OpstwinError:
     )
 
 
+def _counted(caller: Caller) -> str:
+    return caller.credential_id or caller.principal.id
+
+
+def persons_token(caller: Caller) -> Forbidden | None:
+    """Why a model may do nothing with this credential: it is a person's own."""
+    if caller.actor.face != MCP or not caller.is_person:
+        return None
+    return Forbidden(
+        "An MCP client works with an agent's token, never with a person's.",
+        next_step='Make one: opstwin people add NAME --agent --scopes "twin:read twin:plan twin:apply"',
+    )
+
+
 def _refusal(tool: AnyTool, caller: Caller) -> Forbidden | None:
-    if caller.actor.face == MCP and caller.is_person:
-        return Forbidden(
-            "An MCP client works with an agent's token, never with a person's.",
-            next_step='Make one: opstwin people add NAME --agent --scopes "twin:read twin:plan twin:apply"',
-            details={"tool": tool.name},
-        )
+    as_person = persons_token(caller)
+    if as_person is not None:
+        as_person.details["tool"] = tool.name
+        return as_person
     if tool.people_only and not caller.is_person:
         return Forbidden(
             "Only a person may do this.",

@@ -13,7 +13,7 @@ from opstwin.domain.audit import AuditEntry
 from opstwin.domain.resource import WorkloadRecord
 from opstwin.domain.target import Target
 from opstwin.tools.fields import MAX_PAGE, Nothing, Paging
-from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool
+from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.resource_views import Filter, ResourceView, counted, resources
 from opstwin.tools.services import Services
 from opstwin.tools.targets import TargetRow, target_row
@@ -189,6 +189,7 @@ TOOLS: tuple[AnyTool, ...] = (
         input=Nothing,
         output=HubView,
         handler=_info,
+        toolset=Toolset.ADMIN,
         route=Route(method="GET", path="/hub"),
     ),
     Tool(

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from opstwin.control.people import AGENT_SCOPES, PERSON_SCOPES
 from opstwin.domain.access import ActorKind, Credential, Principal, Scope
+from opstwin.errors import InvalidInput
 from opstwin.tools.fields import AccountName, Nothing
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
 from opstwin.tools.services import Services
@@ -57,6 +58,13 @@ class TokenAsk(AccountAsk):
     expires_in_s: Annotated[float | None, Field(gt=0, le=10 * 365 * 86400)] = None
 
 
+class LinkAsk(AccountAsk):
+    """What an authorization server calls the person. Without `issuer` it is the one of the hub's settings."""
+
+    subject: Annotated[str, Field(min_length=1, max_length=500)]
+    issuer: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+
+
 class RevokeAsk(Ask):
     """Which token, by the id that the list shows."""
 
@@ -85,6 +93,16 @@ class TokenView:
     principal_id: str
     token: str
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkView:
+    """AI clients with an access token of `subject` act for `principal_id`. `id` names the link for revoking."""
+
+    id: str
+    principal_id: str
+    issuer: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +169,16 @@ async def _issue(services: Services, caller: Caller, ask: TokenAsk) -> TokenView
 async def _login(services: Services, caller: Caller, ask: AccountAsk) -> LoginView:
     issued = await services.people.login_code(ask.id, caller.actor)
     return LoginView(url=f"{caller.base_url}/login?code={issued.secret}", expires_at=issued.credential.expires_at)
+
+
+async def _link(services: Services, caller: Caller, ask: LinkAsk) -> LinkView:
+    issuer = ask.issuer or services.settings.oauth_issuer
+    if not issuer:
+        raise InvalidInput(
+            "This hub has no oauth_issuer.", field="issuer", next_step="Name the issuer, or set OPSTWIN_OAUTH_ISSUER."
+        )
+    link = await services.people.link(ask.id, issuer, ask.subject, caller.actor)
+    return LinkView(id=link.id, principal_id=link.principal_id, issuer=issuer, subject=ask.subject)
 
 
 async def _revoke(services: Services, caller: Caller, ask: RevokeAsk) -> Credential:
@@ -245,9 +273,22 @@ TOOLS: tuple[AnyTool, ...] = (
         route=Route(method="POST", path="/people/{id}:login", status=201),
     ),
     Tool(
+        name="person_link",
+        title="Link a person to their sign-in",
+        purpose="Say who a person is to the authorization server, so that AI clients with its tokens act for them.",
+        effect=Effect.ADMIN,
+        scope=Scope.ADMIN,
+        people_only=True,
+        repeatable=True,
+        input=LinkAsk,
+        output=LinkView,
+        handler=_link,
+        route=Route(method="POST", path="/people/{id}:link", status=201),
+    ),
+    Tool(
         name="token_revoke",
         title="Revoke a token",
-        purpose="Make a token useless at once.",
+        purpose="Make a token, or a link to a person, useless at once.",
         effect=Effect.ADMIN,
         scope=Scope.ADMIN,
         people_only=True,

@@ -7,11 +7,13 @@ from typing import Annotated
 from pydantic import Field
 
 from opstwin.control.asking import target_of
+from opstwin.control.tainting import strings
 from opstwin.domain.ask import Action
 from opstwin.domain.ask import Ask as Asked
 from opstwin.domain.plan import Origin, Plan
 from opstwin.domain.target import Target
-from opstwin.domain.values import ResourceId, TargetId, resource_id
+from opstwin.domain.values import ResourceId, Spec, TargetId, resource_id
+from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput
 from opstwin.intent.document import ComponentRequest, read_document
 from opstwin.intent.words import read_request
@@ -67,7 +69,8 @@ async def planned(services: Services, caller: Caller, ask: PlanAsk) -> Plan:
     if ask.rollback is not None:
         known = ask.rollback.startswith("exec_") or "/" in ask.rollback
         subject = ask.rollback if known else resource_id(target, "workload", ask.rollback)
-        return await services.planner.rollback(subject, caller.actor)
+        taint = await services.taints.judged(caller, [ask.rollback])
+        return await services.planner.rollback(subject, caller.actor, taint=taint)
     resources = None if ask.resources is None else [ResourceId(item) for item in ask.resources]
     return await services.planner.from_drift(target, resources, caller.actor)
 
@@ -79,21 +82,40 @@ async def _from_words(services: Services, caller: Caller, words: str, target: st
             f"The words say {read.target}, the request says {target}.", field="target", next_step="Name one target."
         )
     asked = read if target is None else replace(read, target=target)
-    return await services.planner.from_ask(asked, request=words, actor=caller.actor)
+    named = [asked.image or "", *run_by(asked.workload)]
+    taint = await services.taints.judged(caller, [words], named)
+    return await services.planner.from_ask(asked, request=words, actor=caller.actor, taint=taint)
 
 
 async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str) -> Plan:
     # A hostile file of the allowed size costs a second of parsing, which must not hold up everybody else.
     document = await asyncio.to_thread(read_document, text, project=ask.project, variables=ask.variables)
+    given = [text, ask.project, ask.endpoint or "", *ask.remove, *ask.variables, *ask.variables.values()]
     if isinstance(document, ComponentRequest):
-        return await services.component_planner.plan(document.form, ask.endpoint, ask.target, caller.actor)
+        taint = await services.taints.judged(caller, given)
+        return await services.component_planner.plan(document.form, ask.endpoint, ask.target, caller.actor, taint)
     if ask.endpoint is not None:
         raise _misplaced("endpoint", "a components file")
+    taint = await services.taints.judged(caller, given, [name for item in document.items for name in run_by(item)])
     names = ", ".join(item.name for item in document.items)
     return await services.planner.from_workloads(
         await _target(services, ask.target), document.items, request=f"{document.source} file: {names}"[:500],
-        origin=Origin.FILE, actor=caller.actor, remove=ask.remove,
+        origin=Origin.FILE, actor=caller.actor, remove=ask.remove, taint=taint,
     )  # fmt: skip
+
+
+def run_by(workload: Workload | None) -> list[str]:
+    """What a workload runs and mounts from outside: here a short and common word counts too when others wrote it."""
+    if workload is None:
+        return []
+    health = workload.health.command if workload.health else ()
+    hosts = [mount.host_path for mount in workload.volumes if mount.host_path]
+    return [workload.image, *(workload.command or ()), *(health or ()), *hosts]
+
+
+def run_by_spec(spec: Spec | None) -> list[str]:
+    """The same of a resource's spec."""
+    return [] if spec is None else [text for key in ("image", "command", "health") for text in strings(spec.get(key))]
 
 
 async def _target(services: Services, named: str | None) -> TargetId:

@@ -15,13 +15,14 @@ from opstwin.tools.views import row
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """How many resources a plan adds, changes, replaces, removes and restarts, and the same in words."""
+    """How many resources a plan adds, changes, replaces, removes and restarts, how many commands it runs; in words."""
 
     add: int
     change: int
     replace: int
     remove: int
     restart: int
+    run: int
     text: str
 
 
@@ -36,7 +37,7 @@ class RuleView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanRow:
-    """A plan in a list."""
+    """A plan in a list. `workloads` are the names of those whose resources it changes."""
 
     id: PlanId
     target: TargetId
@@ -53,23 +54,33 @@ class PlanRow:
     expires_at: datetime
     execution_id: str | None
     summary: Counts
+    workloads: tuple[str, ...]
     approve_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView(Plan):
-    """A plan with everything a decision needs. `lines` are made from the structured changes alone."""
+    """A plan with everything a decision needs. `lines` are made from the structured changes alone.
+
+    `moved` names what is not any more as it was when the plan was made: a plan with such is stale and cannot run. It is
+    told when one plan that waits is asked for.
+    """
 
     summary: Counts
     lines: tuple[str, ...]
     approvals: tuple[Approval, ...]
     rule: RuleView
     approve_url: str
+    moved: tuple[str, ...] = ()
 
 
 def plan_row(plan: Plan, caller: Caller) -> PlanRow:
     """A plan for a list."""
-    return row(PlanRow, plan, summary=counts_of(plan.changes), approve_url=approve_url(plan, caller))
+    named = {item.name for item in plan.workloads} | {item.workload for item in plan.changes if item.workload}
+    return row(
+        PlanRow, plan, summary=counts_of(plan.changes), workloads=tuple(sorted(named)),
+        approve_url=approve_url(plan, caller),
+    )  # fmt: skip
 
 
 async def plan_view(services: Services, plan: Plan, caller: Caller, language: str = "en") -> PlanView:
@@ -85,6 +96,7 @@ async def plan_view(services: Services, plan: Plan, caller: Caller, language: st
         approvals=tuple(approvals),
         rule=shown,
         approve_url=approve_url(plan, caller),
+        moved=(),
     )
 
 

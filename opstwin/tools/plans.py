@@ -1,19 +1,24 @@
 """Tools about plans: asking for a change, reading what would happen, deciding, and applying."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
+from opstwin.control.starting import moved_since
 from opstwin.domain.access import Scope
 from opstwin.domain.plan import Plan, PlanState
 from opstwin.domain.values import Digest
+from opstwin.errors import NotApproved
 from opstwin.tools.executions import ExecutionView, execution_view
 from opstwin.tools.fields import OfPlan, Paging, Reason, TargetName
 from opstwin.tools.plan_asking import PlanAsk, language_of, planned
+from opstwin.tools.plan_briefs import execution_brief, execution_text, plan_brief, plan_text
 from opstwin.tools.plan_views import PlanRow, PlanView, plan_row, plan_view
-from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool
+from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed
+from opstwin.tools.waiting import told
 from opstwin.twin.store import Query
 
 _LIST = "List plans: opstwin get plans"
@@ -63,7 +68,9 @@ async def _list(services: Services, caller: Caller, ask: PlansAsk) -> Listed[Pla
 
 async def _show(services: Services, caller: Caller, ask: ShowAsk) -> PlanView:
     plan = await services.ledger.need(Plan, ask.id, next_step=_LIST)
-    return await plan_view(services, plan, caller, ask.language)
+    view = await plan_view(services, plan, caller, ask.language)
+    waits = plan.state in (PlanState.PENDING, PlanState.APPROVED)
+    return replace(view, moved=tuple(await moved_since(services.ledger, plan))) if waits else view
 
 
 async def _decide(services: Services, caller: Caller, ask: DecideAsk) -> PlanView:
@@ -72,7 +79,10 @@ async def _decide(services: Services, caller: Caller, ask: DecideAsk) -> PlanVie
 
 
 async def _apply(services: Services, caller: Caller, ask: ApplyAsk) -> ExecutionView:
-    execution = await services.applier.start(ask.id, caller.actor)
+    try:
+        execution = await services.applier.start(ask.id, caller.actor)
+    except NotApproved as refusal:
+        raise await told(services, caller, ask.id, refusal) from None
     return await execution_view(services, execution)
 
 
@@ -88,6 +98,9 @@ TOOLS: tuple[AnyTool, ...] = (
         output=PlanView,
         handler=_create,
         route=Route(method="POST", path="/plans", status=201, created="/plans/{id}"),
+        toolset=Toolset.DEPLOY,
+        brief=plan_brief,
+        text=plan_text,
     ),
     Tool(
         name="plans_list",
@@ -110,6 +123,9 @@ TOOLS: tuple[AnyTool, ...] = (
         output=PlanView,
         handler=_show,
         route=Route(method="GET", path="/plans/{id}"),
+        toolset=Toolset.DEPLOY,
+        brief=plan_brief,
+        text=plan_text,
     ),
     Tool(
         name="plan_decide",
@@ -135,5 +151,8 @@ TOOLS: tuple[AnyTool, ...] = (
         output=ExecutionView,
         handler=_apply,
         route=Route(method="POST", path="/plans/{id}:apply", status=202, created="/executions/{id}"),
+        toolset=Toolset.DEPLOY,
+        brief=execution_brief,
+        text=execution_text,
     ),
 )

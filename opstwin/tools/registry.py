@@ -38,7 +38,7 @@ class Effect(StrEnum):
 
 
 class Toolset(StrEnum):
-    """What an AI client may choose to be offered. Together they are the default set."""
+    """What an AI client may choose to be offered. All but `admin` are the default set."""
 
     CORE = "core"
     DEPLOY = "deploy"
@@ -49,13 +49,19 @@ class Toolset(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who calls: an authenticated principal with the scopes of its credential. `base_url` is how it reached the hub."""
+    """Who calls: an authenticated principal with the scopes of its credential. `base_url` is how it reached the hub.
+
+    `credential_id` names the credential without giving it away; calls are counted by it. `issuer` is the authorization
+    server that vouched for an AI client, empty for the hub's own tokens.
+    """
 
     principal: Principal
     scopes: frozenset[Scope]
     actor: Actor
     request_id: str
     base_url: str = ""
+    credential_id: str = ""
+    issuer: str = ""
 
     @property
     def is_person(self) -> bool:
@@ -114,7 +120,8 @@ class Tool(Generic[I, O]):
     person whatever the scopes are. `secret` marks an output that holds a secret: it is never kept to answer a repeated
     call. `stream` gives the same data as it happens; it raises before it returns what can be known before.
     `repeatable` says of a change that a second call with the same input has no further effect. `outward` says that it
-    talks to a target or to an address that the caller names, and not to the twin alone.
+    talks to a target or to an address that the caller names, and not to the twin alone. `ends_with_caller` says that
+    what it began is ended when the caller goes away before the answer.
 
     `toolset` offers the tool to AI clients; None keeps it to the HTTP API. They get the `brief` of an answer, and ask
     for the whole with `response_format: detailed`; `text` writes the brief as Markdown. `quotes` names what an answer
@@ -135,6 +142,7 @@ class Tool(Generic[I, O]):
     secret: bool = False
     repeatable: bool = False
     outward: bool = False
+    ends_with_caller: bool = False
     stream: Stream[I] | None = None
     toolset: Toolset | None = None
     brief: Brief | None = None

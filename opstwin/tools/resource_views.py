@@ -1,15 +1,18 @@
 """Resources with both their sides: what should be, what was seen, and how they differ."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from opstwin.control.drift import paused_on
 from opstwin.domain.diff import FieldChange
-from opstwin.domain.drift import Comparable, Drift, DriftKind, drift_of
-from opstwin.domain.resource import Desired, Link, Observed, Presence
+from opstwin.domain.drift import Drift, DriftKind
+from opstwin.domain.plan_text import field_lines
+from opstwin.domain.resource import Desired, Link, Observed
+from opstwin.domain.standing import Standing
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId
-from opstwin.errors import InvalidInput, NotFound
+from opstwin.errors import NotFound
 from opstwin.tools.services import Services
 
 _AGREED = "none"
@@ -18,11 +21,16 @@ _GET = "See what is there: opstwin get"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftView:
-    """How a resource differs from what should be; `fields` go from desired to observed."""
+    """How a resource differs from what should be; `fields` go from desired to observed, `lines` say them to people.
+
+    `healing_paused` says that something kept changing it back, so that only a person lets it be healed again.
+    """
 
     kind: DriftKind
     message: str
     fields: tuple[FieldChange, ...]
+    lines: tuple[str, ...]
+    healing_paused: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +67,19 @@ async def resources(services: Services, wanted: Filter) -> list[ResourceView]:
     """The resources that are there or should be, by id. Raises `NotFound` for a target that is not there."""
     if wanted.target is not None:
         await services.ledger.need(Target, wanted.target, next_step="List them: opstwin targets list")
-    where: dict[str, str | bool | None] = {"target": wanted.target} if wanted.target else {}
-    desired = {item.id: item for item in await services.ledger.all(Desired, where)}
-    observed = {item.id: item for item in await services.ledger.all(Observed, where)}
-    comparable = await _comparables(services)
-    views = (
-        _view(desired.get(id), observed.get(id), comparable) for id in sorted({*desired, *observed})
-    )  # fmt: skip
-    return [view for view in views if view is not None and _fits(view, wanted)]
+    twin = await services.index.now()
+    paused = await paused_on(services.ledger)
+    return [resource_view(item, paused) for item in twin.standings if _fits(item, wanted)]
 
 
 async def resource(services: Services, id: str) -> ResourceView:
     """One resource with its links, also when it is gone. Raises `NotFound`."""
-    desired = await services.ledger.get(Desired, id)
-    observed = await services.ledger.get(Observed, id)
-    view = _view(desired, observed, await _comparables(services), also_gone=True)
-    if view is None:
+    standing = (await services.index.now()).by_id.get(id)
+    if standing is None:
         raise NotFound(f"There is no resource {id!r}.", next_step=_GET, details={"kind": "resource", "id": id})
     there = [*await services.ledger.all(Link, {"source": id}), *await services.ledger.all(Link, {"destination": id})]
     links = {item.id: item for item in there}
+    view = resource_view(standing, await paused_on(services.ledger))
     return replace(view, links=tuple(links[key] for key in sorted(links)))
 
 
@@ -92,49 +94,31 @@ def counted(views: Iterable[ResourceView]) -> Mapping[str, Mapping[str, int]]:
     return {name: dict(sorted(Counter(map(side, kept)).items())) for name, side in sides.items()}
 
 
-async def _comparables(services: Services) -> Mapping[TargetId, Comparable]:
-    found: dict[TargetId, Comparable] = {}
-    for target in await services.ledger.all(Target):
-        try:
-            found[target.id] = services.readers.renderer(target).comparable
-        except InvalidInput:
-            # No driver for this kind of target is installed here; its resources are shown without their drift.
-            continue
-    return found
-
-
-def _view(
-    desired: Desired | None,
-    observed: Observed | None,
-    comparables: Mapping[TargetId, Comparable],
-    *,
-    also_gone: bool = False,
-) -> ResourceView | None:
-    known = desired or observed
-    if known is None:
-        return None
-    wanted = desired is not None and desired.spec is not None
-    if not (wanted or also_gone) and (observed is None or observed.presence is Presence.ABSENT):
-        return None
-    comparable = comparables.get(known.target)
-    drift = drift_of(desired, observed, comparable) if desired is not None and comparable is not None else None
+def resource_view(standing: Standing, paused: Collection[ResourceId] = ()) -> ResourceView:
+    """A resource for an answer, without its links. `paused` are those that are healed no more for now."""
     return ResourceView(
-        id=known.id, target=known.target, kind=known.kind, name=known.name,
-        workload=desired.workload if desired else None, managed=wanted, desired=desired, observed=observed,
-        drift=_drift(drift),
+        id=standing.id, target=standing.target, kind=standing.kind, name=standing.name, workload=standing.workload,
+        managed=standing.managed, desired=standing.desired, observed=standing.observed,
+        drift=_drift(standing.drift, paused=standing.id in paused),
     )  # fmt: skip
 
 
-def _drift(drift: Drift | None) -> DriftView | None:
-    return None if drift is None else DriftView(kind=drift.kind, message=drift.message, fields=drift.fields)
+def _drift(drift: Drift | None, *, paused: bool) -> DriftView | None:
+    if drift is None:
+        return None
+    return DriftView(
+        kind=drift.kind, message=drift.message, fields=drift.fields, lines=field_lines(drift.fields),
+        healing_paused=paused,
+    )  # fmt: skip
 
 
-def _fits(view: ResourceView, wanted: Filter) -> bool:
+def _fits(view: Standing, wanted: Filter) -> bool:
     pairs = (
+        (wanted.target, view.target),
         (wanted.kind, view.kind),
         (wanted.workload, view.workload),
         (wanted.managed, view.managed),
-        (wanted.health, _health(view)),
+        (wanted.health, view.health),
     )
     return all(asked is None or asked == found for asked, found in pairs)
 

@@ -5,14 +5,16 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from opstwin.control.adopting import adopt
-from opstwin.control.desired import set_desired
+from opstwin.control.desired import Wish, grant
 from opstwin.control.drift import explain
+from opstwin.control.tainting import strings
 from opstwin.domain.access import Scope
 from opstwin.domain.drift import Drift
 from opstwin.domain.resource import Health
 from opstwin.domain.values import Json, ResourceId
 from opstwin.errors import InvalidInput
 from opstwin.tools.fields import Number, OfResource, Paging, Reason, TargetName, WorkloadName
+from opstwin.tools.plan_asking import run_by_spec
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
 from opstwin.tools.resource_views import Filter, ResourceView, counted, resource, resources
 from opstwin.tools.services import Services
@@ -68,9 +70,9 @@ async def _get(services: Services, _caller: Caller, ask: OfResource) -> Resource
 
 
 async def _put(services: Services, caller: Caller, ask: DesiredAsk) -> ResourceView:
-    await set_desired(
-        services.ledger, ask.id, ask.spec, if_revision=ask.if_revision, actor=caller.actor, observer=services.observer
-    )
+    taint = await services.taints.judged(caller, [ask.id, *strings(ask.spec or {})], run_by_spec(ask.spec))
+    wish = Wish(ask.id, ask.spec, ask.if_revision, taint)
+    await grant(services.ledger, wish, caller.actor, services.observer)
     return await resource(services, ask.id)
 
 
@@ -102,6 +104,7 @@ TOOLS: tuple[AnyTool, ...] = (
         scope=Scope.READ,
         input=ResourcesAsk,
         output=Listed[ResourceView],
+        quotes="settings of resources",
         handler=_list,
         route=Route(method="GET", path="/resources"),
     ),
@@ -152,6 +155,7 @@ TOOLS: tuple[AnyTool, ...] = (
         scope=Scope.READ,
         input=DriftAsk,
         output=Listed[Drift],
+        quotes="settings of resources",
         handler=_drift,
         route=Route(method="GET", path="/drift"),
     ),
@@ -163,6 +167,7 @@ TOOLS: tuple[AnyTool, ...] = (
         scope=Scope.READ,
         input=OfResource,
         output=ResourceView,
+        quotes="settings",
         handler=_get,
         route=Route(method="GET", path="/resources/{id:path}", etag=_revision),
     ),

@@ -7,6 +7,7 @@ from datetime import datetime
 from opstwin.control.applying import Applier
 from opstwin.control.approving import Approver
 from opstwin.control.auditing import Auditing
+from opstwin.control.commanding import Commander
 from opstwin.control.component_planning import ComponentPlanner
 from opstwin.control.drivers import Readers
 from opstwin.control.history import History
@@ -16,9 +17,15 @@ from opstwin.control.people import People
 from opstwin.control.places import Places
 from opstwin.control.planning import Planner
 from opstwin.control.reconciling import Reconciler
+from opstwin.control.recovering import Recovery
 from opstwin.control.retrying import Breakers
+from opstwin.control.sampling import Sampler
+from opstwin.control.tainting import Taints
+from opstwin.control.twin_index import TwinIndex
 from opstwin.domain.approval import Policy
 from opstwin.settings import Settings
+from opstwin.tools.rates import Rates
+from opstwin.tools.veiling import Veil
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +46,18 @@ class Services:
     component_planner: ComponentPlanner
     approver: Approver
     applier: Applier
+    commander: Commander
     reconciler: Reconciler
     places: Places
     people: People
     auditing: Auditing
     history: History
+    index: TwinIndex
+    sampler: Sampler
+    taints: Taints
+    veil: Veil
     started_at: datetime
     version: str
+    rates: Rates
+    recovery: Recovery = field(default_factory=Recovery)
     loaded: Mapping[str, bool] = field(default_factory=dict)

@@ -21,8 +21,10 @@ from opstwin.errors import InvalidInput
 from opstwin.intent.nodes import plain
 from opstwin.intent.yaml_text import load_documents
 from opstwin.logs import masked
+from opstwin.tools.cells import found_text
+from opstwin.tools.discovery_brief import discovery_brief
 from opstwin.tools.fields import MAX_FILE, OfTarget, Paging, Reason, ResourceName
-from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
+from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed, row
 from opstwin.twin.store import Query
@@ -220,6 +222,7 @@ TOOLS: tuple[AnyTool, ...] = (
         input=Paging,
         output=Listed[TargetRow],
         handler=_list,
+        toolset=Toolset.ADMIN,
         route=Route(method="GET", path="/targets"),
     ),
     Tool(
@@ -291,7 +294,9 @@ TOOLS: tuple[AnyTool, ...] = (
         outward=True,
         input=OfTarget,
         output=PlaceReport,
+        quotes="an answer",
         handler=_test,
+        toolset=Toolset.ADMIN,
         route=Route(method="POST", path="/targets/{id}:test"),
     ),
     Tool(
@@ -315,8 +320,12 @@ TOOLS: tuple[AnyTool, ...] = (
         outward=True,
         input=OfTarget,
         output=Discovery,
+        quotes="names of resources",
         handler=_discover,
         route=Route(method="POST", path="/targets/{id}:discover"),
+        toolset=Toolset.CORE,
+        brief=discovery_brief,
+        text=found_text,
     ),
     Tool(
         name="discover_endpoint",
@@ -327,6 +336,7 @@ TOOLS: tuple[AnyTool, ...] = (
         outward=True,
         input=EndpointAsk,
         output=EndpointSeen,
+        quotes="an answer",
         handler=_discover_endpoint,
         route=Route(method="POST", path="/discover"),
     ),

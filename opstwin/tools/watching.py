@@ -121,6 +121,7 @@ TOOLS: tuple[AnyTool, ...] = (
         outward=True,
         input=LogsAsk,
         output=LogsView,
+        quotes="logs",
         handler=_logs,
         stream=_follow,
         route=Route(method="GET", path="/resources/{id:path}/logs"),

@@ -16,7 +16,8 @@ from opstwin.twin.store import MAX_PAGE, Query, TwinStore
 async def content_hash(store: TwinStore) -> Digest:
     """SHA-256 over all records, audit rows and events in their order, as `sha256:` and 64 hex digits.
 
-    Read page by page, so it is the hash of one moment only while nothing is written.
+    The notes of what was touched say nothing of their own and are left out. Read page by page, so it
+    is the hash of one moment only while nothing is written.
     """
     hashing = hashlib.sha256()
     for kind in (*RECORD_TYPES, AuditRow, Event):

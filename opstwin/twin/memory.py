@@ -11,12 +11,14 @@ from typing import Any, Final, TypeVar
 from opstwin.domain.audit import GENESIS, AuditRow
 from opstwin.domain.event import Event
 from opstwin.domain.records import RECORD_TYPES, Stored
+from opstwin.domain.touched import Touched
 from opstwin.errors import StoreError
 from opstwin.twin.chaining import chained, numbered
 from opstwin.twin.codec import Row, shape_of
 from opstwin.twin.querying import Asked, Place, checked, cursor_of, sequence_number
 from opstwin.twin.settling import AT_MOST_ONE, Settled, check_alone, claimants, ordered, settled
 from opstwin.twin.store import Commit, Page, Query, Receipt
+from opstwin.twin.touching import KEPT, touched
 from opstwin.twin.waiting import EventBell
 
 S = TypeVar("S", bound=Stored)
@@ -28,8 +30,9 @@ class MemoryStore:
     """All of `TwinStore` but durability; one event loop at a time."""
 
     def __init__(self) -> None:
-        self._tables: Final[dict[type[Any], _Table]] = {kind: {} for kind in (*RECORD_TYPES, AuditRow, Event)}
+        self._tables: Final[dict[type[Any], _Table]] = {kind: {} for kind in (*RECORD_TYPES, AuditRow, Event, Touched)}
         self._position = 0
+        self._noted = 0
         self._audit_hash: str = GENESIS
         self._bell = EventBell()
 
@@ -52,6 +55,7 @@ class MemoryStore:
         rows = [shape_of(AuditRow).row(row) for row in audit], [shape_of(Event).row(event) for event in events]
         for work in works:
             self._write(work)
+        self._note(works)
         self._append(AuditRow, rows[0])
         self._append(Event, rows[1])
         self._audit_hash = audit[-1].hash if audit else self._audit_hash
@@ -102,6 +106,13 @@ class MemoryStore:
                 self._position += 1
             table[id] = (table[id][0] if id in table else self._position, row)
 
+    def _note(self, works: Sequence[Settled]) -> None:
+        table = self._tables[Touched]
+        for note in touched(works, seq=self._noted):
+            self._noted = note.seq
+            table[str(note.seq)] = (note.seq, shape_of(Touched).row(note))
+            table.pop(str(note.seq - KEPT), None)
+
     def _append(self, kind: type[Any], rows: Sequence[Row]) -> None:
         table = self._tables[kind]
         for row in rows:
@@ -110,6 +121,8 @@ class MemoryStore:
 
 
 def _matches(row: Mapping[str, object], asked: Asked) -> bool:
+    if asked.ids is not None and row["id"] not in asked.ids:
+        return False
     return all(row[name] == value for name, value in asked.where.items())
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -26,6 +27,7 @@ class Asked:
     after: Place | None
     limit: int
     newest_first: bool
+    ids: frozenset[str] | None = None
 
 
 def checked(query: Query[Any]) -> Asked:
@@ -35,7 +37,8 @@ def checked(query: Query[Any]) -> Asked:
     columns = {column.name: column for column in shape_of(query.kind).columns}
     where = {name: _filter(query.kind, columns.get(name), name, value) for name, value in query.where.items()}
     after = None if query.after is None else place_of(query.kind, query.after)
-    return Asked(where, after, min(query.limit, MAX_PAGE), query.newest_first)
+    ids = None if query.ids is None else _ids(query.kind, query.ids)
+    return Asked(where, after, min(query.limit, MAX_PAGE), query.newest_first, ids)
 
 
 def cursor_of(kind: type[Any], place: Place) -> str:
@@ -86,6 +89,13 @@ def _filter(kind: type[Any], column: Column | None, name: str, value: Any) -> Ce
         wanted = "true or false" if column.holds is Holds.FLAG else "plain text"
         raise InvalidInput(f"{name} must be {wanted}.", field=name, next_step="Give another value.")
     return str(value) if isinstance(value, str) else value
+
+
+def _ids(kind: type[Any], ids: Collection[str]) -> frozenset[str]:
+    """The ids that a database can hold. Raises `InvalidInput` for a kind without ids."""
+    if kind.ORDER == "seq":
+        raise InvalidInput(f"{kind.__name__} records have no ids.", field="ids", next_step="Go on from a number.")
+    return frozenset(id for id in ids if storable_text(id))
 
 
 def _no_cursor() -> InvalidInput:

@@ -2,19 +2,21 @@
 
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from opstwin.domain.audit import AuditRow
 from opstwin.domain.event import Event
 from opstwin.domain.records import Stored
+from opstwin.domain.touched import Touched
 from opstwin.errors import AuditBroken, StoreError
 from opstwin.twin.chaining import chained, numbered
 from opstwin.twin.codec import shape_of, storable_text
 from opstwin.twin.querying import Asked, cursor_of, sequence_number
-from opstwin.twin.settling import Ordered, check_alone, claimants, settled
+from opstwin.twin.settling import Ordered, Settled, check_alone, claimants, settled
 from opstwin.twin.statements import append, carry_out, holders, statements_for, stored_versions
 from opstwin.twin.store import Commit, Page, Receipt
 from opstwin.twin.tables import AuditHeadTable
+from opstwin.twin.touching import KEPT, is_noted, touched
 
 S = TypeVar("S", bound=Stored)
 _HEAD = AuditHeadTable.metadata.tables["audit_head"]
@@ -31,11 +33,14 @@ def store(connection: Connection, commit: Commit, writes: list[Ordered]) -> Rece
     Raises `Conflict`, and `AuditBroken` when the end of the audit is not where the last commit left it.
     """
     audit_seq, audit_hash, event_seq = _locked_head(connection)
+    works: list[Settled] = []
     for wanted in writes:
         work = settled(wanted, stored_versions(connection, wanted.kind, wanted.ids))
         if claimants(work):
             check_alone(work, holders(connection, work.kind))
         carry_out(connection, work)
+        works.append(work)
+    _note(connection, works)
     audit = chained(commit, seq=audit_seq, head=audit_hash)
     events = numbered(commit, seq=event_seq)
     append(connection, AuditRow, [shape_of(AuditRow).row(row) for row in audit])
@@ -70,6 +75,17 @@ def read_page(connection: Connection, kind: type[S], asked: Asked) -> Page[S]:
 def read_event_seq(connection: Connection) -> int:
     """The sequence number of the newest event."""
     return int(connection.execute(select(_HEAD.c.event_seq)).scalar_one())
+
+
+def _note(connection: Connection, works: list[Settled]) -> None:
+    """Write down what was touched. The lock on the head makes the numbers follow the order of the commits."""
+    if not is_noted(works):
+        return
+    order = statements_for(Touched).order
+    last = connection.execute(select(func.coalesce(func.max(order), 0))).scalar_one()
+    notes = touched(works, seq=last)
+    append(connection, Touched, [shape_of(Touched).row(note) for note in notes])
+    connection.execute(delete(order.table).where(order <= notes[-1].seq - KEPT))
 
 
 def _locked_head(connection: Connection) -> tuple[int, str, int]:

@@ -49,6 +49,8 @@ class Statements:
         named = self._by_name
         for name, value in asked.where.items():
             statement = statement.where(named[name].is_(None) if value is None else named[name] == value)
+        if asked.ids is not None:
+            statement = statement.where(named["id"].in_(sorted(asked.ids)))
         if asked.after is not None:
             beyond = self.order < asked.after if asked.newest_first else self.order > asked.after
             statement = statement.where(beyond)

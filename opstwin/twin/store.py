@@ -1,6 +1,6 @@
 """The port of the digital twin: read records, and commit writes that hold together or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,8 @@ class Query(Generic[S]):
     """Which records of one kind to read.
 
     `where` compares fields in the kind's `INDEXED` for equality. Order is by the kind's `ORDER` ("id", "seq", or
-    "position" of first insertion); `after` is the cursor of the page before. `limit` is cut to 1000.
+    "position" of first insertion); `after` is the cursor of the page before. `limit` is cut to 1000. `ids` narrows the
+    search to these records, for kinds that have ids.
     """
 
     kind: type[S]
@@ -27,6 +28,7 @@ class Query(Generic[S]):
     after: str | None = None
     limit: int = 100
     newest_first: bool = False
+    ids: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ from opstwin.domain.healing import HealRecord, Mandate
 from opstwin.domain.plan import Plan
 from opstwin.domain.records import Reply, Stored
 from opstwin.domain.resource import Desired, Link, Observed, WorkloadRecord
+from opstwin.domain.taint import Evidence
 from opstwin.domain.target import Target
+from opstwin.domain.touched import Touched
 from opstwin.twin.columns import ROW_NUMBER, At, Big, Json, Kept, MaybeAt, MaybeBig, MaybeJson, Table
 
 _KEPT: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
@@ -124,6 +126,7 @@ class PlanTable(Kept, table=True):
     risk: str
     notes: Json
     tainted: bool
+    taint: MaybeJson
     digest: str
     created_at: At
     expires_at: At
@@ -298,6 +301,19 @@ class ReplyTable(Kept, table=True):
     created_at: At
 
 
+class EvidenceTable(Kept, table=True):
+    """Fingerprints of what AI clients were given of what others wrote."""
+
+    __table_args__ = (_KEPT,)
+
+    account: str = Field(index=True)
+    source: str
+    marks: str
+    complete: bool
+    at: At
+    expires_at: At
+
+
 class AuditTable(Table, table=True):
     """The hash chain; triggers refuse UPDATE and DELETE."""
 
@@ -332,6 +348,14 @@ class EventTable(Table, table=True):
     details: Json
 
 
+class TouchedTable(Table, table=True):
+    """Which records the last commits wrote or removed, without gaps; older rows are dropped."""
+
+    seq: int = Field(primary_key=True, sa_type=ROW_NUMBER, sa_column_kwargs={"autoincrement": False})
+    kind: str
+    ids: Json
+
+
 class AuditHeadTable(Table, table=True):
     """One row: the last audit row and event. PostgreSQL locks it, so that commits happen one after the other."""
 
@@ -358,8 +382,10 @@ TABLES: Final[Mapping[type[Stored], type[Table]]] = {
     Principal: PrincipalTable,
     Credential: CredentialTable,
     Reply: ReplyTable,
+    Evidence: EvidenceTable,
     AuditRow: AuditTable,
     Event: EventTable,
+    Touched: TouchedTable,
 }
 """Where each kind of record is kept."""
 

@@ -1,5 +1,6 @@
 """One driver for each target, built when first needed and built anew when the target's address or settings change."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from zlib import crc32
 from opstwin.clock import Clock
 from opstwin.domain.target import Target
 from opstwin.errors import InvalidInput
+from opstwin.settings import Settings, config_files
 from opstwin.targets.ports import Driver, Reader, Renderer, Writer
 from opstwin.targets.secrets import HubSecrets
 
@@ -21,12 +23,16 @@ _OWN_PREFIX: Final = "OPSTWIN_"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverPool:
-    """Readers for everybody, writers for the `Applier`; both of one driver per target."""
+    """Readers for everybody, writers for the `Applier`; both of one driver per target.
+
+    `hidden` are the hub's own files and folders, which no command on the host may see.
+    """
 
     clock: Clock
     secrets: HubSecrets
     stop_grace_s: int
     on_call: OnCall
+    hidden: tuple[Path, ...] = ()
     _built: dict[str, tuple[object, Driver]] = field(default_factory=dict)
     _retired: list[Driver] = field(default_factory=list)
 
@@ -64,10 +70,12 @@ class DriverPool:
             return self._docker(target)
         if target.backend_type == "sim":
             return self._sim(target)
+        if target.backend_type == "host":
+            return self._host(target)
         raise InvalidInput(
             f"No driver for {target.backend_type} is installed.",
             field="backend_type",
-            next_step="Use a docker or sim target.",
+            next_step="Use a docker, host or sim target.",
             details={"target": target.id},
         )
 
@@ -82,6 +90,12 @@ class DriverPool:
             target, secrets=self.secrets, on_call=counted, clock=self.clock, stop_grace_s=self.stop_grace_s
         )
 
+    def _host(self, target: Target) -> Driver:
+        from opstwin.targets.host.driver import host_driver
+        from opstwin.targets.host.sandbox import Sandbox
+
+        return host_driver(target, clock=self.clock, sandbox=Sandbox(hidden=self.hidden))
+
     def _sim(self, target: Target) -> Driver:
         from opstwin.targets.sim.driver import opened_world, sim_driver
 
@@ -90,6 +104,14 @@ class DriverPool:
             Path(path) if path.strip("/") else None, clock=self.clock, seed=crc32(f"{target.id} {path}".encode())
         )  # another seed, another machine
         return sim_driver(target, world, clock=self.clock)
+
+
+def own_places(settings: Settings, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the hub keeps its data, settings and secrets, and what else its account holds."""
+    named = [environ.get(name, "") for name in ("KUBECONFIG", "DOCKER_CONFIG", "OPSTWIN_CONFIG")]
+    sockets = [settings.docker_socket.removeprefix("unix://")] if settings.docker_socket.startswith("unix://") else []
+    found = [Path(name) for text in (*named, *sockets) for name in text.split(os.pathsep) if name]
+    return (settings.data_dir, settings.secrets_folder, Path.home(), *config_files(environ), *found)
 
 
 def hub_secrets(environ: Mapping[str, str], folder: Path) -> HubSecrets:

@@ -6,7 +6,7 @@ import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any, Final
@@ -17,7 +17,9 @@ from opstwin.clock import Clock, SystemClock
 from opstwin.control.applying import Applier, ApplySettings
 from opstwin.control.approving import Approver
 from opstwin.control.auditing import Auditing
+from opstwin.control.commanding import Commander
 from opstwin.control.component_planning import ComponentPlanner
+from opstwin.control.flooding import Flood
 from opstwin.control.history import History
 from opstwin.control.ids import Ids, RandomIds
 from opstwin.control.ledger import Ledger
@@ -26,8 +28,12 @@ from opstwin.control.people import People
 from opstwin.control.places import Places
 from opstwin.control.planning import Planner
 from opstwin.control.reconciling import Reconciler
+from opstwin.control.recovering import Recovery
 from opstwin.control.retrying import Backoff, Breakers, Retry
+from opstwin.control.sampling import Sampler
 from opstwin.control.starting import Gate
+from opstwin.control.tainting import Taints
+from opstwin.control.twin_index import TwinIndex
 from opstwin.control.verifying import Patience
 from opstwin.control.working import Worker
 from opstwin.domain.access import Actor, ActorKind
@@ -36,12 +42,16 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId
 from opstwin.errors import StoreError
 from opstwin.logs import logger
+from opstwin.metrics.memory import MemorySamples
 from opstwin.settings import Settings
 from opstwin.targets.probing import HttpProber
+from opstwin.tools.rates import Rates
 from opstwin.tools.services import Services
+from opstwin.tools.veiling import Veil
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import TwinStore
-from opstwin.wiring.drivers import DriverPool, OnCall, hub_secrets
+from opstwin.wiring.drivers import DriverPool, OnCall, hub_secrets, own_places
+from opstwin.wiring.starts import Starts
 
 STARTER: Final = Actor(kind=ActorKind.SCHEDULE, id="hub", face="start")
 """Who adds the local engine and the first person at the first start."""
@@ -58,15 +68,18 @@ class Hub:
     worker: Worker
     store: TwinStore
     pool: DriverPool
+    sole: bool = True
     _followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self) -> None:
-        """Run all loops until cancelled."""
+        """Run all loops until cancelled; after a crash loop they begin later, while the faces answer already."""
         settings = self.services.settings
+        await self.worker.recover(sole=self.sole)
         loops: list[Coroutine[Any, Any, None]] = [
             self.worker.run(),
             self.services.reconciler.run(settings.reconcile_interval_s),
             self.services.history.run(settings.sample_interval_s),
+            self.services.sampler.run(settings.metrics_interval_s),
             self._follow_all(),
         ]
         async with asyncio.TaskGroup() as group:
@@ -118,7 +131,11 @@ async def open_hub(
     store: TwinStore | None = None,
     sole: bool = True,
 ) -> AsyncIterator[Hub]:
-    """A hub on its twin, closed at the end. `sole`: no other process works on this twin, so old leases are dropped."""
+    """A hub on its twin, closed at the end. `sole`: no other process works on this twin, so old leases are dropped.
+
+    Each start is marked in the data directory until it is left without an error; after many such marks the hub takes
+    up work only in `run`, and later each time.
+    """
     async with AsyncExitStack() as closing:
         used_clock = clock or SystemClock()
         twin = store or await open_store(settings.url)
@@ -126,22 +143,32 @@ async def open_hub(
         ledger = Ledger(twin, used_clock, ids or RandomIds())
         pool = DriverPool(
             clock=used_clock, secrets=hub_secrets(os.environ, settings.secrets_folder),
-            stop_grace_s=settings.stop_grace_s, on_call=on_call,
+            stop_grace_s=settings.stop_grace_s, on_call=on_call, hidden=own_places(settings, os.environ),
         )  # fmt: skip
         closing.push_async_callback(pool.close)
-        hub = assembled(settings, ledger, pool, twin)
-        if sole:
-            await hub.worker.take_over()
+        starts = Starts(settings.data_dir)
+        crashes = await asyncio.to_thread(starts.begin, used_clock.now())
+        recovery = Recovery.begun(used_clock, crashes, settings.crash_backoff_s)
+        hub = replace(assembled(settings, ledger, pool, twin, recovery), sole=sole)
+        if recovery.pause_s:
+            logger().warning("hub_pauses", crashes=crashes, pause_s=recovery.pause_s)
+        else:
+            await hub.worker.look_back(sole=sole)
         yield hub
+        await asyncio.to_thread(starts.end)
 
 
-def assembled(settings: Settings, ledger: Ledger, pool: DriverPool, store: TwinStore) -> Hub:
+def assembled(
+    settings: Settings, ledger: Ledger, pool: DriverPool, store: TwinStore, recovery: Recovery | None = None
+) -> Hub:
     """All services, each given what it needs and no more."""
+    recovered = recovery or Recovery(ledger.clock)
     policy = SOLO if settings.policy == "solo" else TWO_PERSON
     breakers = Breakers(ledger.clock)
     backoff = Backoff(ledger.clock, random.Random())  # noqa: S311 - jitter
     observer = Observer(ledger, pool, Retry(breakers, backoff))
-    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s))
+    flood = Flood(ledger, settings.waiting_plans)
+    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood)
     approver = Approver(ledger, policy)
     components = ComponentPlanner(ledger, HttpProber(), planner, load())
     applier = Applier(
@@ -149,16 +176,22 @@ def assembled(settings: Settings, ledger: Ledger, pool: DriverPool, store: TwinS
         backoff=backoff, owner=f"{socket.gethostname()}:{os.getpid()}:{ledger.ids.new('hub')}",
         settings=_apply_settings(settings), recheck=components.check_still,
     )  # fmt: skip
+    index = TwinIndex(store, pool)
     services = Services(
         ledger=ledger, settings=settings, policy=policy, readers=pool, breakers=breakers, observer=observer,
-        planner=planner, approver=approver, applier=applier, places=Places(ledger, pool), people=People(ledger),
+        planner=planner, approver=approver, applier=applier,
+        commander=Commander(ledger, planner, applier, settings.exec_timeout_s),
+        places=Places(ledger, pool), people=People(ledger),
         component_planner=components,
         reconciler=Reconciler(ledger, observer, planner, approver, applier, breakers),
-        auditing=Auditing(ledger, settings.data_dir), history=History(ledger, pool),
+        auditing=Auditing(ledger, settings.data_dir), history=History(ledger, pool), index=index,
+        sampler=Sampler(ledger, pool, breakers, MemorySamples()), taints=Taints(ledger),
+        veil=Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock),
         started_at=ledger.clock.now(), version=version("opstwin"),
+        rates=Rates(settings, ledger.clock), recovery=recovered,
         loaded={"reconciler": True, "provisioner": True, "worker": True},
     )  # fmt: skip
-    return Hub(services=services, worker=Worker(ledger, applier), store=store, pool=pool)
+    return Hub(services=services, worker=Worker(ledger, applier, recovered), store=store, pool=pool)
 
 
 def _apply_settings(settings: Settings) -> ApplySettings:

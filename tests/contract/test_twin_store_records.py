@@ -13,6 +13,7 @@ from opstwin.domain.execution import Execution, ExecutionState
 from opstwin.domain.plan import Plan, plan_digest, sealed
 from opstwin.domain.records import RECORD_TYPES
 from opstwin.domain.target import Target
+from opstwin.domain.touched import Touched
 from opstwin.twin.codec import shape_of
 from opstwin.twin.nested import json_text
 from opstwin.twin.opening import open_store
@@ -81,4 +82,4 @@ async def test_a_plans_digest_holds_after_it_was_stored(twin_place: TwinPlace) -
 
 
 def test_every_kind_of_record_has_a_table() -> None:
-    assert set(TABLES) == {*RECORD_TYPES, AuditRow, Event}
+    assert set(TABLES) == {*RECORD_TYPES, AuditRow, Event, Touched}

@@ -8,6 +8,7 @@ from opstwin.clock import SystemClock
 from opstwin.control.applying import ApplySettings
 from opstwin.control.people import LOGIN_LIFE, SESSION_LIFE
 from opstwin.control.place_fields import clusters_of, new_target
+from opstwin.control.recovering import FREE_CRASHES, MOST, WINDOW
 from opstwin.control.signing import KEY_FILE, PUBLIC_FILE
 from opstwin.intent.nodes import plain
 from opstwin.intent.yaml_text import load_documents
@@ -17,6 +18,7 @@ from opstwin.server.routes import PREFIX
 from opstwin.server.serving import HUB_FILE
 from opstwin.settings import Settings, load_settings
 from opstwin.tools.all_tools import REGISTRY
+from opstwin.wiring.starts import STARTS_FILE
 from tests.docs.pages import ROOT, page
 
 PAGE = page("docs/operations.md")
@@ -35,7 +37,7 @@ def test_every_metric_that_is_named_exists() -> None:
 
 def test_the_files_are_called_what_the_page_says() -> None:
     named = " ".join(row[0] for row in PAGE.table("Files"))
-    for name in (HUB_FILE, KEY_FILE, PUBLIC_FILE, "hub.lock"):
+    for name in (HUB_FILE, KEY_FILE, PUBLIC_FILE, "hub.lock", STARTS_FILE):
         assert f"`{name}`" in named
     assert load_settings({"OPSTWIN_DATA_DIR": "/x"}, ()).url.endswith("/twin.db")
     assert str(load_settings({"OPSTWIN_DATA_DIR": "/x"}, ()).secrets_folder) == "/x/secrets"
@@ -80,6 +82,15 @@ def test_the_times_on_the_page_are_the_real_ones() -> None:
     assert f"gone for {apply.give_up_s / 60:.0f} minutes" in PAGE.text
     assert f"works once, for {LOGIN_LIFE.seconds // 60} minutes" in PAGE.text
     assert f"signed in for {SESSION_LIFE.days} days" in PAGE.text
+
+
+def test_the_pause_after_crashes_is_told_as_it_is() -> None:
+    told = " ".join(PAGE.text.split())
+    third = {3: "third"}[FREE_CRASHES + 1]
+    assert f"after the {third} start within {WINDOW.seconds // 60} minutes" in told
+    first_s = Settings.model_fields["crash_backoff_s"].default
+    assert f"the next one waits {first_s:.0f} seconds (`crash_backoff_s`)" in told
+    assert f"up to {MOST} times as long" in told
 
 
 @pytest.mark.parametrize("row", PAGE.table("An execution needs a person"), ids=lambda row: row[0][:20])

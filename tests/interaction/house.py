@@ -46,6 +46,12 @@ ROLES: Mapping[str, frozenset[Scope] | None] = {
 }
 """People by role; `planner` is an agent of the owner with every scope that can be given to an agent."""
 
+UNLIMITED: Mapping[str, int] = {
+    "rate_per_minute": 0, "rate_changes_per_minute": 0, "rate_open_per_minute": 0, "rate_failed_sign_ins_per_minute": 0,
+    "waiting_plans": 0,
+}  # fmt: skip
+"""On a virtual clock a minute never ends by itself, so only tests of the limits have limits."""
+
 
 @dataclass(frozen=True)
 class Worlds(SimPlaces):
@@ -84,7 +90,8 @@ class House:
             self.world.image(name, exposed=(80,), start_s=0.5)
         self.world.image("app:bad", exposed=(80,), healthy=False, start_s=0.5)
         self.places = Worlds({"local": self.world}, self.clock)
-        chosen = Settings(data_dir=self.folder, hold_s=2.0, verify_timeout_s=30.0, **self.settings)
+        given = {**UNLIMITED, **self.settings}
+        chosen = Settings(data_dir=self.folder, hold_s=2.0, verify_timeout_s=30.0, **given)
         ledger = Ledger(self.store, self.clock, SeededIds(self.seed))
         self.hub: Hub = assembled(chosen, ledger, self.places, self.store)  # type: ignore[arg-type]
         self.prober = ScriptedProber()

@@ -33,15 +33,15 @@ class Wire:
         content = body if isinstance(body, bytes) else json.dumps(body).encode("utf-8", "surrogatepass")
         return await self.http.post(self.path, content=content, headers=given)
 
-    async def ask(self, method: str, name: str = "", **params: Any) -> httpx2.Response:
+    async def ask(self, method: str, /, **params: Any) -> httpx2.Response:
         """One request as the protocol wants it."""
         body = {"jsonrpc": "2.0", "id": next(self.numbers), "method": method, "params": {"_meta": META, **params}}
-        named = {"Mcp-Name": name} if name else {}
+        named = {"Mcp-Name": str(params["name"])} if "name" in params else {}
         return await self.post(body, **{"Mcp-Method": method, **named})
 
     async def call(self, tool: str, arguments: Any) -> httpx2.Response:
         """One call of a tool."""
-        return await self.ask("tools/call", tool, **{"name": tool, "arguments": arguments})
+        return await self.ask("tools/call", name=tool, arguments=arguments)
 
 
 @asynccontextmanager

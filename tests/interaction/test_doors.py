@@ -10,6 +10,15 @@ from tests.interaction.house import API, House
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 OPEN = {"/health", "/ready", "/login"}
+METADATA = {
+    f"/.well-known/oauth-protected-resource{path}"
+    for path in (
+        "",
+        "/mcp",
+        "/mcp/readonly",
+        *(f"/mcp/x/{name}" for name in ("core", "deploy", "hosts", "metrics", "admin")),
+    )
+}
 GOOD_HOSTS = ["127.0.0.1:7373", "127.0.0.1", "localhost:7373", "LOCALHOST", "[::1]:7373", "[::1]"]
 BAD_HOSTS = [
     "evil.example", "evil.example:7373", "127.0.0.1.evil.example", "localhost.evil.example", "127.1", "127.0.0.2",
@@ -148,7 +157,7 @@ async def test_a_cookie_does_not_change_anything_without_an_origin(house: House)
 
 
 @pytest.mark.req("S5.76", "S5.33")
-async def test_every_route_but_three_refuses_a_call_without_a_credential(house: House) -> None:
+async def test_every_route_but_three_and_the_metadata_refuses_a_call_without_a_credential(house: House) -> None:
     routes = [route for route in house.app.routes if isinstance(route, Route)]
     assert len(routes) > 50
     for route in routes:
@@ -158,7 +167,7 @@ async def test_every_route_but_three_refuses_a_call_without_a_credential(house: 
         for method in route.methods or ():
             answer = await send(house.app, Wire(path, method, {"content-type": "application/json"}), [b"{}"])
             asked_to_sign_in = answer.headers.get("www-authenticate", "").startswith("Bearer")
-            assert asked_to_sign_in != (path in OPEN), (method, path, answer.status)
+            assert asked_to_sign_in != (path in OPEN | METADATA), (method, path, answer.status)
             assert not asked_to_sign_in or answer.status == 401
 
 

@@ -92,6 +92,8 @@ async def test_a_persons_token_reads_nothing_through_an_ai_client(house: House, 
     async with open_house(house) as url, ai_client(url, house.tokens["owner"], era) as client:
         with pytest.raises(MCPError, match="agent's token"):
             await client.list_resources()
+        with pytest.raises(MCPError, match="opstwin people add"):
+            await client.list_tools()
 
 
 @eras

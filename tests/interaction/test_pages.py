@@ -327,3 +327,60 @@ async def test_every_field_has_a_label_and_nothing_needs_a_mouse(house: House) -
     assert fields == labels == {"reason", "confirm"}
     assert ("meta", {"name": "viewport", "content": "width=device-width,initial-scale=1"}) in page.tags
     assert not [attrs for _, attrs in page.tags if attrs.get("tabindex", "0") != "0"]
+
+
+async def test_the_list_says_what_each_plan_is_about(house: House) -> None:
+    session = await house.session("owner")
+    async with house.caller("planner") as client:
+        await client.planned("deploy app:1 as shop")
+        many = "\n---\n".join(json.dumps({"name": f"w{number}", "image": "app:1"}) for number in range(5))
+        assert (await client.post("/plans", {"file": many})).status_code == 201
+        rows = (await client.get("/plans")).json()["items"]
+    assert [row["workloads"] for row in rows] == [["w0", "w1", "w2", "w3", "w4"], ["shop"]]
+    seen = Reading(await look(house, "/", session)).text
+    assert "shop" in seen
+    assert "w0, w1, w2 and 2 more" in seen
+    assert "w3" not in seen
+    assert "외 2개" in Reading(await look(house, "/", session, **{"accept-language": "ko"})).text
+
+
+@pytest.mark.parametrize("path", ["/nosuch", "/plans", "/plans/a/b"])
+async def test_a_reader_gets_a_page_where_nothing_is_and_a_program_gets_json(house: House, path: str) -> None:
+    session = await house.session("owner")
+    page = await look(house, path, session)
+    assert page.status == 404
+    assert "There is nothing at this address." in Reading(page).text
+    assert ("a", "/") in [(tag, attrs.get("href")) for tag, attrs in Reading(page).tags]
+    assert "아무것도 없습니다" in Reading(await look(house, path, session, **{"accept-language": "ko"})).text
+    program = await look(house, path, session, accept="application/json")
+    assert program.json()["code"] == "not_found"
+
+
+@pytest.mark.parametrize("id", ["nosuch", "plan_0000000000", "plan_UPPER"])
+async def test_a_plan_that_is_not_there_is_a_page_too(house: House, id: str) -> None:
+    page = await look(house, f"/plans/{id}", await house.session("owner"))
+    assert page.status == 404
+    assert "There is no such plan." in Reading(page).text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nosuch", "/nosuch"])
+async def test_nobody_learns_what_is_there_without_signing_in(house: House, path: str) -> None:
+    answer = await look(house, path)
+    assert answer.status == 401
+    assert ("Sign in" in answer.body.decode()) is not path.startswith("/api/")
+
+
+async def test_a_plan_that_is_stale_can_be_rejected_and_not_approved(house: House) -> None:
+    session = await house.session("owner")
+    async with house.caller("operator") as client:
+        ready = await client.approved()
+        await client.post(f"/plans/{ready['id']}:apply")
+        await house.work()
+        plan = await client.planned("upgrade web to app:2")
+        assert Reading(await look(house, f"/plans/{plan['id']}", session)).buttons() == {"approve", "reject"}
+        house.world.edit("web-1", memory_bytes=64 << 20)
+        await client.post("/targets/local:discover")
+        assert (await client.get(f"/plans/{plan['id']}")).json()["moved"] == ["local/container/web-1"]
+    page = Reading(await look(house, f"/plans/{plan['id']}", session))
+    assert page.buttons() == {"reject"}
+    assert "cannot run any more" in page.text

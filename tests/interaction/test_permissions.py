@@ -12,7 +12,7 @@ NOBODY = "nobody"
 SAMPLE = {
     "id": {
         "targets": "local", "plans": "plan_0", "executions": "exec_0", "people": "owner", "tokens": "0" * 64,
-        "resources": "local/container/web-1",
+        "resources": "local/container/web-1", "twin": "local/container/web-1",
     },
     "target": {"workloads": "local"},
     "name": {"workloads": "web"},
@@ -43,9 +43,9 @@ MAY_CHANGE = {
     "viewer": set[str](),
     "operator": {
         "target_mode", "desired_put", "adopt", "healing_resume", "plan_create", "plan_decide", "plan_apply",
-        "execution_cancel", "component_never_created",
+        "execution_cancel", "rollback_plan", "component_never_created",
     },
-    "planner": {"desired_put", "plan_create", "plan_apply", "execution_cancel"},
+    "planner": {"exec_run", "desired_put", "plan_create", "plan_apply", "execution_cancel", "rollback_plan"},
 }  # fmt: skip
 """Written out by hand, so that a scope that is changed by mistake in a declaration is noticed."""
 

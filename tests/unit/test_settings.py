@@ -61,3 +61,53 @@ def test_several_replicas_on_one_sqlite_file_are_refused() -> None:
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+OAUTH = {
+    "OPSTWIN_OAUTH_ISSUER": "https://login.example.com/realms/ops",
+    "OPSTWIN_OAUTH_JWKS_URL": "https://login.example.com/keys?v=1",
+    "OPSTWIN_PUBLIC_URL": "https://ops.example.com/",
+}
+
+
+def test_an_authorization_server_needs_its_keys_and_the_hubs_own_address() -> None:
+    found = load_settings(OAUTH, ())
+    assert (found.base_url, found.oauth_people) == ("https://ops.example.com", "linked")
+    for missing, named in (
+        ("OPSTWIN_OAUTH_ISSUER", "oauth_issuer"), ("OPSTWIN_OAUTH_JWKS_URL", "oauth_jwks_url"),
+        ("OPSTWIN_PUBLIC_URL", "public_url"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInput) as refused:
+            load_settings({name: value for name, value in OAUTH.items() if name != missing}, ())
+        assert refused.value.field == named
+        assert "OPSTWIN_" in refused.value.next_step
+
+
+def test_the_keys_come_from_an_address_or_from_a_file_but_not_from_both() -> None:
+    from_file = {**OAUTH, "OPSTWIN_OAUTH_JWKS_URL": "", "OPSTWIN_OAUTH_JWKS_FILE": "/etc/opstwin/jwks.json"}
+    assert load_settings(from_file, ()).oauth_jwks_file == Path("/etc/opstwin/jwks.json")
+    with pytest.raises(InvalidInput, match="one source"):
+        load_settings({**OAUTH, "OPSTWIN_OAUTH_JWKS_FILE": "/etc/opstwin/jwks.json"}, ())
+
+
+@pytest.mark.parametrize("name", ["OPSTWIN_OAUTH_ISSUER", "OPSTWIN_OAUTH_JWKS_URL", "OPSTWIN_PUBLIC_URL"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://login.example.com", "http://10.0.0.5/keys", "file:///etc/passwd", "ftp://login.example.com", "login",
+        "https://", "https:///keys", "https://user:word@login.example.com", "https://login.example.com#x",
+        "https://login.example.com:99999", "https://login.example.com\n", 'https://login.example.com"', "https://[::1",
+        "http://127.0.0.1.evil.example", "http://localhost@evil.example", "https://login.example.com/a b",
+    ],
+)  # fmt: skip
+def test_an_address_that_tokens_hang_on_is_https_or_on_this_machine(name: str, value: str) -> None:
+    with pytest.raises(InvalidInput, match=name.removeprefix("OPSTWIN_").lower()):
+        load_settings({**OAUTH, name: value}, ())
+    for good in ("https://login.example.com", "http://127.0.0.1:8080", "http://localhost", "http://[::1]:9"):
+        load_settings({**OAUTH, name: good}, ())
+
+
+@pytest.mark.parametrize("value", ["https://ops.example.com/hub", "https://ops.example.com/?x=1"])
+def test_the_public_address_has_no_path(value: str) -> None:
+    with pytest.raises(InvalidInput, match="public_url"):
+        load_settings({**OAUTH, "OPSTWIN_PUBLIC_URL": value}, ())

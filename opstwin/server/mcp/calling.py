@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -26,6 +27,7 @@ from opstwin.tools import guard
 from opstwin.tools.registry import AnyTool, Caller, Registry, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.shaping import fields_of, form_of, shaped
+from opstwin.tools.untrusted import handed_out, told_failure
 
 Context = ServerRequestContext[Any, Any]
 KEY_HEADER: Final = "idempotency-key"
@@ -74,13 +76,15 @@ class Calls:
             if again and asked.tool.name == APPLY:
                 await decided(self.services, str(asked.raw.get("id")), asked.wait_s)
             answer = await self._answer(context, asked)
-            return result(*shaped(asked.tool, answer, asked.form, asked.fields))
+            shape = partial(shaped, asked.tool, form=asked.form, fields=asked.fields)
+            return result(*await handed_out(self.services, asked.caller, asked.tool, asked.raw, answer, shape))
         except NotApproved as error:
             if not is_waiting(error):
                 return failed(error)
             return await self._waits(context, asked, error, again=again)
         except OpstwinError as error:
-            return failed(error)
+            given = await told_failure(self.services, asked.caller, error, *told(error))
+            return result(*given).model_copy(update={"is_error": True})
 
     async def _asked(self, context: Context, params: types.CallToolRequestParams) -> Asked:
         caller, choice = caller_of(context), choice_in(context)

@@ -10,6 +10,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import ListenHandler
+from mcp.shared.exceptions import MCPError
 
 from opstwin.server.mcp.calling import Calls, caller_of, choice_in
 from opstwin.server.mcp.choosing import chosen
@@ -17,11 +18,13 @@ from opstwin.server.mcp.completing import Completing
 from opstwin.server.mcp.listening import Subscriptions, TwinBus
 from opstwin.server.mcp.offers import TTL_MS, listed, offer
 from opstwin.server.mcp.prompting import get_prompt, list_prompts
+from opstwin.server.mcp.refusals import told
 from opstwin.server.mcp.resources import Reading
 from opstwin.server.mcp.tasks import TaskExtension
 from opstwin.server.mcp.tasks_of_plans import PlanTasks
 from opstwin.server.mcp.tickets import Tickets
 from opstwin.server.replies import Replies
+from opstwin.tools import guard
 from opstwin.tools.registry import Registry
 from opstwin.tools.services import Services
 
@@ -75,7 +78,11 @@ def make_face(services: Services, registry: Registry, replies: Replies, keys: Se
     tasks = TaskExtension(PlanTasks(services, registry))
 
     async def list_tools(context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
-        return listed(chosen(registry, choice_in(context), caller_of(context)))
+        caller = caller_of(context)
+        refusal = guard.persons_token(caller)
+        if refusal is not None:
+            raise MCPError(types.INVALID_REQUEST, told(refusal)[1])
+        return listed(chosen(registry, choice_in(context), caller))
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> Any:
         return await tasks.intercept_call(context, params, lambda asked: calls.call(context, asked))

@@ -6,17 +6,19 @@ The protocol's library takes half a second to load, so it is loaded beside the h
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
+from opstwin.server.mcp.lanes import in_one_piece
 from opstwin.server.mcp.state_keys import state_keys
 from opstwin.server.oauth_steps import Check
 from opstwin.server.reading import parsed_json, read_body
@@ -39,9 +41,14 @@ _PARSE_ERROR: Final = -32700
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that takes requests. `forget` is told of sessions that clients ended."""
+    """A server that takes requests: most through `manager`, those that `is_short` names through `short`.
+
+    `forget` is told of sessions that clients ended.
+    """
 
     manager: "StreamableHTTPSessionManager"
+    short: "StreamableHTTPSessionManager"
+    is_short: Callable[[Any, Headers], bool]
     forget: Callable[[str], None]
 
 
@@ -77,7 +84,8 @@ class Mount:
             return
         if self._check is not None:
             await self._check(scope["state"]["caller"], scope["path"], message)
-        await running.manager.handle_request(scope, _again(body, receive), send)
+        lane = running.short if running.is_short(message, request.headers) else running.manager
+        await lane.handle_request(scope, _again(body, receive), send)
 
     async def start(self) -> Running:
         """The server, started when it was not yet."""
@@ -113,7 +121,8 @@ def opening(services: Services, registry: Registry, replies: Replies) -> Opening
     async def opened() -> AsyncIterator[Running]:
         face = await asyncio.to_thread(_made, services, registry, replies)
         try:
-            async with serving(face.server, services.settings.max_body_bytes, face.subscriptions.forget) as running:
+            forget, reads = face.subscriptions.forget, [tool.name for tool in registry if not tool.changes]
+            async with serving(face.server, services.settings.max_body_bytes, forget, frozenset(reads)) as running:
                 yield running
         finally:
             await face.close()
@@ -123,16 +132,25 @@ def opening(services: Services, registry: Registry, replies: Replies) -> Opening
 
 @contextlib.asynccontextmanager
 async def serving(
-    server: Any, limit: int, forget: Callable[[str], None] = lambda session: None
+    server: Any, limit: int, forget: Callable[[str], None] = lambda session: None, reads: Collection[str] = ()
 ) -> AsyncIterator[Running]:
-    """A low-level server of the library, served in both eras. The application's doors check Host and Origin."""
+    """A low-level server of the library, served in both eras. The application's doors check Host and Origin.
+
+    `reads` are tools that only read: their calls are answered in one piece.
+    """
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
     manager = StreamableHTTPSessionManager(
         server, session_idle_timeout=IDLE_S, max_request_body_size=limit, max_sessions=MAX_SESSIONS
     )
-    async with manager.run():
-        yield Running(manager, forget)
+    short = StreamableHTTPSessionManager(server, json_response=True, stateless=True, max_request_body_size=limit)
+
+    def is_short(message: Any, headers: Headers) -> bool:
+        return bool(reads) and in_one_piece(message, headers, MODERN_PROTOCOL_VERSIONS, reads)
+
+    async with manager.run(), short.run():
+        yield Running(manager, short, is_short, forget)
 
 
 def _made(services: Services, registry: Registry, replies: Replies) -> "Face":

@@ -16,6 +16,7 @@ from opstwin.server.mcp.refusals import told
 from opstwin.tools import guard
 from opstwin.tools.registry import Caller, Registry
 from opstwin.tools.services import Services
+from opstwin.tools.untrusted import handed_out
 
 Context = ServerRequestContext[Any, Any]
 
@@ -99,7 +100,9 @@ class Reading:
 
     async def _call(self, name: str, caller: Caller, raw: Mapping[str, Json], uri: str = "") -> dict[str, Any]:
         try:
-            return dict(await guard.call(self.registry[name], self.services, caller, raw))
+            tool = self.registry[name]
+            answer = await guard.call(tool, self.services, caller, raw)
+            return (await handed_out(self.services, caller, tool, raw, answer, lambda whole: (dict(whole), "")))[0]
         except (NotFound, InvalidInput) as error:
             raise MCPError(types.INVALID_PARAMS, told(error)[1], {"uri": uri}) from None
         except OpstwinError as error:

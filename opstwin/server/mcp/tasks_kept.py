@@ -5,6 +5,7 @@ answers to repeated calls are kept.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ TTL_MS: Final = int(KEPT_FOR.total_seconds() * 1000)
 _PREFIX: Final = "#task:"
 """No account's name begins so: a client's own idempotency key can never name a task."""
 
+_ID: Final = re.compile(r"task_[0-9a-z]{1,40}_[0-9a-f]{32}")
 _STATUS: Final = 202
 _RANDOM_BYTES: Final = 16
 
@@ -58,7 +60,7 @@ class KeptTasks:
 
     async def read(self, task_id: str) -> Kept | None:
         """One task, or None: there is none, or its time is over."""
-        found = await self.ledger.get(Reply, _PREFIX + task_id)
+        found = await self.ledger.get(Reply, _PREFIX + task_id) if _ID.fullmatch(task_id) else None
         if found is None or self.ledger.clock.now() - found.created_at >= KEPT_FOR:
             return None
         return _from_reply(found)

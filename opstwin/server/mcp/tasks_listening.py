@@ -9,13 +9,17 @@ import mcp_types as types
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import SUBSCRIPTION_ID_META_KEY
 
+from opstwin.errors import OpstwinError
+from opstwin.logs import logger
 from opstwin.server.mcp.tasks_wire import (
+    ENDED,
     MAX_LISTENED,
     Context,
     Task,
     TaskNotification,
     check_declared,
     detailed,
+    refused,
 )
 
 Listen = Callable[[Context, types.SubscriptionsListenRequestParams], Awaitable[types.SubscriptionsListenResult]]
@@ -23,6 +27,9 @@ Listen = Callable[[Context, types.SubscriptionsListenRequestParams], Awaitable[t
 _KEY: Final = "taskIds"
 _LOOK_S: Final = 5.0
 """How often tasks are looked at when nothing told that they changed."""
+
+_AGAIN_S: Final = 1.0
+"""Between two tries while the twin is away."""
 
 
 class Looking(Protocol):
@@ -52,7 +59,10 @@ class TaskListening:
         if not wanted:
             return await self.inner(context, params)
         check_declared(context)
-        mine = [key for key in wanted if await self.source.get(context, key) is not None]
+        try:
+            mine = [key for key in wanted if await self.source.get(context, key) is not None]
+        except OpstwinError as error:
+            raise refused(error) from error
         session = _Acknowledging(context.session, mine)
         async with anyio.create_task_group() as beside:
             beside.start_soon(self._tell, context, session, mine)
@@ -63,14 +73,20 @@ class TaskListening:
     async def _tell(self, context: Context, session: "_Acknowledging", mine: list[str]) -> None:
         await session.acknowledged.wait()
         told: dict[str, dict[str, Any]] = {}
-        seen = await self.source.changed(0, 0)
-        while True:
-            for key in mine:
-                task = await self.source.get(context, key)
-                if task is not None and (shown := detailed(task)) != told.get(key):
-                    told[key] = shown
-                    await session.tell(shown, context.request_id)
-            seen = await self.source.changed(seen, _LOOK_S)
+        seen, going = 0, set(mine)
+        while going:
+            try:
+                for key in sorted(going):
+                    task = await self.source.get(context, key)
+                    if task is None or task.status in ENDED:
+                        going.discard(key)
+                    if task is not None and (shown := detailed(task)) != told.get(key):
+                        told[key] = shown
+                        await session.tell(shown, context.request_id)
+                seen = await self.source.changed(seen, _LOOK_S)
+            except OpstwinError as error:
+                logger().warning("tasks_wait", code=error.code, reason=error.message)
+                await anyio.sleep(_AGAIN_S)
 
 
 class _Acknowledging:

@@ -17,7 +17,7 @@ from opstwin.server.mcp.calling import APPLY, caller_of, choice_in
 from opstwin.server.mcp.tasks import Call
 from opstwin.server.mcp.tasks_kept import Kept, KeptTasks, new_id
 from opstwin.server.mcp.tasks_standing import STOP, Standing, entry
-from opstwin.server.mcp.tasks_wire import ENDED, MAX_ID, Context, Task, TaskStatus
+from opstwin.server.mcp.tasks_wire import ENDED, Context, Task, TaskStatus
 from opstwin.tools import guard
 from opstwin.tools.registry import Registry
 from opstwin.tools.services import Services
@@ -60,7 +60,7 @@ class PlanTasks:
         )  # fmt: skip
         task = await self._standing.of(context, kept)
         if task.status in ENDED:
-            return answer
+            return dict(task.result) if task.result is not None else answer
         await self._kept.write(kept)
         return task
 
@@ -82,7 +82,7 @@ class PlanTasks:
         if kept is None:
             return False
         await guard.admit(self.registry[STOP], self.services, caller_of(context), {"id": kept.plan_id})
-        if (await self._standing.of(context, kept)).status in ENDED:
+        if kept.cancelled_at is not None or kept.refusal is not None:
             return True
         plan = await self._standing.plan(kept)
         if plan.execution_id is None:
@@ -96,7 +96,7 @@ class PlanTasks:
         return await self.services.ledger.store.wait(after, timeout_s)
 
     async def _mine(self, context: Context, task_id: str) -> Kept | None:
-        if len(task_id) > MAX_ID or not choice_in(context).has(self.registry[APPLY]):
+        if not choice_in(context).has(self.registry[APPLY]):
             return None
         kept = await self._kept.read(task_id)
         return kept if kept is not None and kept.owner == _owner(context) else None

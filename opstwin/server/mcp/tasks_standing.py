@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import mcp_types as types
@@ -27,6 +28,7 @@ from opstwin.tools import guard
 from opstwin.tools.registry import Registry
 from opstwin.tools.services import Services
 from opstwin.tools.shaping import shaped
+from opstwin.tools.untrusted import handed_out
 
 WAITING_POLL_MS: Final = 5000
 """People take their time; a decision is told at once to clients that listen."""
@@ -48,12 +50,14 @@ class Standing:
 
     async def of(self, context: Context, kept: Kept) -> Task:
         """The task as it stands for this caller. Raises `StoreError` while the twin is away."""
+        if kept.cancelled_at is not None:
+            return _stopped(kept)
+        if kept.refusal is not None:
+            return _refused(kept)
         plan = await self.plan(kept)
         if plan.execution_id is not None:
             return await self._under_way(context, kept, plan.execution_id)
-        if kept.cancelled_at is not None:
-            return _task(kept, TaskStatus.CANCELLED, "Stopped before anything was done.", kept.cancelled_at)
-        return _refused(kept) if kept.refusal is not None else await self._before(context, kept, plan)
+        return await self._before(context, kept, plan)
 
     async def plan(self, kept: Kept) -> Plan:
         """The plan that a task applies."""
@@ -78,6 +82,7 @@ class Standing:
         latest = await self.kept.read(kept.id)
         if latest is not None and latest.cancelled_at is not None:
             await self.stop(context, str(begun["id"]))
+            return _stopped(latest)
         return await self._under_way(context, kept, str(begun["id"]))
 
     async def _check_decided(self, plan: Plan) -> None:
@@ -126,10 +131,11 @@ class Standing:
     async def _result(self, context: Context, kept: Kept, execution: Execution) -> types.CallToolResult:
         tool = self.registry["execution_get"]
         answer = await guard.call(tool, self.services, caller_of(context), {"id": execution.id})
+        hand = partial(handed_out, self.services, caller_of(context), tool, {"id": execution.id}, answer)
         try:
-            told = shaped(tool, answer, kept.form, kept.fields)
+            told = await hand(partial(shaped, tool, form=kept.form, fields=kept.fields))
         except InvalidInput:
-            told = shaped(tool, answer, kept.form, None)
+            told = await hand(partial(shaped, tool, form=kept.form, fields=None))
         good = execution.state is ExecutionState.SUCCEEDED
         return result(*told).model_copy(update={"is_error": not good})
 
@@ -148,6 +154,10 @@ def _task(kept: Kept, status: TaskStatus, message: str, updated_at: datetime | N
         id=kept.id, status=status, created_at=kept.created_at, updated_at=moved_at, message=message, ttl_ms=TTL_MS,
         poll_ms=WORKING_POLL_MS,
     )  # fmt: skip
+
+
+def _stopped(kept: Kept) -> Task:
+    return _task(kept, TaskStatus.CANCELLED, "Stopped before anything was done.", kept.cancelled_at)
 
 
 def _refused(kept: Kept) -> Task:

@@ -21,7 +21,7 @@ EXTENSION: Final = "io.modelcontextprotocol/tasks"
 MAX_ID: Final = 200
 """Characters of a task id that are looked at."""
 
-MAX_LISTENED: Final = 100
+MAX_LISTENED: Final = 20
 """Tasks that one stream may tell of."""
 
 

@@ -1,21 +1,39 @@
-"""Running a command inside a container, without a shell."""
+"""Running a command inside a container, without a shell.
+
+The engine bounds neither the time nor the output of a command: both are bounded here. Memory and the number of
+processes are those of the container.
+"""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from opstwin.domain.values import ResourceId
-from opstwin.errors import InvalidInput, Rejected, Timeout
+from opstwin.errors import InvalidInput, OpstwinError, Rejected, TargetError, Timeout
 from opstwin.targets.docker.client import path_of
-from opstwin.targets.docker.engine import Engine
+from opstwin.targets.docker.engine import Engine, EngineStream
 from opstwin.targets.docker.finding import Finder
 from opstwin.targets.docker.frames import Frames
+from opstwin.targets.docker.sweeping import new_mark, swept
+from opstwin.targets.kept_output import KeptOutput
 from opstwin.targets.ports import ExecResult
+from opstwin.targets.surely import attended
+
+_KILLED: Final = 137
+"""128 and the number of SIGKILL, as shells tell it."""
+
+_ENDED_S: Final = 1.0
+"""How long the engine may take to notice that a process is gone."""
+
+_LOOK_S: Final = 0.05
 
 
 async def ran(
     finder: Finder, resource: ResourceId, argv: Sequence[str], *, timeout_s: float, limit_bytes: int
 ) -> ExecResult:
-    """What the command ended with; see `Writer.exec`. Output beyond the limit is read and thrown away."""
+    """What the command ended with; see `Writer.exec`. When the caller is cancelled, nothing of it is left."""
     if not argv or any("\x00" in word for word in argv):
         raise InvalidInput(
             "The command is empty or holds a NUL.", field="argv", next_step="Give a program and its words."
@@ -23,58 +41,100 @@ async def ran(
     kind, name = finder.split(resource)
     if kind != "container":
         raise Rejected(f"Nothing can be run in a {kind}.", next_step="Name a container: opstwin get")
-    id, engine = str((await finder.container(name))["Id"]), finder.engine
-    body = {"Cmd": list(argv), "AttachStdout": True, "AttachStderr": True}
-    made = await engine.call("exec.create", lambda api: api.command("containers", id, "exec", body=body))
-    exec_id = str(made["Id"])
-    out = await _output(engine, exec_id, timeout_s, limit_bytes)
-    ended = await engine.call("exec.inspect", lambda api: api.read("exec", exec_id, "json"))
-    if ended.get("Running"):
-        raise _too_long(timeout_s)
-    return ExecResult(
-        exit_code=int(ended.get("ExitCode") or 0),
-        stdout=out.texts["stdout"].decode(errors="replace"),
-        stderr=out.texts["stderr"].decode(errors="replace"),
-        truncated=out.is_cut,
-    )
+    container = str((await finder.container(name))["Id"])
+    run = _Run(finder.engine, container, argv, timeout_s, KeptOutput(limit_bytes))
+    return await attended(run.whole)
 
 
-class _Output:
-    """What a command wrote, up to a limit for both streams together."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    engine: Engine
+    container: str
+    argv: Sequence[str]
+    timeout_s: float
+    out: KeptOutput
+    mark: str = field(default_factory=new_mark)
 
-    def __init__(self, limit_bytes: int) -> None:
-        self.texts = {"stdout": bytearray(), "stderr": bytearray()}
-        self.is_cut = False
-        self._left = limit_bytes
+    async def whole(self, gone: asyncio.Event) -> ExecResult:
+        """Start it, read what it writes, and leave nothing of it behind."""
+        body = {"Cmd": [*self.argv], "Env": [self.mark], "AttachStdout": True, "AttachStderr": True}
+        made = await self.engine.call(
+            "exec.create", lambda api: api.command("containers", self.container, "exec", body=body)
+        )
+        exec_id = str(made["Id"])
+        if gone.is_set():
+            raise Rejected("It was cancelled before it began.")
+        try:
+            stopped = await self._followed(exec_id, gone)
+        except TargetError as lost:
+            await swept(self.engine, self.container, self.mark)
+            raise _unknown(lost.message) from lost
+        await swept(self.engine, self.container, self.mark)
+        ended = await self._ended(exec_id)
+        code = _KILLED if stopped else int(ended.get("ExitCode") or 0)
+        return ExecResult(
+            exit_code=code, stdout=self.out.stdout, stderr=self.out.stderr, truncated=self.out.is_cut, stopped=stopped
+        )
 
-    def add(self, stream: str, piece: bytes) -> None:
-        self.is_cut = self.is_cut or len(piece) > self._left
-        self.texts[stream] += piece[: self._left]
-        self._left -= min(self._left, len(piece))
+    async def _followed(self, exec_id: str, gone: asyncio.Event) -> str:
+        """Read until it ends; why it has to be stopped, empty when it ended by itself."""
+        stream = await self._started(exec_id)
+        reading = asyncio.create_task(self._read(stream, exec_id))
+        leaving = asyncio.create_task(gone.wait())
+        try:
+            done, _ = await asyncio.wait(
+                {reading, leaving}, timeout=self.timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            leaving.cancel()
+            reading.cancel()
+            await stream.close()
+            await asyncio.gather(reading, leaving, return_exceptions=True)
+        if reading in done:
+            return reading.result()
+        return "cancelled" if leaving in done else "time"
+
+    async def _started(self, exec_id: str) -> EngineStream:
+        start = {"Detach": False, "Tty": False}
+        return await self.engine.open(
+            "exec.start",
+            lambda api: api.answer("POST", path_of("exec", exec_id, "start"), json=start, stream=True),
+            idle_s=None,
+        )
+
+    async def _read(self, stream: EngineStream, exec_id: str) -> str:
+        frames = Frames()
+        while data := await stream.read():
+            for name, piece in frames.feed(data):
+                self.out.add(name, piece)
+            if self.out.is_flood:
+                return "output"
+        # A command that closed its output may go on without it.
+        await self._until_over(exec_id)
+        return ""
+
+    async def _ended(self, exec_id: str) -> Mapping[str, Any]:
+        """What the engine says of it in the end. Raises `Timeout` when it runs still."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDED_S):
+                return await self._until_over(exec_id)
+        raise _unknown(f"The command did not end in {self.timeout_s:g} s and may still be running.")
+
+    async def _until_over(self, exec_id: str) -> Mapping[str, Any]:
+        # The engine tells no end of a command by itself to whoever does not read its output.
+        while (seen := await self._inspected(exec_id)).get("Running"):  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
+        return seen
+
+    async def _inspected(self, exec_id: str) -> Mapping[str, Any]:
+        try:
+            return await self.engine.call("exec.inspect", lambda api: api.read("exec", exec_id, "json"))
+        except OpstwinError as lost:
+            raise _unknown(lost.message) from lost
 
 
-async def _output(engine: Engine, exec_id: str, timeout_s: float, limit_bytes: int) -> _Output:
-    start = {"Detach": False, "Tty": False}
-    stream = await engine.open(
-        "exec.start",
-        lambda api: api.answer("POST", path_of("exec", exec_id, "start"), json=start, stream=True),
-        idle_s=None,
-    )
-    out, frames = _Output(limit_bytes), Frames()
-    try:
-        async with asyncio.timeout(timeout_s):
-            while data := await stream.read():
-                for name, piece in frames.feed(data):
-                    out.add(name, piece)
-    except TimeoutError:
-        raise _too_long(timeout_s) from None
-    finally:
-        await stream.close()
-    return out
-
-
-def _too_long(timeout_s: float) -> Timeout:
+def _unknown(why: str) -> Timeout:
     return Timeout(
-        f"The command did not end in {timeout_s:g} s and may still be running.",
-        next_step="Give it more time, or restart the container to be sure that it ended.",
+        f"{why} What became of the command is not known.",
+        next_step="See what runs in the container; restart it to be sure that the command ended.",
     )

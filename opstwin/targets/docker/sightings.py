@@ -7,9 +7,10 @@ from typing import Any, Final
 
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec, TargetId, resource_id
+from opstwin.logs import redacted
 from opstwin.targets.docker.composing import names, objects
 from opstwin.targets.docker.defaults import Found, ImageDefaults
-from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec, is_running
+from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec
 from opstwin.targets.docker.extras import not_in_spec
 from opstwin.targets.docker.marks import marks_of
 from opstwin.targets.ports import Sighting
@@ -17,6 +18,9 @@ from opstwin.targets.specs import full_form, full_image_name
 
 KINDS: Final = ("container", "volume", "network", "image")
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+MAX_SAID: Final = 300
+"""Characters kept of an error or of a health check's output."""
+
 _CHECKED: Final = {"healthy": Health.HEALTHY, "unhealthy": Health.UNHEALTHY, "starting": Health.STARTING}
 
 
@@ -125,7 +129,7 @@ def _container_facts(seen: Seen) -> Mapping[str, Json]:
         "created_at": moment(found.get("Created")),
         "started_at": moment(state.get("StartedAt")),
         "finished_at": moment(state.get("FinishedAt")),
-        "exit_code": None if is_running(found) or not moment(state.get("StartedAt")) else state.get("ExitCode"),
+        "exit_code": None if _runs_now(state) or not moment(state.get("StartedAt")) else state.get("ExitCode"),
         "restart_count": int(found.get("RestartCount") or 0),
         "oom_killed": bool(state.get("OOMKilled")),
         "ip_addresses": {name: address for name, address in sorted(addresses.items()) if address},
@@ -134,8 +138,26 @@ def _container_facts(seen: Seen) -> Mapping[str, Json]:
     optional: dict[str, Json] = {
         "anonymous_volumes": dict(anonymous_volumes(found)),
         "not_in_spec": [] if seen.marks.managed else [*not_in_spec(seen)],
+        "start_error": _said(state.get("Error")),
+        "health_output": _last_output(state) if health_of(found) is Health.UNHEALTHY else "",
     }
     return facts | {key: value for key, value in optional.items() if value}
+
+
+def _runs_now(state: Found) -> bool:
+    """Whether a process of it runs at this moment, and not only again soon."""
+    return bool(state.get("Running")) and not state.get("Restarting")
+
+
+def _last_output(state: Found) -> str:
+    """What the last run of the health check wrote."""
+    runs = (state.get("Health") or {}).get("Log") or ()
+    return _said(runs[-1].get("Output")) if runs else ""
+
+
+def _said(text: Any) -> str:
+    """Text of the engine or of a program in a container: cut, and without secrets."""
+    return redacted(str(text or "").strip()[:MAX_SAID])
 
 
 def _links(target: TargetId, seen: Seen, spec: Spec) -> Iterator[tuple[str, ResourceId]]:

@@ -53,6 +53,8 @@ def _container(target: TargetId, state: State, found: Container, now: datetime) 
     }
     if found.step:
         facts["step"] = found.step
+    if lives.health is Health.UNHEALTHY and lives.state == "running":
+        facts["health_output"] = "the check failed"
     return Sighting(
         resource=resource_id(target, "container", found.name), kind="container", name=found.name,
         presence=Presence.PRESENT, spec=_shown(found, running=lives.running), facts=facts, health=lives.health,

@@ -16,7 +16,18 @@ from opstwin.targets.sim.engine import Moment
 from opstwin.targets.sim.faults import FaultPlan
 from opstwin.targets.sim.keeping import WorldFile
 from opstwin.targets.sim.life import restarts_after
-from opstwin.targets.sim.state import MAX_LINES, Container, Effect, Happening, Image, Line, State, digest_for, kept
+from opstwin.targets.sim.state import (
+    MAX_LINES,
+    Container,
+    Effect,
+    Happening,
+    Image,
+    Line,
+    State,
+    digest_for,
+    happened,
+    kept,
+)
 from opstwin.targets.specs import full_image_name
 
 T = TypeVar("T")
@@ -170,7 +181,8 @@ class World:
         """A container's process ends with `code`; the engine starts it again where its restart policy says so."""
 
         def step(at: Moment) -> State:
-            stopped = engine.stop_container(at, name, code)
+            told = happened(at.state, at.now, "container", name, "oom") if out_of_memory else at.state
+            stopped = engine.stop_container(Moment(told, at.now), name, code)
             found = replace(engine.container(stopped, name), oom_killed=out_of_memory)
             if not restarts_after(found.spec["restart"], code):
                 return engine.with_container(stopped, found)

@@ -9,11 +9,11 @@ from typing import Final
 from opstwin.domain.diff import diff
 from opstwin.domain.plan import Op
 from opstwin.domain.values import ResourceId, Spec, TargetId
-from opstwin.errors import NotFound, Rejected, Timeout
+from opstwin.errors import NotFound, Rejected
 from opstwin.targets.ports import ExecResult, Order, Sighting
 from opstwin.targets.rendering import ContainerRenderer
 from opstwin.targets.sim import engine
-from opstwin.targets.sim.commands import ran
+from opstwin.targets.sim.commands import KILLED, ran
 from opstwin.targets.sim.engine import Moment
 from opstwin.targets.sim.faults import after, before
 from opstwin.targets.sim.life import status
@@ -54,10 +54,8 @@ class SimWriter:
         found = await in_background(self._world, lambda: self._running(resource))
         took_s, result = ran(found, argv, limit_bytes)
         await self._world.clock.sleep(min(took_s, timeout_s))
-        if took_s > timeout_s:
-            raise Timeout(f"The command did not end in {timeout_s:g} s.", next_step="Give it more time.")
         after(fault)
-        return result
+        return replace(result, exit_code=KILLED, stopped="time") if took_s > timeout_s else result
 
     async def close(self) -> None:
         """Nothing is held open."""

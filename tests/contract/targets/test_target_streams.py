@@ -96,10 +96,19 @@ async def test_the_output_of_a_command_is_cut_at_the_limit(place: Place) -> None
     assert (said.stdout, said.truncated) == ("x" * 10, True)
 
 
-async def test_a_command_that_takes_too_long_times_out(place: Place) -> None:
+@pytest.mark.proves("I2")
+async def test_a_command_that_takes_too_long_is_ended_and_says_so(place: Place) -> None:
     item = await created(place)
-    with pytest.raises(Timeout):
-        await place.driver.writer.exec(item.resource, ["/bin/sleep", "60"], timeout_s=0.3, limit_bytes=100)
+    said = await place.driver.writer.exec(item.resource, ["/bin/sleep", "60"], timeout_s=0.3, limit_bytes=100)
+    assert (said.exit_code, said.stopped) == (137, "time")
+    after = await place.driver.writer.exec(item.resource, ["/bin/true"], timeout_s=30, limit_bytes=100)
+    assert (after.exit_code, after.stopped) == (0, "")
+
+
+async def test_a_program_that_is_not_there_is_told_by_its_exit_code(place: Place) -> None:
+    item = await created(place)
+    said = await place.driver.writer.exec(item.resource, ["/bin/no-such-program"], timeout_s=30, limit_bytes=1000)
+    assert said.exit_code in (126, 127)
 
 
 async def test_a_watch_begins_with_a_gap_and_sees_a_removal_behind_opstwins_back(place: Place) -> None:

@@ -82,7 +82,7 @@ def test_a_change_made_while_the_hub_was_down_is_found_and_healed_after_the_star
 
 
 @pytest.mark.req("S1.16")
-@pytest.mark.proves("A3", "A5")
+@pytest.mark.proves("A3")
 def test_twenty_kills_of_the_hub_lose_nothing_that_waits(shell: Shell) -> None:
     plan = shell.json("plan", "deploy redis:7 as cache")
     rows = shell.json("audit", "list")["items"][0]["seq"]

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ import psutil
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Tool
 
-from opstwin.cli.mcp_bridge import Bridge
-from opstwin.cli.mcp_stdio import server_of
 from tests.e2e.cli.conftest import Shell
 
 API = "/api/v1"
@@ -50,9 +49,11 @@ def said(result: CallToolResult) -> str:
 
 
 @asynccontextmanager
-async def talking(shell: Shell, mode: str = "auto", *before: str, **more: str) -> AsyncIterator[Talk]:
-    """A conversation; `before` stands before the command, `more` is set in its environment."""
-    command, *arguments = [*before, sys.executable, "-m", "opstwin.cli", "mcp"]
+async def talking(
+    shell: Shell, mode: str = "auto", *, before: Sequence[str] = (), options: Sequence[str] = (), **more: str
+) -> AsyncIterator[Talk]:
+    """A conversation; `before` stands before the command, `options` after it, `more` is set in its environment."""
+    command, *arguments = [*before, sys.executable, "-m", "opstwin.cli", "mcp", *options]
     server = StdioServerParameters(command=command, args=arguments, env=shell.environment | more, cwd=shell.folder)
     with (shell.folder / "mcp.log").open("a", encoding="utf-8") as log:
         try:
@@ -63,9 +64,12 @@ async def talking(shell: Shell, mode: str = "auto", *before: str, **more: str) -
 
 
 @asynccontextmanager
-async def talking_inside(shell: Shell, token: str) -> AsyncIterator[Talk]:
-    """As `talking`, with the server in this process: quicker, where the process and its pipes are not the point."""
-    async with Client(server_of(Bridge(shell.url, token)), read_timeout_seconds=30) as client:
+async def talking_over_http(shell: Shell, token: str, mode: str = "auto", path: str = "/mcp") -> AsyncIterator[Talk]:
+    """A conversation with the hub itself, without the program beside the client."""
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=60) as http,
+        Client(streamable_http_client(f"{shell.url}{path}", http_client=http), mode=mode) as client,
+    ):
         yield Talk(client)
 
 
@@ -94,9 +98,9 @@ def ended(shell: Shell, execution: str) -> dict[str, Any]:
             time.sleep(0.02)
 
 
-def bridges() -> list[psutil.Process]:
+def shims() -> list[psutil.Process]:
     """The processes of `opstwin mcp` that this test process started."""
-    return [child for child in psutil.Process().children(recursive=True) if child.cmdline()[-1:] == ["mcp"]]
+    return [child for child in psutil.Process().children(recursive=True) if "mcp" in child.cmdline()[-3:]]
 
 
 def owner(shell: Shell) -> httpx2.Client:

@@ -91,7 +91,7 @@ def _mcp(talk: Talk) -> Face:
         return await talk.data("plan_create", words=ASKED)
 
     async def applied(plan: str) -> dict[str, Any]:
-        return await talk.data("plan_apply", id=plan)
+        return await talk.data("plan_apply", id=plan, wait_s=0)
 
     return asked, applied
 

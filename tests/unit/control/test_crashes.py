@@ -153,7 +153,6 @@ async def test_a_crash_during_the_roll_back_never_goes_forward_again() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.proves("A5")
 async def test_twenty_crashes_in_a_row_still_end_with_one_effect_per_step() -> None:
     story = STORIES["rolling upgrade"]
     scene, plan = await prepared(story, 5)

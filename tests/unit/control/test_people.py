@@ -11,7 +11,7 @@ from opstwin.clock import VirtualClock
 from opstwin.control.actors import HUB
 from opstwin.control.ids import SeededIds
 from opstwin.control.ledger import Ledger
-from opstwin.control.people import People, actor_of
+from opstwin.control.people import CACHE_S, People, actor_of
 from opstwin.domain.access import ActorKind, Credential, Principal, Scope
 from opstwin.domain.approval import people_of
 from opstwin.domain.audit import AuditEntry, AuditRow
@@ -131,6 +131,32 @@ async def test_a_token_revoked_while_it_is_being_read_is_not_remembered_as_good(
     await asyncio.gather(reading, return_exceptions=True)
     with pytest.raises(Unauthenticated):
         await people.authenticate(issued.secret)
+
+
+async def test_many_calls_at_once_read_the_twin_once(hub: Hub) -> None:
+    issued = await hub.people.issue_token("robot", ANNA)
+    reads: list[type] = []
+
+    class Counting:
+        async def get(self, kind, id):  # type: ignore[no-untyped-def]
+            reads.append(kind)
+            await asyncio.sleep(0)
+            return await hub.ledger.store.get(kind, id)
+
+    people = People(Ledger(Counting(), hub.clock, SeededIds(0)))  # type: ignore[arg-type]
+    for rounds in (1, 2):
+        got = await asyncio.gather(*(people.authenticate(issued.secret) for _ in range(200)))
+        assert {principal.id for principal, _ in got} == {"robot"}
+        assert len(reads) == 3 * rounds
+        hub.clock.advance(CACHE_S)
+
+
+async def test_one_of_them_that_goes_away_takes_no_answer_from_the_others(hub: Hub) -> None:
+    issued = await hub.people.issue_token("anna", ANNA)
+    first, second = (asyncio.create_task(hub.people.authenticate(issued.secret)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second)[0].id == "anna"
 
 
 async def test_what_another_process_revokes_holds_here_within_seconds(hub: Hub) -> None:

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.command import Command
 from opstwin.domain.plan import Base, Change, Op, Origin, Plan, PlanState, Risk, WorkloadChange, sealed
+from opstwin.domain.taint import Taint, TaintMatch
 from opstwin.domain.values import Digest, PlanId, ResourceId, TargetId
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
@@ -28,6 +30,9 @@ WORKLOAD = Workload(
 )  # fmt: skip
 
 
+COMMAND = Command(argv=("ls", "-l"), timeout_s=5.0, output_bytes=100)
+
+
 def change(name: str = "web-1", **fields: object) -> Change:
     """A change with every field set."""
     values: dict[str, object] = {
@@ -42,11 +47,13 @@ def change(name: str = "web-1", **fields: object) -> Change:
 PLAN = sealed(
     Plan(
         id=PlanId("plan_1"), target=LOCAL, origin=Origin.FILE, request="deploy web", requested_by=ANNA, mode="expand",
-        changes=(change(), change("web-2", op=Op.CREATE, before=None)),
+        changes=(change(command=COMMAND), change("web-2", op=Op.CREATE, before=None)),
         workloads=(WorkloadChange(target=LOCAL, name="web", workload=WORKLOAD),),
         base=(Base(resource=ResourceId("local/container/web-1"), desired_revision=3, observed_revision=4),),
-        risk=Risk.HIGH, notes=("first", "second"), tainted=True, digest=Digest(""), created_at=NOW,
-        expires_at=NOW + timedelta(hours=1), state=PlanState.APPROVED, execution_id="exec_1", version=7,
+        risk=Risk.HIGH, notes=("first", "second"), tainted=True,
+        taint=Taint(matches=(TaintMatch(text="evil.example/x:1", source="logs of local/container/web-1", at=NOW),)),
+        digest=Digest(""), created_at=NOW, expires_at=NOW + timedelta(hours=1), state=PlanState.APPROVED,
+        execution_id="exec_1", version=7,
     )
 )  # fmt: skip
 

@@ -23,7 +23,7 @@ def made(change: Change, found: Spec | None) -> Spec | None:
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Change, Spec | None]:
-    op = draw(st.sampled_from(list(Op)))
+    op = draw(st.sampled_from([op for op in Op if op is not Op.EXEC]))
     before = None if op is Op.CREATE else draw(specs)
     after = None if op is Op.DELETE else before if op is Op.RESTART else draw(specs)
     found = draw(st.sampled_from([before, None]) | specs)
@@ -46,6 +46,11 @@ def test_a_change_and_its_inverse_leave_what_was_found(case: tuple[Change, Spec 
         assert back.resource == item.resource
         assert (back.op is Op.DELETE) is (found is None)
         assert back.needs == ()
+
+
+def test_a_command_has_no_inverse() -> None:
+    for found in (None, {"image": "app:1"}):
+        assert inverse(change(op=Op.EXEC, before=None, after=None), found) is None
 
 
 @settings(deadline=None, max_examples=150)

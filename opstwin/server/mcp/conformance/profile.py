@@ -10,8 +10,7 @@ from mcp.server.caching import CacheHint
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from opstwin.clock import Clock
 from opstwin.domain.access import Actor, ActorKind
@@ -21,7 +20,7 @@ from opstwin.server.mcp.conformance import reading
 from opstwin.server.mcp.conformance.contents import failed
 from opstwin.server.mcp.conformance.tasks import REQUIRED, RunningTasks, task_fixtures
 from opstwin.server.mcp.conformance.tools import Fixture, fixtures
-from opstwin.server.mcp.mount import Mount, Opening, Running, serving
+from opstwin.server.mcp.mount import Opening, Running, serving
 from opstwin.server.mcp.state_keys import state_keys
 from opstwin.server.mcp.tasks import TaskExtension
 from opstwin.server.mcp.tasks_wire import Context
@@ -36,11 +35,9 @@ _CACHED: Final = (
 )  # fmt: skip
 
 
-def conformance_app(services: Services, token: str) -> ASGIApp:
+def conformance_app(services: Services, token: str) -> "Presenting":
     """The hub's application with the fixtures at `/mcp`; calls from this machine without a credential get `token`."""
-    app = create_app(services)
-    _replace_mount(app, Mount(_opening(services), services.settings.max_body_bytes))
-    return Presenting(app, token)
+    return Presenting(create_app(services, mcp=_opening(services)), token)
 
 
 async def suite_token(services: Services) -> str:
@@ -55,14 +52,14 @@ async def suite_token(services: Services) -> str:
 class Presenting:
     """Puts a credential on what comes in without one, as the suite cannot send any. All layers below check it."""
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app = app
+    def __init__(self, app: FastAPI, token: str) -> None:
+        self.app = app
         self._header = (b"authorization", f"Bearer {token}".encode())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not any(name == b"authorization" for name, _ in scope["headers"]):
             scope = {**scope, "headers": [*scope["headers"], self._header]}
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
 
 
 def fixture_server(tools: Mapping[str, Fixture], extension: TaskExtension, keys: Sequence[bytes]) -> "Server[Any]":
@@ -107,11 +104,6 @@ def _opening(services: Services) -> Opening:
             await tasks.close()
 
     return opened
-
-
-def _replace_mount(app: FastAPI, mount: Mount) -> None:
-    """The fixtures in place of the hub's own tools: the first route of an address answers."""
-    app.router.routes.insert(0, Route(PATH, endpoint=mount))
 
 
 def _offer(name: str, tool: Fixture) -> types.Tool:

@@ -1,0 +1,262 @@
+"""Diagnosis: what is wrong on a target or with one subject, by fixed rules over the twin. No target is asked.
+
+Unknown is not absent: where nobody can see a resource, the detectors say that they cannot tell.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from opstwin.control.diagnosing_calls import About, NextCall, call_text, drift_call, look_call, next_calls
+from opstwin.control.diagnosing_cases import Scenery, container_cases, scenery_of, target_case, volume_cases
+from opstwin.control.diagnosing_words import said, severity_word
+from opstwin.control.drift import explain
+from opstwin.control.drivers import Readers
+from opstwin.control.ledger import Ledger
+from opstwin.control.retrying import Breakers
+from opstwin.control.subjects import resources_of, targets_of
+from opstwin.domain.approval import Approval
+from opstwin.domain.container_detectors import DETECTORS
+from opstwin.domain.deployment import Deployment
+from opstwin.domain.diagnosis import Clue, Code, Doubt, Evidence, Severity, Verdict
+from opstwin.domain.healing import HealRecord
+from opstwin.domain.other_detectors import (
+    drifted,
+    expired_approval,
+    healing_paused,
+    orphaned_volume,
+    stale_observation,
+    storm_on_target,
+    target_away,
+    unused_volumes,
+)
+from opstwin.domain.plan import Plan, PlanState
+from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId, TargetId
+from opstwin.errors import InvalidInput
+from opstwin.twin.store import Query
+
+LAST_PLANS: Final = 200
+"""Plans of one target that are looked through for some that ran out, the newest ones."""
+
+_OF_TARGETS: Final = frozenset({Code.TARGET_AWAY, Code.STALE_OBSERVATION, Code.RESTART_STORM})
+"""What concerns everything on a target, and so is told of each subject there."""
+
+_STATE_FACTS: Final = ("state", "exit_code", "oom_killed", "start_error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is wrong, in words, with its evidence and the calls worth making next."""
+
+    code: Code
+    severity: Severity
+    subject: str
+    target: TargetId
+    since: datetime | None
+    why: str
+    evidence: tuple[Evidence, ...]
+    next_calls: tuple[NextCall, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchecked:
+    """What a detector could not tell, on how many subjects of a target, with the first of them as examples."""
+
+    code: Code
+    target: TargetId
+    count: int
+    subjects: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """All findings, the most severe and then the oldest first, and what could not be told. `targets` were looked at."""
+
+    summary: str
+    findings: tuple[Finding, ...]
+    unchecked: tuple[Unchecked, ...]
+    targets: tuple[TargetId, ...]
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Narrowing:
+    """Which subjects count; None for all."""
+
+    subjects: frozenset[str] | None = None
+
+    def covers(self, verdict: Clue | Doubt) -> bool:
+        about_target = verdict.subject == verdict.target and verdict.code in _OF_TARGETS
+        return self.subjects is None or verdict.subject in self.subjects or about_target
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostician:
+    """Runs every detector. `old_s` is the age in seconds above which an observation of a wanted resource is stale."""
+
+    ledger: Ledger
+    readers: Readers
+    breakers: Breakers
+    old_s: float
+
+    async def diagnose(
+        self, target: str | None = None, subject: str | None = None, language: str = "en"
+    ) -> Diagnosis:
+        """Everything that is wrong on a target or on all active ones, or with a workload, resource or plan.
+
+        Raises `NotFound` for a target or subject that is not there, `InvalidInput` where both disagree.
+        """
+        targets, narrowing = await self._scope(target, subject)
+        verdicts: list[tuple[Verdict, About]] = []
+        for place in targets:
+            verdicts += await self._of_target(place)
+        kept = [(item, about) for item, about in verdicts if item is not None and narrowing.covers(item)]
+        clues = sorted([(item, about) for item, about in kept if isinstance(item, Clue)], key=_order)
+        findings = tuple(_finding(clue, about, language) for clue, about in clues)
+        unchecked = _unchecked([item for item, _ in kept if isinstance(item, Doubt)])
+        return Diagnosis(
+            summary=_summary(findings, unchecked, language), findings=findings, unchecked=unchecked,
+            targets=tuple(place.id for place in targets), hint=_hint(findings, unchecked),
+        )  # fmt: skip
+
+    async def _scope(self, target: str | None, subject: str | None) -> tuple[Sequence[Target], _Narrowing]:
+        if subject is None:
+            return await targets_of(self.ledger, target), _Narrowing()
+        if subject.startswith("plan_"):
+            plan = await self.ledger.need(Plan, subject, next_step="List plans: opstwin get plans")
+            return await self._place(plan.target), _Narrowing(subjects=frozenset({subject}))
+        if target is None and (place := await self.ledger.get(Target, subject)) is not None:
+            return [place], _Narrowing()
+        resources = await resources_of(self.ledger, subject, target)
+        names = {item.split("/", 1)[0] for item in resources}
+        places = [place for name in sorted(names) for place in await self._place(name)]
+        return places, _Narrowing(subjects=frozenset(resources))
+
+    async def _place(self, name: str) -> Sequence[Target]:
+        return [await self.ledger.need(Target, name, next_step="List targets: opstwin targets list")]
+
+    async def _of_target(self, target: Target) -> list[tuple[Verdict, About]]:
+        scenery = await scenery_of(self.ledger, target)
+        cases, volumes = container_cases(scenery), volume_cases(scenery)
+        place = await target_case(self.ledger, self.breakers, scenery, self.old_s)
+        found: list[tuple[Verdict, About]] = [
+            (verdict, await self._about(scenery, case.id, verdict))
+            for case in cases
+            for verdict in [detector(case) for detector in DETECTORS]
+            if verdict is not None
+        ]
+        plain: list[Verdict] = [
+            storm_on_target(target.id, cases), target_away(place), stale_observation(place),
+            *map(orphaned_volume, volumes), unused_volumes(target.id, volumes),
+            *map(healing_paused, await self.ledger.all(HealRecord, {"target": target.id, "paused": True})),
+        ]  # fmt: skip
+        found += [(verdict, About()) for verdict in [*plain, *await self._drifts(scenery)]]
+        return found + await self._plans(target.id)
+
+    async def _drifts(self, scenery: Scenery) -> list[Verdict]:
+        try:
+            drifts = await explain(self.ledger, self.readers, scenery.target.id)
+        except InvalidInput:
+            # No driver for this kind of target is installed here, so nothing can be compared.
+            return []
+        return [_with_state(drifted(item), scenery) for item in drifts]
+
+    async def _plans(self, target: TargetId) -> list[tuple[Verdict, About]]:
+        """Plans that ran out, unless the same was asked for again since."""
+        page = await self.ledger.store.find(Query(Plan, {"target": target}, limit=LAST_PLANS, newest_first=True))
+        found: list[tuple[Verdict, About]] = []
+        asked: set[tuple[str, str]] = set()
+        for plan in page.items:
+            again = (plan.origin.value, plan.request) in asked
+            asked.add((plan.origin.value, plan.request))
+            if again or plan.state not in (PlanState.PENDING, PlanState.APPROVED):
+                continue
+            approvals = await self.ledger.all(Approval, {"plan_id": plan.id})
+            verdict = expired_approval(plan, approvals, self.ledger.clock.now())
+            found.append((verdict, About(plan=plan)))
+        return found
+
+    async def _about(self, scenery: Scenery, resource: ResourceId, verdict: Verdict) -> About:
+        desired = scenery.desired.get(resource)
+        if not isinstance(verdict, Clue) or desired is None or desired.spec is None:
+            return About()
+        memory, workload = desired.spec.get("memory_bytes"), desired.workload or ""
+        record = scenery.records.get(workload)
+        has_previous = verdict.code is Code.CRASH_LOOP and await self._has_previous(workload, scenery.target.id)
+        return About(
+            workload=workload if record is not None and record.workload is not None else "",
+            has_previous=has_previous, memory_bytes=int(memory) if isinstance(memory, int) else 0,
+        )  # fmt: skip
+
+    async def _has_previous(self, workload: str, target: TargetId) -> bool:
+        where: dict[str, str | bool | None] = {"service_name": workload, "target_cluster": target, "success": True}
+        page = await self.ledger.store.find(Query(Deployment, where, limit=1, newest_first=True))
+        return bool(page.items) and page.items[0].previous is not None
+
+
+def _with_state(verdict: Verdict, scenery: Scenery) -> Verdict:
+    """A clue of drift, with how the container ended as evidence."""
+    if not isinstance(verdict, Clue) or verdict.words != "drift_stopped":
+        return verdict
+    seen = scenery.observed[ResourceId(verdict.subject)]
+    facts = [
+        Evidence(fact=name, value=seen.facts[name], source="observation", at=seen.observed_at)
+        for name in _STATE_FACTS if seen.facts.get(name) not in (None, "", False)
+    ]  # fmt: skip
+    return replace(verdict, evidence=(*facts, *verdict.evidence))
+
+
+def _order(item: tuple[Clue, About]) -> tuple[int, float, int, str]:
+    clue, _ = item
+    since = clue.since.timestamp() if clue.since is not None else float("inf")
+    return clue.severity.rank, since, list(Code).index(clue.code), clue.subject
+
+
+def _finding(clue: Clue, about: About, language: str) -> Finding:
+    return Finding(
+        code=clue.code, severity=clue.severity, subject=clue.subject, target=clue.target, since=clue.since,
+        why=said(clue.words, language, **clue.values), evidence=clue.evidence, next_calls=next_calls(clue, about),
+    )  # fmt: skip
+
+
+def _unchecked(doubts: Iterable[Doubt]) -> tuple[Unchecked, ...]:
+    grouped: dict[tuple[TargetId, Code], list[str]] = defaultdict(list)
+    for doubt in doubts:
+        grouped[doubt.target, doubt.code].append(doubt.subject)
+    return tuple(
+        Unchecked(code=code, target=target, count=len(subjects), subjects=tuple(subjects[:3]))
+        for (target, code), subjects in sorted(grouped.items(), key=lambda item: (item[0][0], item[0][1].value))
+    )
+
+
+def _summary(findings: Collection[Finding], unchecked: Collection[Unchecked], language: str) -> str:
+    by_severity = Counter(item.severity for item in findings)
+    parts = [f"{by_severity[item]} {severity_word(item.value, language)}" for item in Severity if by_severity[item]]
+    text = said("nothing", language)
+    if findings:
+        text = said("found", language, count=len(findings), parts=", ".join(parts))
+    doubts = sum(item.count for item in unchecked)
+    return text + (said("doubts", language, count=doubts) if doubts else "")
+
+
+def _hint(findings: Sequence[Finding], unchecked: Sequence[Unchecked]) -> str:
+    """The one call to begin with."""
+    drifts = [item for item in findings if item.code is Code.DRIFT]
+    if findings and findings[0].code is Code.DRIFT and len(drifts) > 1:
+        return call_text(drift_call(findings[0].target))
+    first = next((item.next_calls[0] for item in findings if item.next_calls), None)
+    if first is None and unchecked:
+        first = look_call(unchecked[0].target)
+    return call_text(first) if first is not None else ""
+
+
+def counts_of(findings: Iterable[Finding]) -> Mapping[str, Mapping[str, int]]:
+    """How many findings there are of each severity and code."""
+    kept = list(findings)
+    return {
+        "severity": dict(Counter(item.severity.value for item in kept)),
+        "code": dict(sorted(Counter(item.code.value for item in kept).items())),
+    }

@@ -1,0 +1,128 @@
+"""What made a resource differ from what should be, as far as the twin can tell."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from opstwin.control.ledger import Ledger
+from opstwin.domain.diagnosis import Evidence, told
+from opstwin.domain.drift import Drift, DriftKind
+from opstwin.domain.event import Event
+from opstwin.domain.execution import FINISHED, Execution, ExecutionState
+from opstwin.domain.healing import HealRecord
+from opstwin.domain.resource import Desired, Observed
+from opstwin.twin.store import Query
+
+_LAST_EVENTS: Final = 50
+_LAST_EXECUTIONS: Final = 50
+_AROUND: Final = timedelta(seconds=60)
+"""How far from the change's moment events are looked for: the reconciler looks four times as often."""
+
+_BY_HAND: Final = frozenset({
+    "container.stop", "container.destroy", "container.update", "container.rename", "container.pause",
+    "container.network_connect", "container.network_disconnect", "volume.destroy", "network.destroy",
+})  # fmt: skip
+"""Events that somebody causes; `container.die` alone is a process that ended by itself."""
+
+
+class Cause(StrEnum):
+    """What made the difference."""
+
+    DESIRED_CHANGED = "desired_changed"
+    EXECUTION = "execution"
+    HEAL_FAILED = "heal_failed"
+    ENDED = "ended"
+    OUTSIDE = "outside"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """Finds causes in the twin: who set what should be, executions, heals, and events of the target."""
+
+    ledger: Ledger
+
+    async def of(self, drift: Drift, desired: Desired) -> tuple[Cause, str, list[Evidence]]:
+        """The cause, in words too, and what shows it."""
+        if drift.kind is DriftKind.UNKNOWN:
+            return Cause.UNKNOWN, "Nobody can see it now, so nobody can say whether and why it differs.", []
+        observed = await self.ledger.get(Observed, drift.resource)
+        healed = await self.ledger.get(HealRecord, drift.resource)
+        wish = Evidence(
+            fact=f"desired revision {desired.revision}", value=desired.set_by.id, source="desired", at=desired.set_at
+        )
+        if healed is not None and healed.recent(self.ledger.clock.now()):
+            return self._undone(healed)
+        execution = await self._execution(drift, desired)
+        if execution is not None:
+            return self._by_execution(execution, wish)
+        if drift.since is not None and desired.set_at >= drift.since and not await self._events(drift, _BY_HAND):
+            by = f"by plan {desired.plan_id}" if desired.plan_id else "directly, without a plan"
+            return Cause.DESIRED_CHANGED, f"{desired.set_by.id} changed what should be, {by}.", [wish]
+        return await self._from_outside(drift, observed)
+
+    def _undone(self, healed: HealRecord) -> tuple[Cause, str, list[Evidence]]:
+        recent = healed.recent(self.ledger.clock.now())
+        heals = [Evidence(fact="healed", value=None, source="healing", at=at) for at in recent]
+        return (
+            Cause.HEAL_FAILED,
+            f"It was healed {len(recent)} time(s) lately and is different again: something outside changes it back.",
+            heals,
+        )
+
+    def _by_execution(self, execution: Execution, wish: Evidence) -> tuple[Cause, str, list[Evidence]]:
+        ended = execution.finished_at or execution.started_at
+        evidence = Evidence(
+            fact="execution", value=execution.state.value, source=f"execution {execution.id}", at=ended
+        )
+        if execution.state not in FINISHED:
+            return Cause.EXECUTION, f"Execution {execution.id} is changing it right now.", [evidence, wish]
+        return (
+            Cause.EXECUTION,
+            f"Execution {execution.id} of plan {execution.plan_id} ended as {execution.state.value} and left it so.",
+            [evidence, wish],
+        )
+
+    async def _execution(self, drift: Drift, desired: Desired) -> Execution | None:
+        """The execution that is at work on the resource, or the last one on it that did not bring what it promised."""
+        query = Query(Execution, {"target": drift.target}, limit=_LAST_EXECUTIONS, newest_first=True)
+        for execution in (await self.ledger.store.find(query)).items:
+            if all(item.resource != drift.resource for item in execution.before):
+                continue
+            if execution.state not in FINISHED or execution.state is ExecutionState.NEEDS_HUMAN:
+                return execution
+            began = execution.started_at
+            left = execution.state is ExecutionState.ROLLED_BACK and drift.since is not None and began <= drift.since
+            return execution if left and (execution.finished_at or began) >= (drift.since or began) else None
+        return None
+
+    async def _from_outside(self, drift: Drift, observed: Observed | None) -> tuple[Cause, str, list[Evidence]]:
+        hand = await self._events(drift, _BY_HAND)
+        deaths = await self._events(drift, frozenset({"container.die", "container.oom"}))
+        facts = observed.facts if observed is not None else {}
+        seen_at = observed.observed_at if observed is not None else None
+        if drift.kind is DriftKind.UNHEALTHY:
+            return Cause.ENDED, "Its own health check fails; nothing about it was changed.", [
+                Evidence(fact="health_output", value=facts.get("health_output"), source="observation", at=seen_at)
+            ]
+        if drift.kind is DriftKind.STOPPED and not hand:
+            code = facts.get("exit_code")
+            killed = " It was killed because memory ran out." if facts.get("oom_killed") else ""
+            state = Evidence(fact="exit_code", value=code, source="observation", at=seen_at)
+            text = f"It ended with exit code {code}, and no event tells that somebody stopped it.{killed}"
+            return Cause.ENDED, text, [state, *map(told, deaths)]
+        events = [*hand, *deaths] or await self._events(drift, None)
+        text = "Somebody or something outside of Opstwin changed it: no plan of ours did."
+        return Cause.OUTSIDE, text, [told(event) for event in events[:5]]
+
+    async def _events(self, drift: Drift, types: frozenset[str] | None) -> list[Event]:
+        """The events on the resource around the moment it began to differ, newest first."""
+        if drift.since is None:
+            return []
+        query = Query(Event, {"resource": drift.resource}, limit=_LAST_EVENTS, newest_first=True)
+        found = (await self.ledger.store.find(query)).items
+        return [
+            event for event in found
+            if abs(event.at - drift.since) <= _AROUND and (types is None or event.type in types)
+        ]  # fmt: skip

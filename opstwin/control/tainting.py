@@ -1,0 +1,159 @@
+"""What AI clients were given of what others wrote, and whether a request of theirs repeats it.
+
+It is kept in the twin, so that it outlives a restart and holds for every replica. A read waits for the write only when
+something new was read within the hour.
+"""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Collection
+from typing import Final, Protocol
+
+from opstwin.control.evidence import EvidenceStore, Heard
+from opstwin.control.ledger import Ledger
+from opstwin.domain.access import Actor, ActorKind, Principal
+from opstwin.domain.approval import people_of
+from opstwin.domain.plan import Plan
+from opstwin.domain.resource import Desired, Observed
+from opstwin.domain.taint import MAX_TEXT, Taint, marks_of, matches, suspects, taint_of, tokens
+from opstwin.domain.values import Json
+from opstwin.twin.store import Query
+
+_REMEMBERED: Final = 2048
+"""Answers of the last hour whose repetition costs one look into memory."""
+
+_AT_ONCE: Final = 20_000
+"""Characters that are read without leaving the event loop: about 10 ms."""
+
+_PLANS: Final = 200
+"""The newest plans, among which a person's own words are looked for."""
+
+
+class Asker(Protocol):
+    """Who calls a tool."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, and for whom."""
+        ...
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a human is calling."""
+        ...
+
+
+class Taints:
+    """Remembers what was given out, and judges what comes back."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._evidence = EvidenceStore(ledger)
+        self._noted: OrderedDict[tuple[str, int, bytes], None] = OrderedDict()
+
+    async def note(self, asker: Asker, source: str, texts: Collection[str]) -> None:
+        """Remember that an AI client was given `texts` from `source`. A person may read what they like.
+
+        While the twin cannot be written they are kept in memory, and written before the next request is judged.
+        """
+        if asker.is_person or not texts:
+            return
+        account = _account(asker.actor)
+        key = (account, self._evidence.hour, _digest(source, texts))
+        if key in self._noted:
+            self._noted.move_to_end(key)
+            return
+        small = sum(map(len, texts)) <= _AT_ONCE
+        self._evidence.add((account, source), _heard(texts, account) if small else await _in_thread(texts, account))
+        if await self._evidence.try_to_write():
+            self._noted[key] = None
+            while len(self._noted) > _REMEMBERED:
+                self._noted.popitem(last=False)
+
+    def hear(self, asker: Asker, source: str, texts: Collection[str]) -> None:
+        """Remember like `note`, but write it down later: with `keep`, or before the next request is judged here."""
+        if not asker.is_person and texts:
+            account = _account(asker.actor)
+            self._evidence.add((account, source), _heard(texts, account))
+
+    async def keep(self) -> None:
+        """Write down what was only heard; what the twin does not take now waits for the next time."""
+        await self._evidence.try_to_write()
+
+    async def judged(self, asker: Asker, values: Collection[str], names: Collection[str] = ()) -> Taint | None:
+        """What of a request was given to the same human's AI clients as text of others; None for a person's own.
+
+        `values` are all its strings; of `names` (images, programs, hosts) shorter words count too. What an applied
+        plan or a person brought into the twin, and a person's own words, are no taint. Raises `StoreError`.
+        """
+        if asker.is_person:
+            return None
+        await self._evidence.write()
+        accounts = await self._accounts(asker.actor)
+        evidence = [record async for record in self._evidence.of(accounts)]
+        if not evidence:
+            return None
+        found = await asyncio.to_thread(lambda: matches(suspects(values, names), evidence))
+        if found:
+            known = await self._known(accounts)
+            found = {token: match for token, match in found.items() if token not in known}
+        return taint_of(list(found.values()))
+
+    async def _accounts(self, actor: Actor) -> frozenset[str]:
+        """All accounts of the human behind the actor: what one was given, another may repeat."""
+        principals = await self._ledger.all(Principal)
+        people = people_of(principals)
+        human = people.human(_account(actor))
+        same = {item.id for item in principals if people.human(item.id) == human}
+        return frozenset({_account(actor), human} | same)
+
+    async def _known(self, accounts: frozenset[str]) -> set[str]:
+        """Words that are ours already: of what should run, of resources by their id, and of what the human asked for.
+
+        What an AI client set is no such word, as long as no plan has brought it.
+        """
+        texts: set[str] = set()
+        async for record in self._ledger.each(Desired):
+            if record.plan_id is not None or record.set_by.kind is ActorKind.PERSON:
+                texts.update((record.id, record.name, record.workload or "", *strings(dict(record.spec or {}))))
+        texts.update([item.id async for item in self._ledger.each(Observed) if item.managed])
+        page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
+        asked = (plan for plan in page.items if plan.requested_by.kind is ActorKind.PERSON)
+        texts.update(plan.request for plan in asked if plan.requested_by.id in accounts)
+        return await asyncio.to_thread(lambda: {token for text in texts for token in tokens([text])})
+
+
+def strings(value: Json) -> list[str]:
+    """All texts in a JSON value, keys included."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [text for key, item in value.items() for text in (key, *strings(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in strings(item)]
+    return []
+
+
+async def _in_thread(texts: Collection[str], account: str) -> Heard:
+    return await asyncio.to_thread(_heard, texts, account)
+
+
+def _heard(texts: Collection[str], account: str) -> Heard:
+    kept: list[str] = []
+    left = MAX_TEXT
+    for text in texts:
+        kept.append(text[: max(left, 0)])
+        left -= len(text)
+    return Heard(marks_of(kept, account), complete=left >= 0)
+
+
+def _account(actor: Actor) -> str:
+    return actor.human or actor.id
+
+
+def _digest(source: str, texts: Collection[str]) -> bytes:
+    found = hashlib.sha256(source.encode("utf-8", "surrogatepass"))
+    for text in texts:
+        found.update(b"\x00" + text.encode("utf-8", "surrogatepass"))
+    return found.digest()

@@ -1,0 +1,86 @@
+"""Secrets inside text that others wrote: found by how they look, and known ones in every form they may take. Pure."""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import quote
+
+from opstwin.logs import MASK, looks_secret, redacted
+
+SHORTEST: Final = 6
+"""A known secret shorter than this would mask ordinary words, and is no secret."""
+
+_LOOKS: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|\bgithub_pat_[A-Za-z0-9_]{20,}|\b(?:gh[opsru]|glpat|npm|pypi|sk|rk|pk|xox[a-z])[-_][A-Za-z0-9_-]{10,}"
+    r"|\bA[KS]IA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}|\bhv[sb]\.[A-Za-z0-9_-]{20,}|\bAGE-SECRET-KEY-1[0-9A-Z]{20,}"
+    r"|(?<=Basic )[A-Za-z0-9+/=_-]{8,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}",
+    re.DOTALL,
+)
+"""Private keys (RFC 7468), JSON Web Tokens (RFC 7519), and the tokens of GitHub, GitLab, npm, PyPI, Slack, Stripe, AWS,
+Google, Vault and age by their published prefixes."""
+
+_VALUE: Final = r"(\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|'[^']*'|[^\s,;&\"'}\]]+)"
+_NAMED: Final = re.compile(
+    r"(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]{0,60}?(?:pass|secret|token|key|credential|authorization|cookie)"
+    r"[A-Za-z0-9_.-]{0,60})(\\?[\"']?\s*[=:]\s*)" + _VALUE,
+    re.IGNORECASE,
+)
+_OPTION: Final = re.compile(r"--([A-Za-z][A-Za-z0-9-]{1,40})( +)" + _VALUE)
+_REFERENCE: Final = re.compile(r"[\"']?(?:env|file):[A-Za-z0-9_.-]+[\"']?")
+"""A secret's place and not its value."""
+
+_GAP: Final = r"[\s\"'+\\]{0,4}"
+"""What may stand between the letters of a secret that was cut into pieces."""
+
+_GLUED: Final = 64
+"""Up to this length a known secret is found in pieces too."""
+
+
+def without_secrets(text: str) -> str:
+    """`text` with a mask for everything that looks like a secret or is named like one."""
+    if not text:
+        return text
+    text = redacted(_LOOKS.sub(MASK, text))
+    if "=" in text or ":" in text:
+        text = _NAMED.sub(_hidden, text)
+    return _OPTION.sub(_hidden, text) if "--" in text else text
+
+
+def pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds these secrets: as they are, in pieces, backwards, escaped and encoded. None where there are none."""
+    wanted = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)
+    forms = dict.fromkeys(form for secret in wanted for form in _forms(secret))
+    return re.compile("|".join(forms), re.IGNORECASE) if forms else None
+
+
+def _forms(secret: str) -> Iterator[str]:
+    data = secret.encode("utf-8", "surrogatepass")
+    glue = _GAP if len(secret) <= _GLUED else ""
+    yield glue.join(map(re.escape, secret))
+    yield glue.join(map(re.escape, secret[::-1]))
+    for plain in {json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], quote(secret, safe="")}:
+        yield re.escape(plain)
+    yield _GAP.join(data.hex())
+    for place in range(3):
+        yield from _in_base64(data, place)
+
+
+def _in_base64(data: bytes, place: int) -> Iterator[str]:
+    """Its base64 when it begins at this place of a group of three bytes, without the letters that neighbours change."""
+    encoded = base64.b64encode(b"\x00" * place + data).decode().rstrip("=")
+    sure = encoded[(0, 2, 3)[place] : len(encoded) - (1 if (place + len(data)) % 3 else 0)]
+    if len(sure) >= SHORTEST:
+        letters = ("[+-]" if char == "+" else "[/_]" if char == "/" else char for char in sure)
+        yield r"[\s\\]{0,2}".join(letters)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    name, between, value = found[1], found[2], found[3]
+    if not looks_secret(name) or _REFERENCE.fullmatch(value) or value.startswith(MASK):
+        return found[0]
+    prefix = "--" if found[0].startswith("--") else ""
+    return f"{prefix}{name}{between}{MASK}"

@@ -1,0 +1,83 @@
+"""The values of the twin's secrets, known here for one purpose: that no answer to an AI client holds one."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from opstwin.clock import Clock
+from opstwin.control.twin_index import Twin, TwinIndex
+from opstwin.domain.secret_text import pattern_of, without_secrets
+from opstwin.domain.values import Json
+from opstwin.errors import Rejected, StoreError
+from opstwin.logs import MASK, looks_secret
+from opstwin.targets.secrets import SecretSource
+
+_FRESH_S: Final = 60.0
+"""How long a secret that was replaced in its file may stay unknown."""
+
+_SHORT: Final = 200
+_REMEMBERED: Final = 20_000
+"""Short texts (names, states, images) that come again in every answer, up to 8 MB of them."""
+
+
+class Veil:
+    """Masks secrets in texts: those that look like one, and those that the twin names as one, however encoded."""
+
+    def __init__(self, index: TwinIndex, secrets: SecretSource, clock: Clock) -> None:
+        self._index = index
+        self._secrets = secrets
+        self._clock = clock
+        self._twin: Twin | None = None
+        self._read_s = 0.0
+        self._pattern: re.Pattern[str] | None = None
+        self._known: dict[str, str] = {}
+
+    async def ready(self) -> None:
+        """Learn what the twin's secrets are now. When the twin cannot be read, those known before stay known."""
+        try:
+            twin = await self._index.now()
+        except StoreError:
+            return
+        now_s = self._clock.monotonic_s()
+        if twin is self._twin and now_s - self._read_s < _FRESH_S:
+            return
+        pattern = await asyncio.to_thread(lambda: pattern_of(self._values(twin)))
+        if pattern != self._pattern:
+            self._pattern, self._known = pattern, {}
+        self._twin, self._read_s = twin, now_s
+
+    def over(self, text: str) -> str:
+        """`text` without secrets. Call `ready` before."""
+        if len(text) > _SHORT:
+            return self._covered(text)
+        found = self._known.get(text)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[text] = self._covered(text)
+        return found
+
+    def _covered(self, text: str) -> str:
+        return without_secrets(text if self._pattern is None else self._pattern.sub(MASK, text))
+
+    def _values(self, twin: Twin) -> Iterator[str]:
+        specs = [item.desired.spec for item in twin.by_id.values() if item.desired is not None and item.desired.spec]
+        references = {str(value) for spec in specs for value in _values_of(spec.get("secret_env"))}
+        yield from self._resolved(references)
+        for spec in specs:
+            env = spec.get("env")
+            named = env.items() if isinstance(env, dict) else ()
+            yield from (str(value) for key, value in named if looks_secret(key))
+
+    def _resolved(self, references: Iterable[str]) -> Iterator[str]:
+        for reference in references:
+            try:
+                yield self._secrets.resolve(reference)
+            except Rejected:
+                # One that is not set cannot be told either.
+                continue
+
+
+def _values_of(value: Json) -> Iterable[Json]:
+    return value.values() if isinstance(value, dict) else ()
