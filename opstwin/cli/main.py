@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from opstwin.cli import changing, diagnosing, executing, hub, mcp, output, places, seeing
+from opstwin.cli import audit, changing, diagnosing, executing, hub, mcp, output, places, seeing
 from opstwin.cli.exits import MEANING, CliError, Exit
 
 _EPILOG: Final = "Exit codes: " + " · ".join(f"{code.value} {words}" for code, words in MEANING.items())
@@ -36,7 +36,7 @@ app.command("set")(changing.set_field)
 app.command("never-created")(changing.never_created)
 app.add_typer(places.targets, name="targets")
 app.add_typer(places.people, name="people")
-app.add_typer(seeing.audit, name="audit")
+app.add_typer(audit.audit, name="audit")
 app.add_typer(mcp.mcp, name="mcp")
 
 

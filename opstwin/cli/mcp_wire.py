@@ -55,7 +55,7 @@ class Exchange:
             self._socket = line.sock
             self._socket.settimeout(limit_s)
             if self.was_cut:
-                raise Lost("cancelled")
+                raise ConnectionAbortedError
             self._put(line, method, self._at.path.rstrip("/") + path, headers, body)
             self._answer = line.getresponse()
         except _FAILURES as error:

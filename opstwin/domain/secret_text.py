@@ -33,7 +33,7 @@ _OPTION: Final = re.compile(r"--([A-Za-z][A-Za-z0-9-]{1,40})( +)" + _VALUE)
 _REFERENCE: Final = re.compile(r"[\"']?(?:env|file):[A-Za-z0-9_.-]+[\"']?")
 """A secret's place and not its value."""
 
-_GAP: Final = r"[\s\"'+\\]{0,4}"
+_GAP: Final = r"[\s\"'+\\]{0,6}"
 """What may stand between the letters of a secret that was cut into pieces."""
 
 _GLUED: Final = 64

@@ -69,7 +69,7 @@ def create_app(
     metadata = Metadata(services.settings)
     for path in METADATA:
         app.router.routes.append(Route(path, endpoint=metadata.answer, include_in_schema=False))
-    # First in the list that each request is matched against: an AI client calls often, and there is no path below these.
+    # First in the list that each request is matched against: an AI client calls often.
     app.router.routes[:0] = [Route(path, endpoint=mount, include_in_schema=False) for path in PATHS]
     app.state.mcp = mount
     return app

@@ -142,7 +142,7 @@ def _header(frame: Frame) -> str:
 def _plan_item(frame: Frame, shown: Mapping[str, Any]) -> str:
     return (
         f'<li><a href="/plans/{text(shown["id"])}"><span class="what"><b>{_named(frame, shown)}</b>'
-        f'<span>{_counts(frame, shown)}</span>'
+        f"<span>{_counts(frame, shown)}</span>"
         f'<span class="soft small">{text(shown["target"])} · <span class="mono">{text(shown["id"])}</span> · '
         f"{text(shown['requested_by']['id'])} · {_moment(shown['created_at'])}</span></span>"
         f"{_risk(frame, shown)}</a></li>"

@@ -20,7 +20,7 @@ TASKS = (
     "tasks-wire-fields",
 )  # fmt: skip
 UNWRITTEN = "tasks-status-notifications"
-"""The suite names this scenario and does not run it yet; `tests/interaction/test_mcp_tasks.py` has one of our own."""
+"""The suite names this scenario and does not run it yet; `tests/interaction/test_mcp_task_streams.py` has our own."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

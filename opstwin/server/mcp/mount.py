@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import Headers
@@ -88,10 +89,11 @@ class Mount:
         await lane.handle_request(scope, _again(body, receive), send)
 
     async def start(self) -> Running:
-        """The server, started when it was not yet."""
-        if self._ready is None:
+        """The server, started when it was not yet, or could not be the last time."""
+        if self._ready is None or (self._started is not None and self._started.done()):
             self._ready = asyncio.get_running_loop().create_future()
             self._started = asyncio.create_task(self._run(self._ready))
+            self._started.add_done_callback(partial(_told, self._ready))
         return await asyncio.shield(self._ready)
 
     async def close(self) -> None:
@@ -104,14 +106,15 @@ class Mount:
 
     async def _run(self, ready: "asyncio.Future[Running]") -> None:
         """Hold the server open in one task from beginning to end, as its task group asks for."""
-        try:
-            async with self._opening() as running:
-                ready.set_result(running)
-                await self._stop.wait()
-        except Exception as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
+        async with self._opening() as running:
+            ready.set_result(running)
+            await self._stop.wait()
+
+
+def _told(ready: "asyncio.Future[Running]", started: "asyncio.Task[None]") -> None:
+    """Let those who wait for a server know that it could not be started."""
+    if not ready.done() and not started.cancelled():
+        ready.set_exception(started.exception() or RuntimeError("the server ended before it began"))
 
 
 def opening(services: Services, registry: Registry, replies: Replies) -> Opening:

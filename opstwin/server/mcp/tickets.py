@@ -30,7 +30,7 @@ class Tickets:
         """The subject of a ticket, once. Raises `InvalidInput` when it was taken before."""
         subject, _, nonce = ticket.rpartition(":")
         spent = Reply(
-            id=f"ticket:{nonce}", request_digest="", status=_SPENT, body="", created_at=self.ledger.clock.now()
+            id=f"#ticket:{nonce}", request_digest="", status=_SPENT, body="", created_at=self.ledger.clock.now()
         )  # fmt: skip
         try:
             await self.ledger.commit([Put(spent)])

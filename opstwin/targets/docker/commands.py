@@ -5,8 +5,8 @@ processes are those of the container.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -69,7 +69,6 @@ class _Run:
         except TargetError as lost:
             await swept(self.engine, self.container, self.mark)
             raise _unknown(lost.message) from lost
-        await swept(self.engine, self.container, self.mark)
         ended = await self._ended(exec_id)
         code = _KILLED if stopped else int(ended.get("ExitCode") or 0)
         return ExecResult(
@@ -110,21 +109,24 @@ class _Run:
             if self.out.is_flood:
                 return "output"
         # A command that closed its output may go on without it.
-        await self._until_over(exec_id)
+        while (await self._inspected(exec_id)).get("Running"):  # noqa: ASYNC110 - the engine does not tell by itself
+            await asyncio.sleep(_LOOK_S)
         return ""
 
     async def _ended(self, exec_id: str) -> Mapping[str, Any]:
-        """What the engine says of it in the end. Raises `Timeout` when it runs still."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_ENDED_S):
-                return await self._until_over(exec_id)
+        """What the engine says of it once nothing of it is left. Raises `Timeout` when it runs still.
+
+        Looks again until it has an exit code: the engine may take a moment to begin what it was asked for.
+        """
+        deadline_s = time.monotonic() + _ENDED_S
+        while time.monotonic() < deadline_s:
+            await swept(self.engine, self.container, self.mark)
+            seen = await self._inspected(exec_id)
+            if not seen.get("Running") and seen.get("ExitCode") is not None:
+                return seen
+            await asyncio.sleep(_LOOK_S)
         raise _unknown(f"The command did not end in {self.timeout_s:g} s and may still be running.")
 
-    async def _until_over(self, exec_id: str) -> Mapping[str, Any]:
-        # The engine tells no end of a command by itself to whoever does not read its output.
-        while (seen := await self._inspected(exec_id)).get("Running"):  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_S)
-        return seen
 
     async def _inspected(self, exec_id: str) -> Mapping[str, Any]:
         try:

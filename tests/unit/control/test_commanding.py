@@ -301,7 +301,7 @@ async def test_without_a_row_in_the_audit_nothing_runs() -> None:
 
 async def test_the_transcript_holds_no_secret_and_nothing_that_drives_a_terminal() -> None:
     on = await bench()
-    on.places.said |= {"stderr": "\x1b[2Jtoken=abcdef123456\x07"}
+    on.places.said.update({"stderr": "\x1b[2Jtoken=abcdef123456\x07"})
     ended = await on.carried_out("env")
     assert ended.state is ExecutionState.SUCCEEDED
     [row] = await on.rows("exec.finished")

@@ -1,0 +1,141 @@
+"""Canary secrets go in through every door; no answer to an AI client, no audit row and no measurement holds one."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from opstwin.domain.audit import AuditRow
+from opstwin.domain.event import Event
+from opstwin.domain.records import Reply
+from opstwin.domain.taint import Evidence
+from tests.interaction.house import URL, House
+from tests.interaction.mcp_house import ERAS, ai_client, open_house
+from tests.interaction.test_injection import READS, Lures
+
+FILE = "c4n4ry-file-Zq81"
+PLAIN = "c4n4ry-plain-Xw72"
+FOREIGN = "c4n4ry-foreign-Pv63"
+TOKEN = "ghp_c4n4ryTokenLt54c4n4ry"
+CANARIES = (FILE, PLAIN, FOREIGN, TOKEN)
+
+
+def traces(text: str) -> list[str]:
+    """The canaries in a text: as they are, backwards, in hex, and in base64 wherever they begin."""
+    found = []
+    for canary in CANARIES:
+        data = canary.encode()
+        encoded = [base64.b64encode(b"\x00" * shift + data).decode()[(0, 2, 3)[shift] : -4] for shift in range(3)]
+        forms = [canary, canary[::-1], data.hex(), *encoded]
+        found += [form for form in forms if form.lower() in text.lower()]
+    return found
+
+
+async def poisoned(house: House) -> None:
+    """A workload with secrets, which it writes into its log in every form, and a careless one of somebody else."""
+    folder = house.folder / "secrets"
+    folder.mkdir()
+    (folder / "db").write_text(FILE + "\n")
+    lures = Lures(house)
+    async with house.caller() as person:
+        file = f"name: web\nimage: app:1\nenv:\n  API_TOKEN: {PLAIN}\nsecret_env:\n  DB_PASSWORD: file:db\n"
+        body = f"name: shop\nservices:\n  web:\n    image: app:1\n    environment:\n      API_TOKEN: {PLAIN}\n"
+        made = await person.post("/plans", {"file": body})
+        assert made.status_code == 201, (made.text, file)
+        plan = made.json()
+        decision = {"decision": "approve", "digest": plan["digest"]}
+        assert (await person.post(f"/plans/{plan['id']}:decide", decision)).status_code == 200
+        await person.post(f"/plans/{plan['id']}:apply", Idempotency_Key="canary-apply-1")
+        spec = {"image": "app:1", "secret_env": {"DB_PASSWORD": "file:db"}, "env": {"MODE": "x"}}
+        put = await person.put("/resources/local/container/db-1/desired", {"spec": spec}, If_Match='"0"')
+        assert put.status_code == 202, put.text
+    await house.work()
+    lures.house.world.run(
+        "lure-1", "app:1", env={"SECRET_KEY": FOREIGN, "URL": f"postgres://u:{FOREIGN}@db/x"},
+        labels={"password": FOREIGN, "note": f"token={FOREIGN}"}, command=["run", f"--password={FOREIGN}"],
+    )  # fmt: skip
+    for secret in (FILE, PLAIN):
+        for line in (
+            secret, f"connecting with {secret}", secret[::-1], base64.b64encode(f"x{secret}y".encode()).decode(),
+            json.dumps(json.dumps({"a": secret})), secret.encode().hex(), " ".join(secret),
+        ):  # fmt: skip
+            house.world.say("lure-1", line)
+    for line in (f"GITHUB {TOKEN}", f"DB_PASSWORD={FOREIGN}", f'{{"client_secret": "{FOREIGN}"}}'):
+        house.world.say("lure-1", line)
+    await lures.discovered()
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize("era", list(ERAS))
+async def test_no_answer_to_an_ai_client_holds_a_canary(house: House, era: str) -> None:
+    await poisoned(house)
+    seen: list[str] = []
+    async with open_house(house) as url, ai_client(url, house.tokens["planner"], era) as client:
+        offered = {tool.name for tool in (await client.list_tools()).tools}
+        plans = (await house.services.ledger.store.find(_all_plans())).items
+        subjects = [
+            "local/container/web-1",
+            "local/container/shop-web-1",
+            "local/container/db-1",
+            "local/container/lure-1",
+        ]
+        more: list[tuple[str, dict[str, Any]]] = [("plan_show", {"id": plan.id}) for plan in plans]
+        more += [(name, {"id": subject}) for name in ("twin_get",) for subject in subjects]
+        for name, arguments in [*READS, *more]:
+            for form in ("concise", "detailed") if name in offered else ():
+                answer = await client.call_tool(name, {**arguments, "response_format": form})
+                text = f"{answer.structured_content!r} {' '.join(part.text for part in answer.content)}"
+                assert not traces(text), (name, arguments, form, traces(text))
+                seen.append(text)
+        for subject in subjects[-1:]:
+            read = await client.read_resource(f"twin://{subject}")
+            assert not traces(str(read)), subject
+    assert "***" in " ".join(seen)
+
+
+@pytest.mark.proves("J1")
+async def test_no_store_no_measurement_and_no_log_line_holds_a_canary(
+    house: House, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await poisoned(house)
+    async with house.caller("planner") as agent:
+        for path in ("/resources/local/container/lure-1/logs", "/resources/local/container/lure-1", "/events"):
+            assert (await agent.get(path)).status_code == 200
+        await agent.post("/plans", {"words": f"set TOKEN={FOREIGN} on web"}, Idempotency_Key="canary-plan-1")
+        await agent.post("/plans", {"words": "deploy app:2 as spare"}, Idempotency_Key="canary-plan-2")
+    for kind in (AuditRow, Event, Evidence):
+        kept = str(await house.services.ledger.all(kind))
+        assert not traces(kept), (kind, traces(kept))
+    # A kept answer repeats what its caller wrote into a plan, as the plan itself does; it holds nobody else's secret.
+    replies = traces(str(await house.services.ledger.all(Reply)))
+    assert not set(replies) - {PLAIN, FOREIGN}
+    transport = httpx2.ASGITransport(app=house.app)
+    async with httpx2.AsyncClient(transport=transport, base_url=URL) as client:
+        measured = await client.get("/metrics", headers={"Authorization": f"Bearer {house.tokens['owner']}"})
+    assert measured.status_code == 200
+    assert not traces(measured.text)
+    written = capfd.readouterr()
+    assert "request" in written.out + written.err
+    assert not traces(written.out + written.err)
+
+
+@pytest.mark.proves("J1")
+async def test_a_secret_that_was_replaced_in_its_file_is_known_soon(house: House) -> None:
+    await poisoned(house)
+    veil = house.services.veil
+    await veil.ready()
+    assert FILE not in veil.over(f"it is {FILE}")
+    Path(house.folder / "secrets" / "db").write_text("brand-new-value")
+    house.clock.advance(61)
+    await veil.ready()
+    assert "brand-new-value" not in veil.over("it is brand-new-value")
+
+
+def _all_plans() -> Any:
+    from opstwin.domain.plan import Plan
+    from opstwin.twin.store import Query
+
+    return Query(Plan, limit=100)
