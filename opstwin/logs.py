@@ -30,6 +30,9 @@ _SECRET_PAIR: Final = re.compile(
 
 _PAIR_WORDS: Final = ("pass", "secret", "token", "key", "credential", "authorization")
 
+_LONGEST_SECRET: Final = 512
+"""No pattern needs more characters to see that something is a secret."""
+
 _PLAIN: Final = frozenset({"idempotency_key", "key", "next_token", "secret_env"})
 _LEVELS: Final = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
 
@@ -55,6 +58,17 @@ def redacted_line(text: str) -> str:
     lower = known.lower()
     # Nearly every line has none of these words, and finding that out is twenty times cheaper.
     return _SECRET_PAIR.sub(rf"\g<1>{MASK}", known) if any(word in lower for word in _PAIR_WORDS) else known
+
+
+def redacted_start(text: str, limit: int) -> str:
+    """At most the first `limit` characters of `redacted_line(text)`; a secret that the cut goes through is not shown.
+
+    However long the text is, little more than `limit` characters of it are looked at.
+    """
+    if len(text) <= limit:
+        return redacted_line(text)
+    known = redacted_line(text[: limit + _LONGEST_SECRET])
+    return known[: max(0, min(limit, len(known) - _LONGEST_SECRET))]
 
 
 def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -8,7 +8,7 @@ import typer
 
 from opstwin.cli import output
 from opstwin.cli.exits import CliError, Exit
-from opstwin.cli.naming import text_of
+from opstwin.cli.naming import check_id, text_of
 from opstwin.cli.options import Output, Token, Url, hub_of
 from opstwin.cli.output import Form
 
@@ -25,6 +25,8 @@ def audit_list(
     token: Token = None,
 ) -> None:
     """The newest audit rows."""
+    if plan is not None:
+        check_id("plans", plan)
     answer = hub_of(url, token).get("/audit", action=action, plan_id=plan, limit=limit, newest_first="true")
     if form is not Form.TABLE:
         output.data(answer, form)

@@ -11,7 +11,7 @@ import typer
 from opstwin.cli import output
 from opstwin.cli.client import Hub
 from opstwin.cli.exits import CliError, Exit
-from opstwin.cli.naming import MAX_FILE, is_file, looks_like_file, no_file, text_of
+from opstwin.cli.naming import MAX_FILE, check_id, is_file, looks_like_file, no_file, text_of
 from opstwin.cli.options import Execution, Output, Plan, Resource, Target, Token, Url, hub_of, path_of, resource_of
 from opstwin.cli.output import Form
 from opstwin.cli.seeing import execution_text, plan_view
@@ -90,7 +90,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _read(file: Path) -> str:
-    return sys.stdin.read(MAX_FILE + 1) if str(file) == "-" else text_of(file)
+    text = sys.stdin.read(MAX_FILE + 1) if str(file) == "-" else text_of(file)
+    if not text.strip():
+        raise CliError(
+            Exit.ERROR, f"{file} is empty.", next_step="Write name: and image: into it.", code="invalid_input"
+        )
+    return text
 
 
 def _project(file: Path) -> str:
@@ -272,6 +277,7 @@ def rollback(
     token: Token = None,
 ) -> None:
     """Plan the way back to what ran before. Like any plan it needs an approval."""
+    check_id("executions" if what.startswith("exec_") else "workloads", what.rsplit("/", 1)[-1])
     made = hub_of(url, token).post("/plans", {"rollback": what, **({"target": target} if target else {})})
     output.data(made, form) if form is not Form.TABLE else plan_view(made)
     if made["changes"]:

@@ -47,7 +47,7 @@ def _shown(answer: dict[str, Any]) -> None:
         for fact in item["evidence"][:_FACTS]:
             output.line(f"    {_fact(fact)}")
         for call in item["next_calls"]:
-            if call["command"]:
+            if call["cli"]:
                 output.line(f"  next: {call['command']}")
     for item in answer["unchecked"]:
         output.note(f"Cannot tell {item['code']} of {item['count']} on {item['target']}: they cannot be seen now.")

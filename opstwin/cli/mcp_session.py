@@ -47,6 +47,8 @@ class Session:
 
     def forget(self) -> None:
         """A client that shakes hands begins anew."""
+        if self._stream is not None:
+            self._stream.cut()
         self.id = self.revision = ""
         self._told.clear()
 

@@ -98,24 +98,42 @@ class Shim:
             self._running += 1
         threading.Thread(target=self._work, args=(job,), daemon=True).start()
 
-    def _work(self, job: Job | None) -> None:
-        while job is not None:
+    def _work(self, job: Job) -> None:
+        try:
             self._answer(job)
-            with self._lock:
-                job = self._waiting.popleft() if self._waiting else None
-                if job is None:
-                    self._running -= 1
-                    self._lock.notify_all()
+        finally:
+            self._next()
+
+    def _next(self) -> None:
+        """Begin what waits for its turn, in place of what has ended."""
+        with self._lock:
+            if not self._waiting:
+                self._running -= 1
+                self._lock.notify_all()
+                return
+            job = self._waiting.popleft()
+        threading.Thread(target=self._work, args=(job,), daemon=True).start()
 
     def _answer(self, job: Job) -> None:
+        """Whatever happens, the client gets an answer; what nobody foresaw goes on to the log on stderr."""
+        error: CliError | None = _unforeseen()
         try:
             self._relay.carry(job)
-        except CliError as error:
-            if not job.is_cancelled:
-                self.write(failed(job.message.id, error))
+            error = None
+        except CliError as known:
+            error = known
         finally:
+            if error is not None and not job.is_cancelled:
+                self.write(failed(job.message.id, error))
             if self._jobs.get(_key(job.message.id)) is job:
                 del self._jobs[_key(job.message.id)]
+
+
+def _unforeseen() -> CliError:
+    return CliError(
+        Exit.ERROR, "The program beside the client failed on this message.", code="error",
+        next_step="Its log on stderr says why; restart the MCP server in the client.",
+    )  # fmt: skip
 
 
 def _key(id: Any) -> tuple[str, str]:
@@ -126,6 +144,8 @@ def _key(id: Any) -> tuple[str, str]:
 def serve(options: Options) -> NoReturn:
     """Serve one client on stdin and stdout; ends the process."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if sys.stdin.isatty():
+        sys.stderr.write("Waiting for an MCP client on stdin. Clients start this themselves: opstwin mcp install\n")
     out = os.dup(1)
     os.dup2(2, 1)
     with contextlib.suppress(KeyboardInterrupt):

@@ -24,7 +24,8 @@ _KEPT_S: Final = 4.0
 _END_S: Final = 0.25
 """How long the end of an event stream may take after its last event."""
 
-_FAILURES: Final = (OSError, http.client.HTTPException)
+_FAILURES: Final = (OSError, http.client.HTTPException, ValueError)
+"""What the library raises for breaks, for answers that are no HTTP, and for addresses that are none."""
 
 
 class Lost(Exception):
@@ -60,7 +61,7 @@ class Exchange:
             self._answer = line.getresponse()
         except _FAILURES as error:
             self.close()
-            raise Lost(f"{type(error).__name__}") from error
+            raise Lost(str(error) if isinstance(error, ValueError) else type(error).__name__) from error
         return self._answer.status
 
     def _put(
@@ -112,7 +113,7 @@ class Exchange:
         try:
             self._socket.settimeout(_END_S)
             self._answer.read()
-        except (*_FAILURES, ValueError):
+        except _FAILURES:
             self.close()
         self._over()
 
@@ -122,7 +123,7 @@ class Exchange:
         while True:
             try:
                 line = self._answer.readline()
-            except (*_FAILURES, ValueError) as error:
+            except _FAILURES as error:
                 self.close()
                 raise Lost(f"{type(error).__name__}", begun=True) from error
             if not line:
@@ -160,15 +161,17 @@ class Wire:
         self._lock = threading.Lock()
 
     def taken(self, at: SplitResult) -> http.client.HTTPConnection:
-        """An open connection. Raises `OSError`."""
+        """An open connection. Raises `OSError`, and `ValueError` for what is no address."""
         with self._lock:
             while self._idle:
                 place, line, since = self._idle.pop()
                 if place == at and time.monotonic() - since < _KEPT_S and _is_open(line):
                     return line
                 line.close()
+        if at.scheme not in ("http", "https") or not at.hostname:
+            raise ValueError("an address begins with http:// or https:// and a host")
         kind = http.client.HTTPSConnection if at.scheme == "https" else http.client.HTTPConnection
-        fresh = kind(at.hostname or "", at.port, timeout=CONNECT_S)
+        fresh = kind(at.hostname, at.port, timeout=CONNECT_S)
         fresh.connect()
         fresh.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return fresh

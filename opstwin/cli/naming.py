@@ -26,6 +26,11 @@ _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str, str]]] = {
         "is not a target's name; those look like local",
         "List them: opstwin targets list",
     ),
+    "workloads": (
+        re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"),
+        "is not a workload's name; those look like web",
+        "List them: opstwin get workloads",
+    ),
     "resources": (
         re.compile(r"[a-z0-9][a-z0-9-]{0,62}/[a-z][a-z-]{0,29}/[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,300}"),
         "is not a resource's id; those look like local/container/web-1",

@@ -18,7 +18,7 @@ class NextCall:
 
     tool: str
     arguments: Mapping[str, Json] = field(default_factory=dict)
-    command: str = ""
+    cli: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def words_call(words: str, target: str) -> NextCall:
     """Plan from words."""
     return NextCall(
         tool="plan_create", arguments={"words": words, "target": target},
-        command=f"opstwin plan {shlex.quote(words)} --target {target}",
+        cli=f"opstwin plan {shlex.quote(words)} --target {target}",
     )  # fmt: skip
 
 
@@ -59,39 +59,39 @@ def drift_call(target: str, resources: Sequence[str] = ()) -> NextCall:
     arguments: dict[str, Json] = {"drift": True, "target": target}
     if resources:
         arguments["resources"] = [*resources]
-    return NextCall(tool="plan_create", arguments=arguments, command=f"opstwin plan --drift --target {target}")
+    return NextCall(tool="plan_create", arguments=arguments, cli=f"opstwin plan --drift --target {target}")
 
 
 def rollback_call(workload: str, target: str) -> NextCall:
     """Plan back to what ran before."""
     return NextCall(
         tool="plan_create", arguments={"rollback": workload, "target": target},
-        command=f"opstwin rollback {workload} --target {target}",
+        cli=f"opstwin rollback {workload} --target {target}",
     )  # fmt: skip
 
 
 def logs_call(resource: str, **more: Json) -> NextCall:
     """Read what it wrote."""
     return NextCall(
-        tool="logs_search", arguments={"subject": resource, **more}, command=f"opstwin logs {shlex.quote(resource)}"
+        tool="logs_search", arguments={"subject": resource, **more}, cli=f"opstwin logs {shlex.quote(resource)}"
     )
 
 
 def look_call(target: str) -> NextCall:
     """Look at a target again."""
-    return NextCall(tool="discover", arguments={"id": target}, command=f"opstwin discover {target}")
+    return NextCall(tool="discover", arguments={"id": target}, cli=f"opstwin discover {target}")
 
 
 def explain_call(target: str, resource: str) -> NextCall:
     """Explain the drift of one resource."""
     return NextCall(
-        tool="drift_explain", arguments={"resource": resource}, command=f"opstwin drift --target {target}"
+        tool="drift_explain", arguments={"resource": resource}, cli=f"opstwin drift --target {target}"
     )
 
 
 def resource_call(resource: str) -> NextCall:
     """Show one resource."""
-    return NextCall(tool="twin_get", arguments={"id": resource}, command=f"opstwin get {shlex.quote(resource)}")
+    return NextCall(tool="twin_get", arguments={"id": resource}, cli=f"opstwin get {shlex.quote(resource)}")
 
 
 def _shown(value: Json) -> str:
@@ -150,7 +150,7 @@ def _look(clue: Clue, _about: About) -> list[NextCall]:
 def _lapsed(clue: Clue, about: About) -> list[NextCall]:
     plan = about.plan
     if plan is None or plan.tainted or plan.origin not in (Origin.WORDS, Origin.DRIFT, Origin.DESIRED):
-        return [NextCall(tool="plan_show", arguments={"id": clue.subject}, command=f"opstwin show {clue.subject}")]
+        return [NextCall(tool="plan_show", arguments={"id": clue.subject}, cli=f"opstwin show {clue.subject}")]
     if plan.origin is Origin.WORDS:
         return [words_call(plan.request, clue.target)]
     return [drift_call(clue.target)]

@@ -13,7 +13,7 @@ from opstwin.domain.diagnosis import Code, Evidence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.errors import InvalidInput, NotFound, TargetError
-from opstwin.logs import logger, redacted_line
+from opstwin.logs import logger, redacted_start
 
 LINES: Final = 5
 FINDINGS: Final = 3
@@ -46,7 +46,7 @@ async def _last_lines(ledger: Ledger, readers: Readers, finding: Finding) -> lis
     try:
         reader = readers.reader(target)
         async for line in reader.logs(ResourceId(finding.subject), tail=LINES, follow=False):
-            text = redacted_line(line.text[:MAX_TEXT])
+            text = redacted_start(line.text, MAX_TEXT)
             lines.append(Evidence(fact=line.stream, value=text, source="log", at=line.at))
     except (InvalidInput, NotFound, TargetError) as error:
         logger().debug("no_log", resource=finding.subject, code=error.code)

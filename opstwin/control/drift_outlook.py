@@ -73,7 +73,7 @@ class Outlooks:
             return *healing, plan_it
         proposed = await self._proposed(drift)
         if proposed is not None:
-            show = NextCall(tool="plan_show", arguments={"id": proposed.id}, command=f"opstwin show {proposed.id}")
+            show = NextCall(tool="plan_show", arguments={"id": proposed.id}, cli=f"opstwin show {proposed.id}")
             return Outlook.PROPOSED, f"Plan {proposed.id} would put it back and waits for a person.", show
         return Outlook.PROPOSES, "The reconciler will propose a plan at its next look; a person decides.", plan_it
 

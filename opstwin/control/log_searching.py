@@ -18,7 +18,7 @@ from opstwin.control.sightings import parts_of
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.errors import InvalidInput, NotFound, TargetError
-from opstwin.logs import redacted, redacted_line
+from opstwin.logs import redacted, redacted_start
 from opstwin.targets.ports import LogLine
 
 MAX_LINES: Final = 200_000
@@ -160,7 +160,7 @@ def _consider(line: LogLine, key: Key, progress: _Progress) -> None:
     since = progress.search.since
     if since is not None and line.at is not None and line.at < since:
         return
-    text = redacted_line(line.text[:MAX_TEXT])
+    text = redacted_start(line.text, MAX_TEXT)
     progress.error_like += has_level(text, Level.ERROR)
     if progress.search.pattern.fits(text):
         progress.keep(key, LogHit(resource=ResourceId(key[1]), at=line.at, stream=line.stream, text=text))

@@ -17,9 +17,9 @@ from opstwin.server.problems import Refused, json_response
 from opstwin.server.reading import query_of, read_json
 from opstwin.server.replies import Answer, Replies, Work
 from opstwin.tools import guard
+from opstwin.tools.handing import answered_plainly, streamed_plainly
 from opstwin.tools.registry import AnyTool, Caller, Registry
 from opstwin.tools.services import Services
-from opstwin.tools.untrusted import answered_plainly, streamed_plainly
 
 PREFIX: Final = "/api/v1"
 

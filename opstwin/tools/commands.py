@@ -169,7 +169,7 @@ def exec_brief(answer: Mapping[str, Any]) -> Mapping[str, Json]:
     kept = {
         key: value
         for key, value in answer.items()
-        if key not in ("argv", "stdout", "stderr") and value not in (None, "", False)
+        if key not in ("argv", "stdout", "stderr") and value is not None and value is not False and value != ""
     }
     texts = {key: _begin(str(answer[key])) for key in ("stdout", "stderr") if answer[key]}
     return kept | texts

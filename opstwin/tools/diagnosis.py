@@ -17,6 +17,7 @@ from opstwin.domain.values import Json, TargetId
 from opstwin.tools.fields import MAX_PAGE, Paging, SubjectName, TargetName, offset_of
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
+from opstwin.tools.untrusted import fenced
 from opstwin.tools.views import Found
 
 LOOKS: Final = 4.0
@@ -24,6 +25,10 @@ LOOKS: Final = 4.0
 
 LEAST_OLD_S: Final = 120.0
 """And never before two minutes: what does not change is written down once a minute."""
+
+
+_SAID: Final = frozenset({"start_error", "health_output"})
+"""Facts that are words of an engine or of a program."""
 
 
 class DiagnoseAsk(Paging):
@@ -129,7 +134,10 @@ def _brief_findings(answer: Mapping[str, Any]) -> Mapping[str, Json]:
 
 def _brief_finding(item: Mapping[str, Any]) -> Json:
     shown: dict[str, Json] = {key: item[key] for key in ("code", "severity", "subject", "since", "why")}
-    shown["evidence"] = [_brief_fact(fact) for fact in item["evidence"]]
+    theirs = [fact for fact in item["evidence"] if _is_theirs(fact)]
+    shown["evidence"] = [_brief_fact(fact) for fact in item["evidence"] if fact not in theirs]
+    if theirs:
+        shown["quoted"] = [_brief_fact(fact) for fact in theirs]
     shown["next"] = [_brief_call(call) for call in item["next_calls"]]
     return shown
 
@@ -138,6 +146,11 @@ def _brief_fact(fact: Mapping[str, Any]) -> Json:
     value = "" if fact["value"] is None else f"={str(fact['value'])[:160]}"
     at = f" at {fact['at'][:19]}" if fact["at"] else ""
     return f"{fact['fact']}{value} ({fact['source']}{at})"
+
+
+def _is_theirs(fact: Mapping[str, Any]) -> bool:
+    """Whether a fact holds words of a program or of an engine."""
+    return fact["source"] == "log" or fact["fact"] in _SAID
 
 
 def _brief_call(call: Mapping[str, Any]) -> Json:
@@ -170,6 +183,8 @@ def _finding_text(brief: Mapping[str, Any]) -> str:
         since = f" since {item['since'][:19]}" if item["since"] else ""
         lines.append(f"- **{item['severity']}** {item['code']} {item['subject']}{since}: {item['why']}")
         lines += [f"  - {fact}" for fact in item["evidence"][:4]]
+        if item.get("quoted"):
+            lines.append(fenced("\n".join(item["quoted"]), f"log and output of {item['subject']}"))
         lines += [f"  - next: {_call_text(call)}" for call in item["next"][:1]]
     for item in brief.get("unchecked", ()):
         lines.append(f"- cannot tell {item['code']} of {item['count']} on {item['target']}")

@@ -211,6 +211,7 @@ TOOLS: tuple[AnyTool, ...] = (
         scope=Scope.READ,
         input=TwinAsk,
         output=TwinView,
+        quotes="settings of resources",
         handler=_twin,
         route=Route(method="GET", path="/twin"),
     ),

@@ -146,7 +146,7 @@ def _text(brief: Mapping[str, Any]) -> str:
     for item in brief["items"]:
         place = f" {item['resource'].rpartition('/')[2]}" if "resource" in item else ""
         lines.append(f"{item['at']}{place} {item['text']}")
-    lines += [f"Older: cursor={brief['next']}"] if brief.get("next") else []
+    lines += [f"More: cursor={brief['next']}"] if brief.get("next") else []
     lines += [f"Next: {brief['hint']}"] if brief.get("hint") else []
     return "\n".join(lines)
 

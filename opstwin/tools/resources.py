@@ -118,6 +118,7 @@ TOOLS: tuple[AnyTool, ...] = (
         outward=True,
         input=DesiredAsk,
         output=ResourceView,
+        quotes="settings",
         handler=_put,
         route=Route(
             method="PUT", path="/resources/{id:path}/desired", status=202, if_match="if_revision", etag=_revision

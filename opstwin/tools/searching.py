@@ -28,13 +28,13 @@ _USUAL: Final = 10
 
 
 class SearchAsk(Ask):
-    """Which deployments, the newest first. `outcome` failed is everything but succeeded."""
+    """Which deployments, the newest first. `outcome` failed is everything but succeeded; `text` is in a name or id."""
 
     workload: WorkloadName | None = None
     target: TargetName | None = None
     outcome: Literal["succeeded", "failed", "rolled_back", "needs_human"] | None = None
     image: Annotated[str | None, Field(min_length=1, max_length=200, description="part of name:tag")] = None
-    text: Annotated[str | None, Field(min_length=1, max_length=200, description="in any name or id")] = None
+    text: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE)] = _USUAL
     cursor: Annotated[str | None, Field(max_length=500, pattern=r"^[\x20-\x7e]+$")] = None
 
@@ -100,7 +100,6 @@ async def _look(services: Services, ask: SearchAsk) -> _Seen:
         if passed and any(item.id == passed for item in items):
             items = items[[item.id for item in items].index(passed) + 1 :]
         fitting += [(after, item) for item in items if _fits(item, ask)]
-        passed = ""
         if page.next is None or looked_at >= DEEP:
             return _Seen(fitting=fitting, looked_at=looked_at, next=page.next)
         after = page.next

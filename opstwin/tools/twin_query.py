@@ -171,7 +171,7 @@ TOOLS: tuple[AnyTool, ...] = (
     Tool(
         name="twin_query",
         title="What runs",
-        purpose="Resources that are there or should be, as last observed: counts, what is wrong, then the rest.",
+        purpose="What is there or should be, as last observed: counts, what is wrong, the rest.",
         effect=Effect.READ,
         scope=Scope.READ,
         input=QueryAsk,
@@ -181,5 +181,6 @@ TOOLS: tuple[AnyTool, ...] = (
         toolset=Toolset.CORE,
         brief=brief,
         text=found_text,
+        quotes="names and images",
     ),
 )

@@ -117,6 +117,10 @@ def place_of(pair: Ailing) -> tuple[int, str]:
     return (AILS.index(ails[0]) if ails else len(AILS)), item.id
 
 
+def _drift_word(item: Standing) -> str:
+    return item.drift.kind.value if item.drift is not None else ""
+
+
 def _id_of(item: Standing) -> str:
     return item.id
 
@@ -135,13 +139,13 @@ def row_of(pair: Ailing, now: datetime) -> TwinRow:
 
 def counts_of(rows: Rows) -> dict[str, dict[str, int]]:
     """How many of each kind, target, health and drift, and why attention is needed."""
-    alike = Counter((item.kind, item.target, item.health, item.drift and item.drift.kind) for item in rows.all)
+    alike = Counter((item.kind, item.target, item.health, _drift_word(item)) for item in rows.all)
     sides: dict[str, Counter[str]] = {name: Counter() for name in ("kind", "target", "health", "drift")}
     for words, number in alike.items():
         for name, word in zip(sides, words, strict=True):
-            sides[name][word or ""] += number
+            sides[name][word] += number
     sides["attention"] = Counter(ail.value for _, ails in rows.ailing for ail in ails)
-    return {name: {str(key): counter[key] for key in sorted(counter) if key} for name, counter in sides.items()}
+    return {name: {key: counter[key] for key in sorted(counter) if key} for name, counter in sides.items()}
 
 
 def line(row: Mapping[str, Any]) -> str:

@@ -1,38 +1,29 @@
-"""What others wrote, as it is handed to AI clients: labelled, fenced, marked, without secrets, and remembered.
+"""What others wrote, as it is shown to AI clients: labelled, fenced, marked, and without secrets.
 
-It stays data: no line of it can end its fence, none of its characters can hide or move others, Markdown in it makes no
-image and no link, and a request that repeats it is known for that afterwards (`opstwin.control.tainting`).
+It stays data: no line of it can end its fence, none of its characters can hide or move others, and Markdown in it makes
+no image and no link.
 """
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
-from opstwin import logs
-from opstwin.control.tainting import strings
 from opstwin.domain.secret_text import without_secrets
 from opstwin.domain.text import inert, visible
-from opstwin.domain.values import Json, to_json
-from opstwin.errors import OpstwinError, TargetError
 from opstwin.logs import MASK, looks_secret
-from opstwin.tools import guard
-from opstwin.tools.registry import AnyTool, Caller, StreamItem
-from opstwin.tools.services import Services
 
 MAX_FENCED: Final = 12_000
 """Characters inside one fence: about 3,000 tokens."""
 
 MAX_STRING: Final = 8_000
-MAX_SOURCES: Final = 20
-_BUNCH: Final = 64
-"""Items of a stream that are written down together."""
+_SHORT: Final = 200
+
 
 LABEL: Final = "untrusted text"
-
-Shape = Callable[[Mapping[str, Any]], tuple[dict[str, Any], str]]
-"""A whole answer → the part that is given, and its text."""
+MORE: Final = "Ask for less at once."
 
 Cover = Callable[[str], str]
 """A text → the same without secrets."""
@@ -40,11 +31,11 @@ Cover = Callable[[str], str]
 _TICKS: Final = re.compile(r"`+")
 _KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _KEY_ENDS: Final = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
-_SUBJECTS: Final = ("id", "subject", "resource", "target", "workload", "name")
 _FILLED_IN: Final = (
     "id target kind workload presence health state status managed revision version digest next hint summary counts "
     "risk op phase stream type mode origin plan_id execution_id resource approve_url approve_command code next_step "
-    "set_by decided_by decided_by_id actor requested_by request request_id cursor unit level severity untrusted at"
+    "set_by decided_by decided_by_id actor requested_by request request_id cursor unit level severity untrusted at "
+    "argv why subject cause cause_text outlook outlook_text next_call next_calls"
 )
 _OURS: Final = frozenset(_FILLED_IN.split())
 """Fields that the hub itself fills in. They are marked like all others, and do not count as read from others."""
@@ -57,63 +48,95 @@ _THEIRS: Final = frozenset(
 _DESIRED: Final = "desired"
 """The side that people, plans and AI clients wrote: nobody is given it as news."""
 
-_SIDES: Final = _THEIRS | {_DESIRED}
+_SIDES: Final = {**dict.fromkeys(_THEIRS, 2), _DESIRED: 3}
+
+
+_OPEN, _BY_NAME, _THEIR_SIDE, _OUR_SIDE = range(4)
+"""Whose a value is: nobody has said, ours by the name of its field, and for good all that others or we wrote."""
 
 
 @dataclass(slots=True)
-class _Walk:
-    """One way through an answer."""
+class Found:
+    """The texts of others in an answer, and the fields that they stand in."""
 
-    source: str
-    cover: Cover
     texts: list[str] = field(default_factory=list)
     paths: dict[str, None] = field(default_factory=dict)
 
-    def marked(self, value: Any, path: str, *, ours: bool) -> Any:
-        """`value` with every text in it marked; those that are not ours are collected."""
+    def look(self, value: Any, path: str = "", whose: int = _OPEN) -> None:
+        """Collect what is not ours."""
         if isinstance(value, str):
-            return self._text(value, path, ours=ours)
-        if isinstance(value, Mapping):
-            return {self._key(str(key), path): self._field(value, str(key), path, ours=ours) for key in value}
-        if isinstance(value, list | tuple):
-            return self._items(value, f"{path}[]", ours=ours)
-        return value
+            if value and whose in (_OPEN, _THEIR_SIDE):
+                self.texts.append(value)
+                self.paths.setdefault(path)
+        elif isinstance(value, Mapping):
+            for key, item in value.items():
+                self._look_into(str(key), item, path, whose)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                self.look(item, f"{path}[]", whose)
 
-    def _text(self, text: str, path: str, *, ours: bool) -> str:
-        shown = self.cover(text)
-        if not ours and shown:
-            self.texts.append(shown)
-            self.paths.setdefault(path)
-        return cleaned(shown, cover=str)
-
-    def _key(self, key: str, path: str) -> str:
-        if key.isidentifier() and key.isascii():
-            return key
-        return self._text(key, path, ours=False)
-
-    def _field(self, owner: Mapping[str, Any], key: str, path: str, *, ours: bool) -> Any:
-        value = owner[key]
-        if isinstance(value, str) and value and _names_secret(owner, key, path):
-            return MASK
-        here = f"{path}.{key}" if path else key
-        side = next((part for part in here.replace("[]", "").split(".") if part in _SIDES), None)
-        known = ours or key in _OURS or key.endswith("_at")
-        return self.marked(value, here, ours=known if side is None else side == _DESIRED)
-
-    def _items(self, items: Any, path: str, *, ours: bool) -> list[Any]:
-        inside = False
-        found: list[Any] = []
-        for item in items:
-            begins, ends = _edges(item)
-            inside = inside or begins
-            found.append(self.marked(_blanked(item) if inside else item, path, ours=ours))
-            inside = inside and not ends
-        return found
+    def _look_into(self, key: str, item: Any, path: str, whose: int) -> None:
+        if not key.isidentifier() and whose != _OUR_SIDE:
+            self.look(key, path, _THEIR_SIDE)
+        if whose < _THEIR_SIDE:
+            whose = _SIDES.get(key) or (_BY_NAME if whose or key in _OURS or key.endswith("_at") else _OPEN)
+        self.look(item, f"{path}.{key}" if path else key, whose)
 
 
-def fenced(text: str, source: str, *, limit: int = MAX_FENCED, more: str = "Ask for less at once.") -> str:
+def found_in(answer: Any) -> Found:
+    """What of an answer counts as read from others."""
+    found = Found()
+    found.look(answer)
+    return found
+
+
+def _marked(value: Any, cover: Cover, owner: str = "") -> Any:
+    """`value` with every text in it, names of fields too, without secrets and with its marks."""
+    if isinstance(value, str):
+        return _mark(cover(value))
+    if isinstance(value, Mapping):
+        return {_name(str(key), cover): _field(value, str(key), cover, owner) for key in value}
+    if isinstance(value, list | tuple):
+        return _items(value, cover, owner)
+    return value
+
+
+def _mark(text: str) -> str:
+    return _mark_once(text) if len(text) <= _SHORT else cleaned(text, cover=str)
+
+
+@lru_cache(maxsize=20_000)
+def _mark_once(text: str) -> str:
+    """Names, states and images come again in every answer."""
+    return cleaned(text, cover=str)
+
+
+def _name(key: str, cover: Cover) -> str:
+    return key if key.isidentifier() and key.isascii() else _mark(cover(key))
+
+
+def _field(owner: Mapping[str, Any], key: str, cover: Cover, above: str) -> Any:
+    value = owner[key]
+    if isinstance(value, str) and value and _names_secret(owner, key, above):
+        return MASK
+    return _marked(value, cover, key)
+
+
+def _items(items: Iterable[Any], cover: Cover, owner: str) -> list[Any]:
+    """The items; of a private key that lies across several of them, none shows a line."""
+    inside = False
+    found: list[Any] = []
+    for item in items:
+        begins, ends = _edges(item)
+        inside = inside or begins
+        found.append(_marked(_blanked(item) if inside else item, cover, owner))
+        inside = inside and not ends
+    return found
+
+
+def fenced(text: str, source: str, *, limit: int = MAX_FENCED, more: str = MORE, cover: Cover = without_secrets) -> str:
     """`text` of others for Markdown: between two labels that nothing inside can repeat, in a fence it cannot close."""
-    shown = cleaned(text, limit=limit, more=more)
+    shown = cleaned(text, limit=limit, more=more, cover=cover)
     label = cleaned(source, limit=120, one_line=True)
     seal = _seal(shown, label)
     fence = "`" * max(3, 1 + max((len(run) for run in _TICKS.findall(shown)), default=0))
@@ -132,7 +155,7 @@ def cleaned(
     text: str,
     *,
     limit: int = MAX_STRING,
-    more: str = "Ask for less at once.",
+    more: str = MORE,
     one_line: bool = False,
     cover: Cover = without_secrets,
 ) -> str:
@@ -144,118 +167,9 @@ def cleaned(
     return f"{shown[:limit]}… ⟦{len(covered) - limit if len(covered) > limit else 'some'} more characters. {more}⟧"
 
 
-def marked(value: Json, source: str = "", cover: Cover = without_secrets) -> Json:
+def marked(value: Any, cover: Cover = without_secrets) -> Any:
     """A JSON value with every text in it as `cleaned` gives it."""
-    walked: Json = _Walk(source, cover).marked(value, "", ours=False)
-    return walked
-
-
-def source_of(tool: AnyTool, raw: Mapping[str, Json]) -> str:
-    """What an answer of the tool quotes, and of what: `logs of local/container/web-1`."""
-    subject = next((str(raw[key]) for key in _SUBJECTS if isinstance(raw.get(key), str) and raw[key]), "")
-    return cleaned(f"{tool.quotes} of {subject}" if subject else tool.quotes, limit=120, one_line=True)
-
-
-async def handed_out(
-    services: Services, caller: Caller, tool: AnyTool, raw: Mapping[str, Json], answer: Mapping[str, Any], shape: Shape
-) -> tuple[dict[str, Any], str]:
-    """The part of an answer that an AI client is given, and its text, with all that others wrote marked and remembered.
-
-    Secrets are masked in every answer. Where the tool quotes others, `untrusted` says which fields and whom, and the
-    text stands in a fence.
-    """
-    await services.veil.ready()
-    whole = _Walk("", services.veil.over).marked(answer, "", ours=True)
-    data, text = shape(whole)
-    if not tool.quotes:
-        return data, services.veil.over(text)
-    source = source_of(tool, raw)
-    walk = _Walk(source, services.veil.over)
-    data = walk.marked(data, "", ours=False)
-    if walk.paths:
-        data["untrusted"] = [{"path": path, "source": source} for path in list(walk.paths)[:MAX_SOURCES]]
-    await services.taints.note(caller, source, walk.texts)
-    return data, _in_fence(services.veil.over(text), data, source)
-
-
-async def told_failure(
-    services: Services, caller: Caller, error: OpstwinError, data: Mapping[str, Any], text: str
-) -> tuple[dict[str, Any], str]:
-    """A failure as an AI client is given it. What a target said in it is the target's and not ours."""
-    await services.veil.ready()
-    walk = _Walk("", services.veil.over)
-    shown = walk.marked(data, "", ours=False)
-    if not _quotes_target(error):
-        return shown, cleaned(services.veil.over(text))
-    source = _source_of_error(error)
-    await services.taints.note(caller, source, walk.texts)
-    shown["untrusted"] = [{"path": path, "source": source} for path in walk.paths]
-    said = services.veil.over(text).removesuffix(error.next_step).strip()
-    return shown, f"{fenced(said, source)}\n{error.next_step}".strip()
-
-
-async def answered_plainly(
-    tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json], *, as_text: bool = False
-) -> Any:
-    """The answer of a tool as it is, for the HTTP API; what others wrote in it, or in its failure, is remembered."""
-    try:
-        answer = await guard.call(tool, services, caller, raw, as_text=as_text)
-    except OpstwinError as error:
-        if _quotes_target(error):
-            said = [error.message, *strings(to_json(logs.redact_event(None, "", dict(error.details))))]
-            await services.taints.note(caller, _source_of_error(error), said)
-        raise
-    if tool.quotes and not caller.is_person:
-        await services.taints.note(caller, source_of(tool, raw), _theirs(answer))
-    return answer
-
-
-async def streamed_plainly(
-    services: Services, caller: Caller, tool: AnyTool, raw: Mapping[str, Json], items: AsyncIterator[StreamItem]
-) -> AsyncIterator[StreamItem]:
-    """The same stream; what an AI client is given is remembered in bunches, and before its next request is judged."""
-    if not tool.quotes or caller.is_person:
-        async for item in items:
-            yield item
-        return
-    source, given = source_of(tool, raw), 0
-    try:
-        async for item in items:
-            services.taints.hear(caller, source, _theirs(item.data))
-            yield item
-            given += 1
-            if given % _BUNCH == 0:
-                await services.taints.keep()
-    finally:
-        if isinstance(items, AsyncGenerator):
-            await items.aclose()
-        await services.taints.keep()
-
-
-def _quotes_target(error: OpstwinError) -> bool:
-    return isinstance(error, TargetError) or "engine" in error.details
-
-
-def _source_of_error(error: OpstwinError) -> str:
-    return f"an error of {error.details.get('target') or error.details.get('operation') or 'a target'}"
-
-
-def _theirs(answer: Any) -> list[str]:
-    walk = _Walk("", str)
-    walk.marked(answer, "", ours=False)
-    return walk.texts
-
-
-def _in_fence(text: str, data: Mapping[str, Any], source: str) -> str:
-    """`text` in a fence, with our own last lines behind it, unless the tool has put one where it belongs."""
-    if f"\nend of {LABEL} " in f"\n{text}":
-        return text
-    ours: list[str] = []
-    rest = text.split("\n")
-    known = {f"Next: {data.get('hint')}", f"More: cursor={data.get('next')}"}
-    while rest and rest[-1] in known:
-        ours.insert(0, rest.pop())
-    return "\n".join([fenced("\n".join(rest), source, limit=2 * MAX_FENCED), *ours])
+    return _marked(value, cover)
 
 
 def _seal(text: str, label: str) -> str:
@@ -264,9 +178,9 @@ def _seal(text: str, label: str) -> str:
     return next((digest[:size] for size in range(8, 64) if digest[:size] not in text), digest)
 
 
-def _names_secret(owner: Mapping[str, Any], key: str, path: str) -> bool:
+def _names_secret(owner: Mapping[str, Any], key: str, above: str) -> bool:
     """Whether the field is a secret by its name, or by the name that stands beside it."""
-    if path.endswith("secret_env") or key in ("path", "name"):
+    if above == "secret_env" or key in ("path", "name"):
         return False
     if key in ("value", "before", "after"):
         named = owner.get("name") if key == "value" else owner.get("path")
@@ -275,16 +189,10 @@ def _names_secret(owner: Mapping[str, Any], key: str, path: str) -> bool:
     return looks_secret(key)
 
 
-def _texts_in(item: Any) -> Iterator[str]:
-    if isinstance(item, str):
-        yield item
-    elif isinstance(item, Mapping):
-        yield from (value for value in item.values() if isinstance(value, str))
-
-
 def _edges(item: Any) -> tuple[bool, bool]:
     """Whether a private key begins in this item, and whether one ends in it."""
-    texts = list(_texts_in(item))
+    values = item.values() if isinstance(item, Mapping) else (item,)
+    texts = [text for text in values if isinstance(text, str) and "PRIVATE KEY-----" in text]
     return any(map(_KEY_BEGINS.search, texts)), any(map(_KEY_ENDS.search, texts))
 
 

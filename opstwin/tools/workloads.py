@@ -85,6 +85,7 @@ TOOLS: tuple[AnyTool, ...] = (
         scope=Scope.READ,
         input=WorkloadAsk,
         output=WorkloadView,
+        quotes="settings of resources",
         handler=_get,
         route=Route(method="GET", path="/workloads/{target}/{name}"),
     ),

@@ -150,6 +150,7 @@ async def open_hub(
         crashes = await asyncio.to_thread(starts.begin, used_clock.now())
         recovery = Recovery.begun(used_clock, crashes, settings.crash_backoff_s)
         hub = replace(assembled(settings, ledger, pool, twin, recovery), sole=sole)
+        closing.push_async_callback(hub.services.sampler.store.close)
         if recovery.pause_s:
             logger().warning("hub_pauses", crashes=crashes, pause_s=recovery.pause_s)
         else:

@@ -105,11 +105,28 @@ async def test_a_percentile_of_minutes_is_never_too_low_and_says_that_it_is_a_bo
 
 
 async def test_where_samples_give_way_to_minutes_none_is_counted_twice_and_none_is_lost(store: SampleStore) -> None:
-    await store.write([sample(15 * n, 1.0) for n in range(4 * 240)])
-    series = await ask(store, 240, step_s=60)
-    assert series.gaps == 0
-    assert series.statistics is not None
-    assert series.statistics.samples == 4 * 240
+    """Also when that is in the middle of a minute."""
+    for more in range(4):
+        await store.write([sample(15 * n, 1.0) for n in range(more and 4 * 240 + more - 1, 4 * 240 + more)])
+        series = await ask(store, 241, step_s=60)
+        assert series.statistics is not None
+        assert series.statistics.samples == 4 * 240 + more
+
+
+async def test_hours_ago_a_busy_minute_weighs_as_much_as_its_samples(store: SampleStore) -> None:
+    """Five samples of 10 in the first minute, one of 100 in the second, and then hours of others."""
+    busy = [sample(n, 10.0) for n in range(5)] + [sample(60, 100.0)]
+    await store.write([*busy, *(sample(3600 + 15 * n, 1.0) for n in range(500))])
+    assert (await ask(store, 1, step_s=120)).values == (25,)
+
+
+async def test_the_percentile_of_minutes_goes_by_their_peaks(store: SampleStore) -> None:
+    """Twenty minutes: the one with the highest peak has the lowest mean."""
+    calm = [sample(60 * n + m, 50.0) for n in range(19) for m in range(2)]
+    spiky = [sample(19 * 60, 0.0), sample(19 * 60 + 1, 80.0)]
+    await store.write([*calm, *spiky, *(sample(7200 + 15 * n, 1.0) for n in range(500))])
+    assert (await ask(store, 1, step_s=1200, aggregate=Aggregate.P95)).values == (50,)
+    assert (await ask(store, 1, step_s=1140, aggregate=Aggregate.P95, after_s=60)).values == (80,)
 
 
 async def test_a_step_shorter_than_a_minute_takes_the_minute_it_lies_in(store: SampleStore) -> None:

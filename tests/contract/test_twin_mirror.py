@@ -39,7 +39,7 @@ def record(kind: type[Record], home: str, number: int, value: int) -> Any:
     """A record of a followed kind; `home` is the target of one example."""
     target, name = TargetId(home), f"n{number}"
     id = ResourceId(f"{home}/container/{name}")
-    spec = {"image": f"app:{value}", "running": True}
+    spec: Any = {"image": f"app:{value}", "running": True}
     if kind is Desired:
         return Desired(
             id=id, target=target, kind="container", name=name, spec=spec if value else None, set_by=ANNA, set_at=AT,

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from opstwin.domain.approval import Approval
 from opstwin.domain.event import Event
-from opstwin.domain.plan import Plan
 from opstwin.domain.resource import Desired, Observed, WorkloadRecord
 from opstwin.domain.target import Target
 from opstwin.domain.touched import Touched
@@ -40,7 +40,7 @@ async def test_each_commit_says_what_it_wrote_and_removed(twin_store: TwinStore)
 async def test_every_followed_kind_is_noted_and_no_other(twin_store: TwinStore) -> None:
     for kind in (Target, Desired, Observed, WorkloadRecord):
         await put(twin_store, record_of(kind))
-    await put(twin_store, record_of(Plan))
+    await put(twin_store, record_of(Approval))
     await write(twin_store, audit=[entry()], events=[Event(at=AT, type="e")])
     assert [kind for _, kind, _ in await notes(twin_store)] == ["target", "desired", "observed", "workloadrecord"]
 

@@ -95,7 +95,7 @@ def test_the_pause_after_crashes_is_told_as_it_is() -> None:
 
 @pytest.mark.parametrize("row", PAGE.table("An execution needs a person"), ids=lambda row: row[0][:20])
 def test_what_an_execution_says_is_what_the_code_says(row: list[str]) -> None:
-    modules = ("applying", "starting")
+    modules = ("applying", "reversing", "starting")
     source = "".join((ROOT / f"opstwin/control/{name}.py").read_text(encoding="utf-8") for name in modules)
     assert all(part.strip() in source for part in row[0].split("…") if part.strip())
 

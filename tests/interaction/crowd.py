@@ -46,8 +46,8 @@ class Crowd:
 
     def _workload(self, target: TargetId, number: int, ledger: Ledger) -> Sequence[Write]:
         now, name = ledger.clock.now(), f"{self.name}-{number}"
-        wanted: dict[str, Any] = full_form("container", {"image": self.image, "env": {"A": "1"}})
-        seen = {**wanted, "image": f"{self.image}-old"} if _every(number, self.drifted_every) else wanted
+        wanted = full_form("container", {"image": self.image, "env": {"A": "1"}})
+        seen: Any = {**wanted, "image": f"{self.image}-old"} if _every(number, self.drifted_every) else wanted
         ill = _every(number, self.unhealthy_every)
         id = ResourceId(f"{target}/container/{name}-1")
         record = WorkloadRecord(

@@ -10,9 +10,9 @@ from opstwin.errors import OpstwinError
 from opstwin.server.mcp.refusals import told
 from opstwin.tools import guard
 from opstwin.tools.all_tools import REGISTRY
+from opstwin.tools.handing import answered_plainly, handed_out, told_failure
 from opstwin.tools.registry import Caller
 from opstwin.tools.services import Services
-from opstwin.tools.untrusted import answered_plainly, handed_out, told_failure
 
 Call = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 """A tool and its arguments → whatever comes back, as text."""

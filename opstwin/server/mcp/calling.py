@@ -24,10 +24,10 @@ from opstwin.server.mcp.watching import DEFAULT_WAIT_S, decided, ended, stopped_
 from opstwin.server.mcp.working import Undelivered
 from opstwin.server.replies import Answer, Replies
 from opstwin.tools import guard
+from opstwin.tools.handing import handed_out, told_failure
 from opstwin.tools.registry import AnyTool, Caller, Registry, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.shaping import fields_of, form_of, shaped
-from opstwin.tools.untrusted import handed_out, told_failure
 
 Context = ServerRequestContext[Any, Any]
 KEY_HEADER: Final = "idempotency-key"

@@ -14,9 +14,9 @@ from opstwin.errors import InvalidInput, NotFound, OpstwinError
 from opstwin.server.mcp.calling import caller_of
 from opstwin.server.mcp.refusals import told
 from opstwin.tools import guard
+from opstwin.tools.handing import handed_out
 from opstwin.tools.registry import Caller, Registry
 from opstwin.tools.services import Services
-from opstwin.tools.untrusted import handed_out
 
 Context = ServerRequestContext[Any, Any]
 

@@ -25,10 +25,10 @@ from opstwin.server.mcp.refusals import is_waiting, waiting
 from opstwin.server.mcp.tasks_kept import TTL_MS, Kept, KeptTasks
 from opstwin.server.mcp.tasks_wire import Context, Task, TaskStatus, as_wire
 from opstwin.tools import guard
+from opstwin.tools.handing import handed_out
 from opstwin.tools.registry import Registry
 from opstwin.tools.services import Services
 from opstwin.tools.shaping import shaped
-from opstwin.tools.untrusted import handed_out
 
 WAITING_POLL_MS: Final = 5000
 """People take their time; a decision is told at once to clients that listen."""

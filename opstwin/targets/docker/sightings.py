@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec, TargetId, resource_id
-from opstwin.logs import redacted
+from opstwin.logs import redacted_start
 from opstwin.targets.docker.composing import names, objects
 from opstwin.targets.docker.defaults import Found, ImageDefaults
 from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec
@@ -157,7 +157,7 @@ def _last_output(state: Found) -> str:
 
 def _said(text: Any) -> str:
     """Text of the engine or of a program in a container: cut, and without secrets."""
-    return redacted(str(text or "").strip()[:MAX_SAID])
+    return redacted_start(str(text or "").strip(), MAX_SAID)
 
 
 def _links(target: TargetId, seen: Seen, spec: Spec) -> Iterator[tuple[str, ResourceId]]:

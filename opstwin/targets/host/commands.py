@@ -19,7 +19,7 @@ from opstwin.targets.host.sandbox import OUTSIDE_ID, Sandbox, Tools, cannot, env
 from opstwin.targets.host.seccomp import program
 from opstwin.targets.kept_output import KeptOutput
 from opstwin.targets.ports import ExecResult
-from opstwin.targets.surely import attended, surely
+from opstwin.targets.surely import attended
 
 _CHUNK_BYTES: Final = 64 * 1024
 _LOOK_S: Final = 0.2
@@ -38,14 +38,21 @@ async def ran(sandbox: Sandbox, argv: Sequence[str], *, timeout_s: float, limit_
         raise InvalidInput(
             "The command is empty or holds a NUL.", field="argv", next_step="Give a program and its words."
         )
+    out = KeptOutput(limit_bytes)
+    return await attended(lambda gone: _whole(sandbox, argv, timeout_s, out, gone))
+
+
+async def _whole(
+    sandbox: Sandbox, argv: Sequence[str], timeout_s: float, out: KeptOutput, gone: asyncio.Event
+) -> ExecResult:
     tools = await asyncio.to_thread(_checked, sandbox)
-    group = await surely(asyncio.to_thread(ControlGroup.made, sandbox.limits))
-    call = _Call(sandbox=sandbox, tools=tools, group=group, argv=argv, timeout_s=timeout_s)
+    group = await asyncio.to_thread(ControlGroup.made, sandbox.limits, sandbox.groups)
     try:
-        return await attended(lambda gone: _ran(call, KeptOutput(limit_bytes), gone))
+        call = _Call(sandbox=sandbox, tools=tools, group=group, argv=argv, timeout_s=timeout_s)
+        return await _ran(call, out, gone)
     finally:
         if group is not None:
-            await surely(asyncio.to_thread(group.end, _GONE_S))
+            await asyncio.to_thread(group.end, _GONE_S)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +134,7 @@ async def _ran(call: _Call, out: KeptOutput, gone: asyncio.Event) -> ExecResult:
         pipes = _Pipes(held)
         process = await _started(call, pipes)
         try:
+            _held(call, process, pipes)
             stopped = await _followed(call, process, out, gone)
         finally:
             await _ended(process, pipes)
@@ -140,7 +148,7 @@ async def _ran(call: _Call, out: KeptOutput, gone: asyncio.Event) -> ExecResult:
 
 
 async def _started(call: _Call, pipes: _Pipes) -> Process:
-    """bubblewrap, in its control group before it makes any process; it waits for what it is told until then."""
+    """bubblewrap, which makes no process of its own before it is told what to do."""
     as_root = os.geteuid() == 0
     other: dict[str, Any] = {"user": OUTSIDE_ID, "group": OUTSIDE_ID, "extra_groups": []} if as_root else {}
     try:
@@ -148,14 +156,23 @@ async def _started(call: _Call, pipes: _Pipes) -> Process:
             call.tools.bwrap, *pipes.words(), "--", *call.words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, cwd="/",
             env=environment(), pass_fds=pipes.theirs, start_new_session=True, limit=_CHUNK_BYTES, **other,
         )  # fmt: skip
-        if call.group is not None:
-            call.group.take(process.pid)
     except (OSError, subprocess.SubprocessError) as error:
         raise cannot(str(error)) from error
+    return process
+
+
+def _held(call: _Call, process: Process, pipes: _Pipes) -> None:
+    """Put it into its control group, and tell it what it waits for."""
     pipes.close(*pipes.theirs)
+    try:
+        if call.group is not None:
+            call.group.take(process.pid)
+    except ProcessLookupError:
+        return  # it has ended already, and its output says why
+    except OSError as error:
+        raise cannot(str(error)) from error
     pipes.write(pipes.filter[1], program())
     pipes.write(pipes.told[1], b"".join(word.encode() + b"\x00" for word in call.sandbox.words()))
-    return process
 
 
 async def _ended(process: Process, pipes: _Pipes) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from opstwin.logs import logger
 
 MIB: Final = 1024 * 1024
-_ROOT: Final = Path("/sys/fs/cgroup")
+CONTROL_GROUPS: Final = Path("/sys/fs/cgroup")
 _OWN: Final = Path("/proc/self/cgroup")
 _PREFIX: Final = "opstwin-exec-"
 _PAUSE_S: Final = 0.01
@@ -50,7 +50,7 @@ class ControlGroup:
         self._folders = folders
 
     @classmethod
-    def made(cls, limits: Limits, root: Path = _ROOT, own: Path = _OWN) -> "ControlGroup | None":
+    def made(cls, limits: Limits, root: Path = CONTROL_GROUPS, own: Path = _OWN) -> "ControlGroup | None":
         """A new group with these limits, or None where the hub may not make one."""
         name = f"{_PREFIX}{os.getpid()}-{secrets.token_hex(6)}"
         unified = (root / "cgroup.controllers").exists()

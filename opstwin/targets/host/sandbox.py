@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from opstwin.errors import Rejected
-from opstwin.targets.host.limits import Limits
+from opstwin.targets.host.limits import CONTROL_GROUPS, Limits
 
 OUTSIDE_ID: Final = 65533
 """The user and group of a command where the hub is root: Debian and Red Hat give this id to nobody."""
@@ -44,11 +44,15 @@ class Tools:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sandbox:
-    """How commands are shut in. `hidden` are files and folders that they must not see, such as the hub's own."""
+    """How commands are shut in. `hidden` are files and folders that they must not see, such as the hub's own.
+
+    `search` is where its tools are looked for, `groups` where this machine has its control groups.
+    """
 
     hidden: Sequence[Path] = ()
     limits: Limits = field(default_factory=Limits)
     search: str = PATH
+    groups: Path = CONTROL_GROUPS
 
     def tools(self) -> Tools:
         """Where the programs are. Raises `Rejected` when they are not there: nothing runs outside a sandbox."""

@@ -1,5 +1,10 @@
 """`opstwin diagnose` as a user types it."""
 
+import time
+from pathlib import Path
+
+import httpx2
+
 from tests.e2e.cli.conftest import Shell
 
 
@@ -33,3 +38,26 @@ def test_naming_what_is_not_there_fails_with_a_next_step(shell: Shell) -> None:
     assert ended.returncode == 1
     assert "no workload and no resource" in ended.stderr
     assert "opstwin get" in ended.stderr
+
+
+def test_a_running_hub_measures_what_it_manages_by_itself(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, {"OPSTWIN_METRICS_INTERVAL_S": "1"})
+    shell.up()
+    try:
+        shell.add_sim()
+        plan = shell.json("plan", "deploy nginx:1.27 as web with 1 replica")
+        shell.ok("approve", plan["id"], "--reason", "test")
+        shell.ok("apply", plan["id"])
+        series = f"{shell.url}/api/v1/metrics/query?metric=memory_bytes&subject=web&range_s=60&step_s=1"
+        deadline = time.monotonic() + 30
+        with httpx2.Client(headers={"Authorization": f"Bearer {shell.token}"}) as client:
+            while True:
+                [found] = client.get(series).json()["items"]
+                if found["statistics"] and found["statistics"]["samples"] >= 3:
+                    break
+                assert time.monotonic() < deadline, found
+                time.sleep(0.1)
+        assert found["statistics"]["last"] == 16 << 20
+        assert found["gaps"] >= 1
+    finally:
+        shell.down()

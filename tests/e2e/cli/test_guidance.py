@@ -33,6 +33,8 @@ def refused(shell: Shell, *words: str, exit: Exit = Exit.ERROR) -> str:
         (("cancel", "plan_7f3k2m9x1q"), "exec_7f3k2m9x1q", "opstwin get executions"),
         (("targets", "test", "No_Such"), "those look like local", "opstwin targets list"),
         (("get", "local/container/a b"), "local/container/web-1", "opstwin get"),
+        (("rollback", "Web!"), "those look like web", "opstwin get workloads"),
+        (("audit", "list", "--plan", "nosuch"), "plan_7f3k2m9x1q", "opstwin get plans"),
         (("apply", "nosuch"), "neither a plan nor a file", "opstwin get plans"),
     ],
 )
@@ -40,7 +42,7 @@ def test_what_is_no_id_is_told_what_an_id_looks_like_and_where_they_are_listed(
     shell_once: Shell, words: tuple[str, ...], like: str, step: str
 ) -> None:
     said = refused(shell_once, *words)
-    assert words[1] in said or words[2] in said
+    assert any(word in said for word in words[1:])
     assert like in said
     assert step in said
 
@@ -66,6 +68,8 @@ def test_a_name_of_a_file_where_words_belong_points_to_the_option(shell_once: Sh
 
 def test_a_folder_and_a_binary_file_are_named_as_what_they_are(shell_once: Shell) -> None:
     (shell_once.folder / "folder.yaml").mkdir(exist_ok=True)
+    shell_once.file("empty.yaml", "\n")
+    assert "empty.yaml is empty" in refused(shell_once, "plan", "-f", "empty.yaml")
     (shell_once.folder / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert "folder.yaml is a folder" in refused(shell_once, "plan", "-f", "folder.yaml")
     assert "no UTF-8 text" in refused(shell_once, "plan", "-f", "binary.yaml")

@@ -1,5 +1,6 @@
 """A real hub process, and the official SDK's client that starts `opstwin mcp` as an AI client does."""
 
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -7,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import docker
 import httpx2
 import psutil
 import pytest
@@ -129,3 +131,23 @@ def bare_hub(tmp_path: Path) -> Iterator[Shell]:
         yield made
     finally:
         made.down()
+
+
+@pytest.fixture
+def docker_hub(tmp_path: Path, docker_engine: docker.DockerClient) -> Iterator[Shell]:
+    """A hub on the real engine."""
+    made = Shell(tmp_path, more={"OPSTWIN_DETECT_DOCKER": "true", "OPSTWIN_STOP_GRACE_S": "1"})
+    made.up()
+    try:
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def workload_name(docker_engine: docker.DockerClient) -> Iterator[str]:
+    """A workload's name that is nobody else's; whatever carries it is removed afterwards."""
+    made = f"mcp-{secrets.token_hex(3)}"
+    yield made
+    for container in docker_engine.containers.list(all=True, filters={"name": made}):
+        container.remove(force=True, v=True)

@@ -75,6 +75,7 @@ async def test_clients_that_start_together_start_one_hub(nobody: Shell) -> None:
 
 async def test_a_hub_that_left_its_file_and_died_is_replaced(nobody: Shell) -> None:
     nobody.up()
+    assert "discover" in nobody.ok("mcp", "tools")
     nobody.down(signal.SIGKILL)
     assert (nobody.folder / "data" / "hub.json").exists()
     async with talking(nobody) as talk:

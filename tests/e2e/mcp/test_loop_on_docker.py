@@ -1,11 +1,8 @@
 """A real MCP client drives the whole loop on a real Docker Engine: in both eras, over stdio and over HTTP."""
 
-import json
-import secrets
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -23,35 +20,19 @@ ERAS = {"2026-07-28": "auto", "2025-11-25": "legacy"}
 SCOPES = ("twin:read", "twin:plan", "twin:apply", "twin:exec")
 
 
-@pytest.fixture
-def hub(tmp_path: Path, docker_engine: docker.DockerClient) -> Iterator[Shell]:
-    """A hub on the real engine."""
-    shell = Shell(tmp_path, more={"OPSTWIN_DETECT_DOCKER": "true", "OPSTWIN_STOP_GRACE_S": "1"})
-    shell.up()
-    try:
-        yield shell
-    finally:
-        shell.down()
-
-
-@pytest.fixture
-def name(docker_engine: docker.DockerClient) -> Iterator[str]:
-    """A workload's name that is nobody else's; whatever carries it is removed afterwards."""
-    made = f"mcp-{secrets.token_hex(3)}"
-    yield made
-    for container in docker_engine.containers.list(all=True, filters={"name": made}):
-        container.remove(force=True, v=True)
+def new_token(shell: Shell) -> str:
+    """The token of an agent that acts for the person who started the hub."""
+    owner = {"Authorization": f"Bearer {shell.token}"}
+    with httpx2.Client(base_url=f"{shell.url}/api/v1", headers=owner) as http:
+        http.post("/people/agents", json={"id": "claude", "display_name": "Claude", "scopes": SCOPES})
+        return str(http.post("/people/claude/tokens", json={}).json()["token"])
 
 
 @asynccontextmanager
 async def over_http(shell: Shell, era: str) -> AsyncIterator[Client]:
     """The SDK's client at the hub's address, with the token of an agent."""
-    owner = {"Authorization": f"Bearer {shell.token}"}
-    with httpx2.Client(base_url=f"{shell.url}/api/v1", headers=owner) as http:
-        http.post("/people/agents", json={"id": "claude", "display_name": "Claude", "scopes": SCOPES})
-        token = http.post("/people/claude/tokens", json={}).json()["token"]
     async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=90) as http,
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {new_token(shell)}"}, timeout=90) as http,
         Client(streamable_http_client(f"{shell.url}/mcp", http_client=http), mode=ERAS[era]) as client,
     ):
         yield client
@@ -76,9 +57,8 @@ async def data(client: Client, tool: str, **given: Any) -> dict[str, Any]:
 
 
 def workload(name: str, image: str, seconds: int) -> str:
-    return json.dumps(
-        {"name": name, "image": image, "command": ["/bin/sleep", str(seconds)], "replicas": 2, "restart": "always"}
-    )
+    """A workload file."""
+    return f"name: {name}\nimage: {image}\ncommand: [/bin/sleep, '{seconds}']\nreplicas: 2\nrestart: always\n"
 
 
 def running(engine: docker.DockerClient, name: str) -> dict[str, list[str]]:
@@ -91,8 +71,14 @@ def running(engine: docker.DockerClient, name: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("era", list(ERAS))
 @pytest.mark.parametrize("transport", [over_http, over_stdio])
 async def test_the_whole_loop_on_a_real_engine(
-    hub: Shell, name: str, docker_engine: docker.DockerClient, docker_image: str, transport: Any, era: str
+    docker_hub: Shell,
+    workload_name: str,
+    docker_engine: docker.DockerClient,
+    docker_image: str,
+    transport: Any,
+    era: str,
 ) -> None:
+    hub, name = docker_hub, workload_name
     async with transport(hub, era) as client:
         assert client.protocol_version == era
         await data(client, "discover", id="local")

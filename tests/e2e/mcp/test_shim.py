@@ -376,3 +376,19 @@ async def test_a_client_that_ends_the_process_leaves_no_session_behind(plain: Pl
         pipe.process.terminate()
         assert await asyncio.wait_for(pipe.process.wait(), WITHIN_S) == 0
         await asyncio.wait_for(plain.left.wait(), WITHIN_S)
+
+
+async def test_an_answer_that_nobody_foresaw_is_an_error_and_the_next_call_is_served(
+    plain: Plain, tmp_path: Path
+) -> None:
+    """Here JSON whose list of tools is none; the shim's own log says where it failed."""
+    body = b'{"jsonrpc": "2.0", "id": 1, "result": {"tools": [7]}}'
+    plain.refusals.append((200, {"content-type": "application/json"}, body))
+    async with piped(environment(tmp_path, plain), log=tmp_path / "shim.log") as pipe:
+        pipe.ask(1, "tools/list")
+        answer = await pipe.read()
+        assert answer["id"] == 1
+        assert "restart the MCP server" in answer["error"]["message"]
+        pipe.call(2, "echo", text="b")
+        assert (await pipe.read())["id"] == 2
+    assert "Traceback" in (tmp_path / "shim.log").read_text()

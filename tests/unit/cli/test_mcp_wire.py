@@ -30,7 +30,7 @@ def answering(*answers: bytes, close: bool = False) -> Iterator[tuple[str, list[
             except OSError:
                 return
             with line:
-                while rest and line.recv(4096):
+                while rest and arrived(line, whole=not close):
                     seen.append(number)
                     line.sendall(rest.pop(0))
                     if close:
@@ -43,6 +43,15 @@ def answering(*answers: bytes, close: bool = False) -> Iterator[tuple[str, list[
     finally:
         listener.close()
         thread.join(LIMIT_S)
+
+
+def arrived(line: socket.socket, *, whole: bool) -> bool:
+    """Whether a request came in, to its end where that is asked for: each has the body `{}`."""
+    data = line.recv(4096)
+    while whole and data and not data.endswith(b"\r\n\r\n{}"):
+        more = line.recv(4096)
+        data = data + more if more else b""
+    return bool(data)
 
 
 def chunked(*parts: bytes) -> bytes:
@@ -168,3 +177,9 @@ def test_a_hub_below_a_path_is_asked_there(wire: Wire) -> None:
     thread.join(LIMIT_S)
     listener.close()
     assert heard[0].startswith(b"POST /ops/mcp HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize("url", ["hub:7373", "http://", "http://h:99999", "ftp://h/x", "/mcp"])
+def test_what_is_no_address_is_lost_with_the_reason(wire: Wire, url: str) -> None:
+    with pytest.raises(Lost, match=r"http://|Port"):
+        Exchange(wire, url).send("POST", "/mcp", {}, b"{}", LIMIT_S)

@@ -78,7 +78,7 @@ def test_lines_that_sound_like_errors_are_told_by_whole_words(line: str, error: 
     assert (has_level(line, Level.ERROR), has_level(line, Level.WARNING)) == (error, warning)
 
 
-@pytest.mark.parametrize("regex", ["(", "a{2000}", r"(a)\1", "(?=a)", "(((a{100}){100}){100})"])
+@pytest.mark.parametrize("regex", ["(", "a{2000}", r"(a)\1", "(?=a)", "(((a{100}){100}){100})", r"\pL{200}"])
 def test_an_expression_that_cannot_be_bounded_is_refused_with_the_field(regex: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         Pattern(regex=regex)

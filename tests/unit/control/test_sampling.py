@@ -1,12 +1,14 @@
 """The sampler: what it measures, what it leaves out, and how it leaves a target alone that is away."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from opstwin.control.sampling import LONGEST_PAUSE_S, Sampler
+from opstwin.domain.resource import Health, Observed
 from opstwin.domain.series import Metric, Series, SeriesQuery
 from opstwin.domain.values import ResourceId
 from opstwin.metrics.memory import MemorySamples
@@ -63,6 +65,12 @@ async def test_a_stopped_container_leaves_a_gap_and_no_zero(rig: Rig) -> None:
     assert (await series(rig, sampler, WEB2)).statistics is not None
 
 
+async def test_what_a_driver_calls_stopped_is_left_out_whatever_else_it_says(rig: Rig) -> None:
+    seen = await rig.ledger.need(Observed, WEB1)
+    await rig.put(replace(seen, facts={}, health=Health.STOPPED))
+    assert await sampler_of(rig).measured(LOCAL) == [WEB2]
+
+
 async def test_one_that_cannot_be_measured_stops_no_other(rig: Rig) -> None:
     rig.world.faults.add(Fault(call="usage", kind=FaultKind.REJECT, resource=WEB1))
     sampler = sampler_of(rig)
@@ -87,6 +95,11 @@ async def test_a_target_that_is_away_is_asked_less_and_less_often_and_at_once_ag
     rig.clock.advance(LONGEST_PAUSE_S)
     assert await sampler.once(15.0) == 2
     rig.clock.advance(15)
+    assert await sampler.once(15.0) == 2
+    rig.world.faults.add(down)
+    assert await sampler.once(15.0) == 0
+    rig.world.faults.remove(down)
+    rig.clock.advance(30)
     assert await sampler.once(15.0) == 2
 
 

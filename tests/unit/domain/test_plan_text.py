@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.command import Command
 from opstwin.domain.plan import Change, Op, Origin, Plan, Risk, Summary, WorkloadChange, sealed
 from opstwin.domain.plan_text import plan_lines, safe, shown, summary_line
 from opstwin.domain.values import Digest, PlanId, Spec, TargetId, resource_id
@@ -46,6 +47,29 @@ def plan_of(*changes: Change, **more: object) -> Plan:
 
 def text(plan: Plan, language: str = "en") -> str:
     return "\n".join(plan_lines(plan, language))
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        ("en", [
+            "  > container web-1 runs a command, once",
+            '      argv = ["sh", "-c", "echo \\"a b\\"; \\u202e"]',
+            "      # ended after 7.5 s at the latest; never run a second time, never undone",
+            "Plan: 0 to add, 0 to change, 0 to remove, 1 to run.",
+        ]),
+        ("ko", [
+            "  > container web-1 안에서 명령을 한 번 실행합니다",
+            '      argv = ["sh", "-c", "echo \\"a b\\"; \\u202e"]',
+            "      # 늦어도 7.5초 뒤에 종료됩니다. 두 번 실행하지 않으며 되돌리지 않습니다",
+            "계획: 추가 0, 변경 0, 제거 0, 명령 1.",
+        ]),
+    ],
+)  # fmt: skip
+def test_a_command_is_shown_word_by_word_with_nothing_hidden(language: str, lines: list[str]) -> None:
+    command = Command(argv=("sh", "-c", 'echo "a b"; \u202e'), timeout_s=7.5)
+    shown = plan_lines(plan_of(changed(Op.EXEC, "web-1", None, None, command=command)), language)
+    assert [line for line in lines if line not in shown] == []
 
 
 def test_each_op_has_its_symbol_and_fields_and_the_end_says_how_much_how_risky_and_which_digest() -> None:

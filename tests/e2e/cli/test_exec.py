@@ -1,0 +1,57 @@
+"""`opstwin exec` as a user types it, against a real hub: on a container, and on the hub's own host."""
+
+import os
+
+import pytest
+
+from opstwin.cli.exits import Exit
+from tests.e2e.cli.conftest import Shell
+
+
+@pytest.mark.req("S3.83")
+def test_a_command_that_only_reads_prints_what_it_said_and_nothing_else(shell: Shell) -> None:
+    assert shell.ok("exec", "legacy-db", "--", "hostname") == "legacy-db\n"
+    said = shell.json("exec", "local/container/legacy-db", "--", "hostname")
+    assert (said["stdout"], said["exit_code"], said["status"], said["read_only"]) == ("legacy-db\n", 0, "done", True)
+    assert len(shell.json("audit", "list")) > 0
+
+
+@pytest.mark.req("S3.G3")
+def test_any_other_command_waits_for_a_human_and_then_tells_what_it_said(shell: Shell) -> None:
+    waiting = shell.run("exec", "legacy-db", "--", "echo", "rm", "-rf", "/")
+    assert waiting.returncode == Exit.WAITING
+    assert waiting.stdout == ""
+    assert "Next: opstwin approve plan_" in waiting.stderr
+    plan = shell.json("get", "plans")[0]["id"]
+    assert plan in waiting.stderr
+    shown = shell.ok("show", plan)
+    assert "container legacy-db runs a command, once" in shown
+    assert 'argv = ["echo", "rm", "-rf", "/"]' in shown
+    assert shell.run("exec", "--plan", plan).returncode == Exit.WAITING
+
+
+def test_what_is_missing_or_unknown_is_told(shell: Shell) -> None:
+    for words in ((), ("legacy-db",), ("--", "ps")):
+        ended = shell.run("exec", *words)
+        assert ended.returncode == Exit.ERROR
+        assert "opstwin exec web-1 -- df -h" in ended.stderr
+    assert "There is no container or host" in shell.run("exec", "nobody", "--", "ps").stderr
+
+
+@pytest.mark.proves("I4", "I5")
+@pytest.mark.req("S3.83")
+def test_the_hubs_host_runs_commands_in_a_sandbox_once_an_administrator_added_it(shell: Shell) -> None:
+    refused = shell.run("exec", "host", "--", "uname", "-r")
+    assert refused.returncode == Exit.ERROR
+    assert "opstwin targets add host --backend host" in refused.stderr
+    shell.ok("targets", "add", "host", "--backend", "host", "--endpoint", "host://hub")
+    shell.ok("discover", "host")
+    assert shell.ok("exec", "host", "--", "uname", "-r").strip() == os.uname().release
+    assert str(shell.folder) not in shell.ok("exec", "host", "--", "df")
+    listed = shell.run("exec", "host", "--", "ls", "-A", str(shell.folder / "data"))
+    assert listed.returncode == Exit.ERROR
+    assert "twin.db" not in listed.stdout
+    assert shell.ok("exec", "host", "--", "ls", "-A", "/root", "/home", "/run").split() == ["/home:", "/root:", "/run:"]
+    waiting = shell.run("exec", "host", "--", "cat", "/etc/hostname")
+    assert waiting.returncode == Exit.WAITING
+    assert shell.run("discover").returncode == Exit.OK

@@ -1,0 +1,55 @@
+"""What an engine says of a container's end, start and health check, as facts."""
+
+from typing import Any
+
+import pytest
+
+from opstwin.domain.values import Json, TargetId
+from opstwin.targets.docker.defaults import UNKNOWN_IMAGE
+from opstwin.targets.docker.describing import Seen
+from opstwin.targets.docker.marks import marks_of
+from opstwin.targets.docker.sightings import MAX_SAID, container_sighting
+
+STARTED = "2026-01-05T09:00:00.123456789Z"
+
+
+def facts(**state: Any) -> dict[str, Json]:
+    found = {"Id": "abc", "Name": "/web-1", "State": {"StartedAt": STARTED, **state}, "RestartCount": 4}
+    seen = Seen(found, UNKNOWN_IMAGE, marks_of({}))
+    return dict(container_sighting(TargetId("here"), seen).facts)
+
+
+def unhealthy(*outputs: str) -> dict[str, Any]:
+    return {"Running": True, "Health": {"Status": "unhealthy", "Log": [{"Output": text} for text in outputs]}}
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        ({"Running": False, "ExitCode": 3}, 3),
+        ({"Running": True, "Restarting": True, "ExitCode": 3}, 3),
+        ({"Running": True, "ExitCode": 0}, None),
+        ({"Running": False, "ExitCode": 0, "StartedAt": "0001-01-01T00:00:00Z"}, None),
+    ],
+    ids=["ended", "restarting", "runs", "never started"],
+)
+def test_an_exit_code_is_told_of_what_ended_also_while_the_engine_waits_to_restart_it(
+    state: dict[str, Any], code: int | None
+) -> None:
+    assert facts(**state)["exit_code"] == code
+
+
+def test_the_error_of_a_start_is_a_fact_without_its_secrets_and_cut() -> None:
+    said = "Bind for 0.0.0.0:80 failed: port is already allocated http://u:hunter2@proxy " + "x" * 1000
+    error = str(facts(Error=said)["start_error"])
+    assert error.startswith("Bind for 0.0.0.0:80 failed")
+    assert "hunter2" not in error
+    assert len(error) <= MAX_SAID
+    assert "start_error" not in facts(Error="")
+
+
+def test_the_last_output_of_a_failing_check_is_a_fact_and_that_of_a_passing_one_is_not() -> None:
+    assert facts(**unhealthy("first", "no route\n"))["health_output"] == "no route"
+    passing = {"Running": True, "Health": {"Status": "healthy", "Log": [{"Output": "fine"}]}}
+    assert "health_output" not in facts(**passing)
+    assert "health_output" not in facts(**unhealthy())
