@@ -48,7 +48,7 @@ def _shown(answer: dict[str, Any]) -> None:
             output.line(f"    {_fact(fact)}")
         for call in item["next_calls"]:
             if call["cli"]:
-                output.line(f"  next: {call['command']}")
+                output.line(f"  next: {call['cli']}")
     for item in answer["unchecked"]:
         output.note(f"Cannot tell {item['code']} of {item['count']} on {item['target']}: they cannot be seen now.")
 

@@ -3,15 +3,13 @@
 Unknown is not absent: where nobody can see a resource, the detectors say that they cannot tell.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Final
 
-from opstwin.control.diagnosing_calls import About, NextCall, call_text, drift_call, look_call, next_calls
+from opstwin.control.diagnosing_calls import About
 from opstwin.control.diagnosing_cases import Scenery, container_cases, scenery_of, target_case, volume_cases
-from opstwin.control.diagnosing_words import said, severity_word
+from opstwin.control.diagnosing_findings import Diagnosis, finding_of, hint_of, summary_of, unchecked_of
 from opstwin.control.drift import explain
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
@@ -20,7 +18,7 @@ from opstwin.control.subjects import resources_of, targets_of
 from opstwin.domain.approval import Approval
 from opstwin.domain.container_detectors import DETECTORS
 from opstwin.domain.deployment import Deployment
-from opstwin.domain.diagnosis import Clue, Code, Doubt, Evidence, Severity, Verdict
+from opstwin.domain.diagnosis import Clue, Code, Doubt, Evidence, Verdict
 from opstwin.domain.healing import HealRecord
 from opstwin.domain.other_detectors import (
     drifted,
@@ -45,41 +43,6 @@ _OF_TARGETS: Final = frozenset({Code.TARGET_AWAY, Code.STALE_OBSERVATION, Code.R
 """What concerns everything on a target, and so is told of each subject there."""
 
 _STATE_FACTS: Final = ("state", "exit_code", "oom_killed", "start_error")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that is wrong, in words, with its evidence and the calls worth making next."""
-
-    code: Code
-    severity: Severity
-    subject: str
-    target: TargetId
-    since: datetime | None
-    why: str
-    evidence: tuple[Evidence, ...]
-    next_calls: tuple[NextCall, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unchecked:
-    """What a detector could not tell, on how many subjects of a target, with the first of them as examples."""
-
-    code: Code
-    target: TargetId
-    count: int
-    subjects: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """All findings, the most severe and then the oldest first, and what could not be told. `targets` were looked at."""
-
-    summary: str
-    findings: tuple[Finding, ...]
-    unchecked: tuple[Unchecked, ...]
-    targets: tuple[TargetId, ...]
-    hint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,11 +78,11 @@ class Diagnostician:
             verdicts += await self._of_target(place)
         kept = [(item, about) for item, about in verdicts if item is not None and narrowing.covers(item)]
         clues = sorted([(item, about) for item, about in kept if isinstance(item, Clue)], key=_order)
-        findings = tuple(_finding(clue, about, language) for clue, about in clues)
-        unchecked = _unchecked([item for item, _ in kept if isinstance(item, Doubt)])
+        findings = tuple(finding_of(clue, about, language) for clue, about in clues)
+        unchecked = unchecked_of([item for item, _ in kept if isinstance(item, Doubt)])
         return Diagnosis(
-            summary=_summary(findings, unchecked, language), findings=findings, unchecked=unchecked,
-            targets=tuple(place.id for place in targets), hint=_hint(findings, unchecked),
+            summary=summary_of(findings, unchecked, language), findings=findings, unchecked=unchecked,
+            targets=tuple(place.id for place in targets), hint=hint_of(findings, unchecked),
         )  # fmt: skip
 
     async def _scope(self, target: str | None, subject: str | None) -> tuple[Sequence[Target], _Narrowing]:
@@ -213,50 +176,3 @@ def _order(item: tuple[Clue, About]) -> tuple[int, float, int, str]:
     clue, _ = item
     since = clue.since.timestamp() if clue.since is not None else float("inf")
     return clue.severity.rank, since, list(Code).index(clue.code), clue.subject
-
-
-def _finding(clue: Clue, about: About, language: str) -> Finding:
-    return Finding(
-        code=clue.code, severity=clue.severity, subject=clue.subject, target=clue.target, since=clue.since,
-        why=said(clue.words, language, **clue.values), evidence=clue.evidence, next_calls=next_calls(clue, about),
-    )  # fmt: skip
-
-
-def _unchecked(doubts: Iterable[Doubt]) -> tuple[Unchecked, ...]:
-    grouped: dict[tuple[TargetId, Code], list[str]] = defaultdict(list)
-    for doubt in doubts:
-        grouped[doubt.target, doubt.code].append(doubt.subject)
-    return tuple(
-        Unchecked(code=code, target=target, count=len(subjects), subjects=tuple(subjects[:3]))
-        for (target, code), subjects in sorted(grouped.items(), key=lambda item: (item[0][0], item[0][1].value))
-    )
-
-
-def _summary(findings: Collection[Finding], unchecked: Collection[Unchecked], language: str) -> str:
-    by_severity = Counter(item.severity for item in findings)
-    parts = [f"{by_severity[item]} {severity_word(item.value, language)}" for item in Severity if by_severity[item]]
-    text = said("nothing", language)
-    if findings:
-        text = said("found", language, count=len(findings), parts=", ".join(parts))
-    doubts = sum(item.count for item in unchecked)
-    return text + (said("doubts", language, count=doubts) if doubts else "")
-
-
-def _hint(findings: Sequence[Finding], unchecked: Sequence[Unchecked]) -> str:
-    """The one call to begin with."""
-    drifts = [item for item in findings if item.code is Code.DRIFT]
-    if findings and findings[0].code is Code.DRIFT and len(drifts) > 1:
-        return call_text(drift_call(findings[0].target))
-    first = next((item.next_calls[0] for item in findings if item.next_calls), None)
-    if first is None and unchecked:
-        first = look_call(unchecked[0].target)
-    return call_text(first) if first is not None else ""
-
-
-def counts_of(findings: Iterable[Finding]) -> Mapping[str, Mapping[str, int]]:
-    """How many findings there are of each severity and code."""
-    kept = list(findings)
-    return {
-        "severity": dict(Counter(item.severity.value for item in kept)),
-        "code": dict(sorted(Counter(item.code.value for item in kept).items())),
-    }

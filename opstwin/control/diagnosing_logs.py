@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from opstwin.control.diagnosing import Finding
+from opstwin.control.diagnosing_findings import Finding
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
 from opstwin.control.retrying import Breakers

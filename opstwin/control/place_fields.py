@@ -29,6 +29,7 @@ _SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
     "docker": ("unix", "tcp", "http", "https"),
     "kubernetes": ("kubeconfig", "http", "https"),
     "sim": ("sim",),
+    "host": ("host",),
 }
 _CLUSTER_KEYS: Final = frozenset({"name", "type", "kubeconfig", "context", "registry", "endpoint", "socket"})
 MAX_CLUSTERS: Final = 1000

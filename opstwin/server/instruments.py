@@ -18,7 +18,7 @@ from opstwin.twin.store import Query
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-BACKENDS: Final[Mapping[str, str]] = {"docker": "docker", "kubernetes": "k8s", "sim": "sim"}
+BACKENDS: Final[Mapping[str, str]] = {"docker": "docker", "kubernetes": "k8s", "sim": "sim", "host": "host"}
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 RESULTS: Final = {
     "execution.succeeded": "success",

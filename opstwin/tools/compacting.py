@@ -18,7 +18,7 @@ MAX_WAIT_S: Final = 50
 """Below the 60 s after which common clients give a call up."""
 
 FORMAT: Final[Mapping[str, Json]] = {"type": "string", "enum": ["concise", "detailed"]}
-FIELDS: Final[Mapping[str, Json]] = {"type": "string", "description": "a,b: only these fields"}
+FIELDS: Final[Mapping[str, Json]] = {"type": "string"}
 WAIT: Final[Mapping[str, Json]] = {"type": "integer", "description": f"wait for the end, 0-{MAX_WAIT_S} s"}
 
 

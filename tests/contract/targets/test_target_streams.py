@@ -9,7 +9,7 @@ import pytest
 from opstwin.domain.resource import Presence
 from opstwin.domain.values import ResourceId
 from opstwin.domain.workload import Resources
-from opstwin.errors import NotFound, Timeout
+from opstwin.errors import NotFound
 from opstwin.targets.ports import LogLine, TargetEvent
 from tests.contract.targets.engines import Place
 from tests.contract.targets.steps import (

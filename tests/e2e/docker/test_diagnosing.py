@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from opstwin.clock import SystemClock
-from opstwin.control.diagnosing import Diagnosis, Diagnostician, Finding
+from opstwin.control.diagnosing import Diagnostician
+from opstwin.control.diagnosing_findings import Diagnosis, Finding
 from opstwin.control.diagnosing_logs import with_last_lines
 from opstwin.control.ids import RandomIds
 from opstwin.control.ledger import Ledger

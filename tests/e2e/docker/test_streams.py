@@ -8,7 +8,7 @@ import pytest
 
 from opstwin.domain.plan import Op
 from opstwin.domain.resource import Health
-from opstwin.errors import Rejected, Timeout
+from opstwin.errors import Rejected
 from opstwin.targets.ports import LogLine, TargetEvent
 from tests.e2e.docker.spot import DEADLINE_S, Spot
 

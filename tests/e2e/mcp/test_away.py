@@ -3,8 +3,11 @@
 import asyncio
 import json
 import os
+import pty
 import signal
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,3 +177,14 @@ async def _lists_with(entry: dict[str, object]) -> None:
 
     async with Client(stdio_client(StdioServerParameters(**entry))) as client:
         assert (await client.list_tools()).tools
+
+
+def test_somebody_who_starts_it_at_a_terminal_is_told_what_it_waits_for(nobody: Shell) -> None:
+    theirs, ours = pty.openpty()
+    started = [sys.executable, "-m", "opstwin.cli", "mcp", "--no-start"]
+    with subprocess.Popen(started, env=nobody.environment, stdin=ours, stderr=subprocess.PIPE) as process:
+        os.close(ours)
+        assert "opstwin mcp install" in process.stderr.readline().decode()
+        os.write(theirs, b"\x04")
+        assert process.wait(20) == 0
+    os.close(theirs)

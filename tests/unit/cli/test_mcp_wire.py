@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -41,6 +41,8 @@ def answering(*answers: bytes, close: bool = False) -> Iterator[tuple[str, list[
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", seen
     finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join(LIMIT_S)
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from opstwin.control.diagnosing import Diagnosis, Diagnostician, Finding
+from opstwin.control.diagnosing import Diagnostician
 from opstwin.control.diagnosing_calls import NextCall, call_text
+from opstwin.control.diagnosing_findings import Diagnosis, Finding
 from opstwin.control.diagnosing_logs import with_last_lines
 from opstwin.domain.diagnosis import Code, Severity
 from opstwin.domain.event import Event
