@@ -48,7 +48,8 @@ async def handed_out(
     if found.paths:
         data = {**data, "untrusted": [{"path": path, "source": source} for path in list(found.paths)[:MAX_SOURCES]]}
     await services.taints.note(caller, source, found.texts)
-    return data, _in_fence(services.veil.over(text), data, source)
+    shown = services.veil.over(text)
+    return data, _in_fence(shown, data, source) if found.paths else shown
 
 
 async def told_failure(

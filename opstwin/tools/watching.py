@@ -14,7 +14,7 @@ from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, to_json
 from opstwin.errors import NotFound
-from opstwin.logs import redacted
+from opstwin.logs import redacted_start
 from opstwin.targets.ports import LogLine, Reader, UsageReading
 from opstwin.tools.fields import OfResource
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, StreamItem, Tool
@@ -105,7 +105,7 @@ async def _lines(reader: Reader, ask: LogsAsk, *, follow: bool) -> AsyncIterator
     found = reader.logs(ResourceId(ask.id), tail=ask.tail, follow=follow)
     try:
         async for line in found:
-            yield LogLine(at=line.at, stream=line.stream, text=redacted(line.text[:MAX_LINE]))
+            yield LogLine(at=line.at, stream=line.stream, text=redacted_start(line.text, MAX_LINE))
     finally:
         if isinstance(found, AsyncGenerator):
             await found.aclose()

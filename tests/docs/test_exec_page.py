@@ -26,7 +26,8 @@ def test_its_limits_are_the_real_ones() -> None:
         f"{OUTPUT_BYTES // 1024} KiB of each stream are kept; after {FLOOD_BYTES // MIB} MiB it is killed",
         f"{limits.memory_bytes // MIB} MiB for all its processes, {limits.address_bytes // MIB // 1024} GiB of address",
         f"{limits.scratch_bytes // MIB} MiB in `/tmp`", f"| {limits.processes} |", f"{AT_ONCE} commands on one target",
-        f"user id {OUTSIDE_ID}", f"bubblewrap) {OLDEST[0]}.{OLDEST[1]} or newer", f"and {Exit.WAITING.value} when it waits",
+        f"user id {OUTSIDE_ID}", f"bubblewrap) {OLDEST[0]}.{OLDEST[1]} or newer",
+        f"and {Exit.WAITING.value} when it waits",
     ):  # fmt: skip
         assert words in TEXT, words
 

@@ -115,8 +115,11 @@ class Calls:
 
     async def _answer(self, context: Context, asked: Asked) -> dict[str, Any]:
         """The whole answer; what plans and applies goes on when the caller goes away."""
-        if asked.tool.toolset is not Toolset.DEPLOY or not asked.tool.changes:
+        if not asked.tool.changes:
             answer = await guard.call(asked.tool, self.services, asked.caller, asked.raw)
+        elif asked.tool.toolset is not Toolset.DEPLOY:
+            # A command is stopped when nobody waits for it any more.
+            answer = await self._kept(asked)
         else:
             key = (asked.caller.principal.id, asked.tool.name, asked.key or digest_of(dict(asked.raw)))
             answer = await self.undelivered.once(key, lambda: self._kept(asked))
