@@ -67,7 +67,7 @@ class Settings(BaseModel):
     )
     max_body_bytes: int = Field(2 * 1024 * 1024, gt=0, description="Largest request body that is read.")
     request_state_secret: str = Field(
-        "", description="Keys (32 characters or more, apart by spaces) for what MCP clients bring back; the first seals."
+        "", description="Keys (32 or more characters, apart by spaces) for what AI clients bring back; the first seals."
     )
     public_url: str = Field("", description="Where others reach the hub, such as `https://ops.example.com`.")
     oauth_issuer: str = Field("", description="Authorization server whose tokens AI clients may bring to `/mcp`.")

@@ -24,7 +24,7 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "nothing": (b"", PARSE_ERROR),
     "not JSON": (b"{", PARSE_ERROR),
     "not UTF-8": (b'{"jsonrpc":"2.0","id":1,"method":"\xff"}', PARSE_ERROR),
-    "too deep": (b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + b"[" * DEEP + b"]" * DEEP + b"}", PARSE_ERROR),
+    "too deep": (b'{"jsonrpc":"2.0","id":1,"method":"x","params":' + b"[" * DEEP + b"]" * DEEP + b"}", PARSE_ERROR),
     "a key twice": (b'{"jsonrpc":"2.0","id":1,"id":2,"method":"tools/list"}', PARSE_ERROR),
     "not a number": (b'{"jsonrpc":"2.0","id":NaN,"method":"tools/list"}', PARSE_ERROR),
     "a batch": (b'[{"jsonrpc":"2.0","id":1,"method":"tools/list"}]', INVALID_REQUEST),
@@ -86,7 +86,7 @@ async def test_headers_that_say_something_else_than_the_body_are_refused(line: W
 
 @pytest.mark.proves("C6")
 async def test_clients_that_use_the_same_ids_each_get_their_own_answer(house: House) -> None:
-    """A hundred clients, the same ten ids, at the same time; each asks for something that does not exist by its name."""
+    """A hundred clients, the same ten ids, at the same time; each asks for a plan of its own that does not exist."""
 
     async def one(line: Wire, number: int) -> None:
         for id in range(10):

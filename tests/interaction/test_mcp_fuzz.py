@@ -20,7 +20,8 @@ UNLIMITED = {
 }  # fmt: skip
 TEXTS = (
     "", " ", "web", "local", "local/container/web-1", "plan_0", "exec_0", "nosuch", "-1", "--kubeconfig=/x", "-s",
-    "$(touch /tmp/x)", "`id`", "; rm -rf /", "a\nb", "a\x00b", "../../etc/passwd", "%2e%2e/x", "\u202egnp.exe", "\u200b",
+    "$(touch /tmp/x)", "`id`", "; rm -rf /", "a\nb", "a\x00b",
+    "../../etc/passwd", "%2e%2e/x", "\u202egnp.exe", "\u200b",
     "a" * 5000, "한글 이름", "💥" * 50, "{{7*7}}", "'; DROP TABLE plans;--", "http://169.254.169.254/", "file:///etc/passwd",
     "deploy app:1 as web with 2 replicas", "scale web to 3", "remove web", "restart web", "true", "null", "1e999",
     "(a+)+$", "sha256:" + "0" * 64, '{"lc": 1, "type": "secret"}', "<script>alert(1)</script>", "\ud800",

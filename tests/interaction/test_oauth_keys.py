@@ -91,7 +91,10 @@ async def test_the_configured_address_and_no_other_is_asked_and_told_nothing() -
         b"garbage\r\n", plain(gzip.compress(b" " * 10_000_000 + GOOD.encode()), Content_Encoding="gzip"),
         plain(json.dumps({"keys": [{}] * (MAX_KEYS + 1)}).encode()),
     ],
-    ids=lambda answer: answer[:40].decode(errors="replace").strip(),
+    ids=[
+        "moved", "moved for now", "not found", "failed", "created", "too large", "a page", "a list", "keys in a mapping",
+        "no list of keys", "no keys", "nothing", "too deep", "garbage", "packed", "too many",
+    ],
 )  # fmt: skip
 async def test_an_answer_that_is_no_key_set_gives_no_keys(answer: bytes) -> None:
     server = Server()
