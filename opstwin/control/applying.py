@@ -483,9 +483,7 @@ async def _ended(tasks: set[asyncio.Task[None]]) -> None:
 
 def _effect_of(writer: Writer, resource: ResourceId, command: Command) -> Effect:
     """Runs this very command there; for one attempt."""
-    return partial(
-        writer.exec, resource, command.argv, timeout_s=command.timeout_s, limit_bytes=command.output_bytes
-    )
+    return partial(writer.exec, resource, command.argv, timeout_s=command.timeout_s, limit_bytes=command.output_bytes)
 
 
 def _away(failure: TargetError) -> Unreachable:

@@ -97,9 +97,7 @@ class Attempt:
             asked.cancel()
             await asyncio.gather(running, asked, return_exceptions=True)
         if was_running:
-            raise Cancelled(
-                f"The command was {CANCELLED}.", next_step="Look at the resource before you run it again."
-            )
+            raise Cancelled(f"The command was {CANCELLED}.", next_step="Look at the resource before you run it again.")
         return running.result()
 
     async def timed(self, effect: Effect) -> Ran:

@@ -79,9 +79,7 @@ _LS: Final = Form(
     valued={"--sort": _NAME, "--time-style": re.compile(r"full-iso|long-iso|iso|locale")},
     operand=_PATH, most=8,
 )  # fmt: skip
-_STAT: Final = Form(
-    letters="Lft", valued={"-c": _TEXT, "--format": _TEXT, "--printf": _TEXT}, operand=_PATH, most=8
-)
+_STAT: Final = Form(letters="Lft", valued={"-c": _TEXT, "--format": _TEXT, "--printf": _TEXT}, operand=_PATH, most=8)
 _DU: Final = Form(
     letters="shacxkmbL", flags=frozenset({"--summarize", "--human-readable", "--total", "--one-file-system"}),
     valued={"-d": _NUMBER, "--max-depth": _NUMBER, "-t": _SIZE}, operand=_PATH, most=8,

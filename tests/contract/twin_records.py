@@ -10,6 +10,7 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from opstwin.domain.command import MAX_TIMEOUT_S, OUTPUT_BYTES, Command
 from opstwin.domain.target import AUTH_METHODS, BACKENDS, CONNECTIONS, Target
 from opstwin.domain.values import Json
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
@@ -70,6 +71,7 @@ _FULL: Mapping[Any, Any] = {
     ),
 }  # fmt: skip
 _FULL_FIELDS: Mapping[Any, Mapping[str, Any]] = {
+    Command: {"argv": ("/bin/df", TRICKY), "timeout_s": 0.1, "output_bytes": 7},
     Target: {
         "id": "local", "display_name": "노드 하나", "backend_type": "docker", "agent_endpoint": "http://docker-agent:8081",
         "connection_type": "frp", "auth_method": "mtls",
@@ -128,6 +130,11 @@ _ANY: Mapping[Any, Callable[[], st.SearchStrategy[Any]]] = {
     ),
 }
 _ANY_FIELDS: Mapping[Any, Mapping[str, st.SearchStrategy[Any]]] = {
+    Command: {
+        "argv": st.lists(_TEXT, max_size=2).map(lambda words: ("df", *words)),
+        "timeout_s": st.floats(min_value=0.001, max_value=MAX_TIMEOUT_S),
+        "output_bytes": st.integers(min_value=1, max_value=OUTPUT_BYTES),
+    },
     Target: {
         "id": _NAME,
         "display_name": _NAME,

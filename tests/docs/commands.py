@@ -60,7 +60,7 @@ def fault(line: str) -> str:
 
 def mention_fault(text: str) -> str:
     """Why `opstwin …` in the middle of a sentence names no verb, or an option that its verb has not; else empty."""
-    words = text.split()[1:]
+    words = text.split(" -- ", maxsplit=1)[0].split()[1:]
     if not words or words[0].startswith("-"):
         return ""
     name = next((name for name in (" ".join(words[:2]), words[0]) if name in verbs()), None)

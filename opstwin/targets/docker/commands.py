@@ -127,7 +127,6 @@ class _Run:
             await asyncio.sleep(_LOOK_S)
         raise _unknown(f"The command did not end in {self.timeout_s:g} s and may still be running.")
 
-
     async def _inspected(self, exec_id: str) -> Mapping[str, Any]:
         try:
             return await self.engine.call("exec.inspect", lambda api: api.read("exec", exec_id, "json"))

@@ -1,20 +1,19 @@
 """Running one command in the sandbox, with its time, output, memory and number of processes bounded."""
 
 import asyncio
-import json
 import os
 import subprocess
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from select import select
 from signal import SIGKILL
 from typing import Any, Final
 
 from opstwin.errors import InvalidInput
 from opstwin.targets.host.limits import ControlGroup, resident_bytes
+from opstwin.targets.host.pipes import Pipes
 from opstwin.targets.host.sandbox import OUTSIDE_ID, Sandbox, Tools, cannot, environment, is_too_old, too_old
 from opstwin.targets.host.seccomp import program
 from opstwin.targets.kept_output import KeptOutput
@@ -73,65 +72,9 @@ class _Flooded(Exception):
     """It wrote far more than anybody reads."""
 
 
-@dataclass(slots=True)
-class _Pipes:
-    """The pipes beside those of the command: what bubblewrap is told, and what it says."""
-
-    held: ExitStack
-    told: tuple[int, int] = field(init=False)
-    filter: tuple[int, int] = field(init=False)
-    says: tuple[int, int] = field(init=False)
-    alive: tuple[int, int] = field(init=False)
-    status: dict[str, Any] = field(default_factory=dict)
-    _open: set[int] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self.told, self.filter, self.says, self.alive = (self._made() for _ in range(4))
-
-    @property
-    def theirs(self) -> tuple[int, int, int, int]:
-        """The ends that bubblewrap gets."""
-        return self.told[0], self.filter[0], self.says[1], self.alive[1]
-
-    def words(self) -> list[str]:
-        """How bubblewrap is told of them."""
-        options, rules, says, alive = map(str, self.theirs)
-        return ["--args", options, "--seccomp", rules, "--json-status-fd", says, "--sync-fd", alive]
-
-    def close(self, *ends: int) -> None:
-        """Close some ends; closed ones are left alone."""
-        for end in self._open & {*ends}:
-            self._open.discard(end)
-            os.close(end)
-
-    def write(self, end: int, data: bytes) -> None:
-        """Write all of it and close the end. All that is ever written fits into a pipe."""
-        with suppress(BrokenPipeError):
-            os.write(end, data)
-        self.close(end)
-
-    def read_status(self) -> dict[str, Any]:
-        """What bubblewrap has said until now: the process it made, and when it ended how."""
-        said = os.read(self.says[0], _CHUNK_BYTES) if select([self.says[0]], [], [], 0)[0] else b""
-        for line in said.splitlines():
-            with suppress(ValueError):
-                self.status |= json.loads(line)
-        return self.status
-
-    def wait_for_end(self) -> None:
-        """Return when the first process of the sandbox is gone, and with it, by the kernel's rule, all others."""
-        select([self.alive[0]], [], [], _GONE_S)
-
-    def _made(self) -> tuple[int, int]:
-        ends = os.pipe()
-        self._open |= {*ends}
-        self.held.callback(self.close, *ends)
-        return ends
-
-
 async def _ran(call: _Call, out: KeptOutput, gone: asyncio.Event) -> ExecResult:
     with ExitStack() as held:
-        pipes = _Pipes(held)
+        pipes = Pipes(held)
         process = await _started(call, pipes)
         try:
             _held(call, process, pipes)
@@ -147,7 +90,7 @@ async def _ran(call: _Call, out: KeptOutput, gone: asyncio.Event) -> ExecResult:
     )  # fmt: skip
 
 
-async def _started(call: _Call, pipes: _Pipes) -> Process:
+async def _started(call: _Call, pipes: Pipes) -> Process:
     """bubblewrap, which makes no process of its own before it is told what to do."""
     as_root = os.geteuid() == 0
     other: dict[str, Any] = {"user": OUTSIDE_ID, "group": OUTSIDE_ID, "extra_groups": []} if as_root else {}
@@ -161,7 +104,7 @@ async def _started(call: _Call, pipes: _Pipes) -> Process:
     return process
 
 
-def _held(call: _Call, process: Process, pipes: _Pipes) -> None:
+def _held(call: _Call, process: Process, pipes: Pipes) -> None:
     """Put it into its control group, and tell it what it waits for."""
     pipes.close(*pipes.theirs)
     try:
@@ -175,7 +118,7 @@ def _held(call: _Call, process: Process, pipes: _Pipes) -> None:
     pipes.write(pipes.told[1], b"".join(word.encode() + b"\x00" for word in call.sandbox.words()))
 
 
-async def _ended(process: Process, pipes: _Pipes) -> None:
+async def _ended(process: Process, pipes: Pipes) -> None:
     """Kill it, and with it all that it started; return when it is gone.
 
     The first process of the sandbox goes first, so that its parent can bury it.
@@ -188,7 +131,7 @@ async def _ended(process: Process, pipes: _Pipes) -> None:
         await asyncio.wait({buried}, timeout=_BURIED_S)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, SIGKILL)
-    await asyncio.to_thread(pipes.wait_for_end)
+    await asyncio.to_thread(pipes.wait_for_end, _GONE_S)
     await asyncio.wait_for(buried, _GONE_S)
     pipes.read_status()
     if isinstance(first, int):

@@ -126,7 +126,7 @@ def _identity() -> str:
         own = _MACHINE_ID.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         own = ""
-    return sha256(f"opstwin host {own or socket.gethostname()}".encode()).hexdigest()[:32]
+    return sha256(f"opstwin-host {own or socket.gethostname()}".encode()).hexdigest()[:32]
 
 
 def _facts() -> dict[str, Json]:

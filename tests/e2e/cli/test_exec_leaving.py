@@ -48,7 +48,7 @@ def test_when_the_connection_is_closed_the_command_is_gone_within_two_seconds(
         until(lambda: running() == {"/bin/sleep 3600"}, 2)
 
         def told() -> list[str]:
-            return [item["reason"] for item in shell.json("audit", "list") if item["action"] == "exec.failed"]
+            return [item["reason"] for item in shell.json("audit", "list")["items"] if item["action"] == "exec.failed"]
 
         until(lambda: told() == ["cancelled, outcome unknown"], 20)
     finally:
