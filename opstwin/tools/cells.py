@@ -16,6 +16,8 @@ _OTHER: Final = "other"
 
 def plain(text: str, limit: int = 200) -> str:
     """`text` on one line with every hidden character shown, cut to `limit` characters."""
+    if len(text) <= limit and text.isascii() and text.isprintable():
+        return text
     shown = visible(text, one_line=True)
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 

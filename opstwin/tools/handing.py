@@ -36,20 +36,19 @@ async def handed_out(
 ) -> tuple[dict[str, Any], str]:
     """The part of an answer that an AI client is given, and its text, with all that others wrote marked and remembered.
 
-    Secrets are masked in every answer. Where the tool quotes others, `untrusted` says which fields and whom, and the
-    text stands in a fence.
+    Secrets are masked in every answer before it is cut or put in short, so that its text holds none either. Where the
+    tool quotes others, `untrusted` says which fields and whom, and the text stands in a fence.
     """
     await services.veil.ready()
-    data, text = shape(marked(answer, services.veil.over))
+    data, text = shape(marked(answer, services.veil.over, services.veil.rows))
     if not tool.quotes:
-        return data, services.veil.over(text)
+        return data, text
     source = source_of(tool, raw)
     found = found_in(data)
     if found.paths:
         data = {**data, "untrusted": [{"path": path, "source": source} for path in list(found.paths)[:MAX_SOURCES]]}
     await services.taints.note(caller, source, found.texts)
-    shown = services.veil.over(text)
-    return data, _in_fence(shown, data, source) if found.paths else shown
+    return data, _in_fence(text, data, source) if found.paths else text
 
 
 async def told_failure(

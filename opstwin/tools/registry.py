@@ -207,5 +207,9 @@ class Registry:
     def __len__(self) -> int:
         return len(self._by_name)
 
+    def get(self, name: str) -> AnyTool | None:
+        """The tool of this name, or None."""
+        return self._by_name.get(name)
+
     def __getitem__(self, name: str) -> AnyTool:
         return self._by_name[name]

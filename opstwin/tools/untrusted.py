@@ -6,7 +6,7 @@ no image and no link.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -27,6 +27,11 @@ MORE: Final = "Ask for less at once."
 
 Cover = Callable[[str], str]
 """A text → the same without secrets."""
+
+Rows = dict[Hashable, Any]
+"""Rows of lists as they were handed out before."""
+
+_MAX_ROWS: Final = 5_000
 
 _TICKS: Final = re.compile(r"`+")
 _KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -68,6 +73,8 @@ class Found:
             if value and whose in (_OPEN, _THEIR_SIDE):
                 self.texts.append(value)
                 self.paths.setdefault(path)
+        elif value is None or isinstance(value, int | float):
+            return
         elif isinstance(value, Mapping):
             for key, item in value.items():
                 self._look_into(str(key), item, path, whose)
@@ -90,15 +97,74 @@ def found_in(answer: Any) -> Found:
     return found
 
 
-def _marked(value: Any, cover: Cover, owner: str = "") -> Any:
-    """`value` with every text in it, names of fields too, without secrets and with its marks."""
-    if isinstance(value, str):
-        return _mark(cover(value))
-    if isinstance(value, Mapping):
-        return {_name(str(key), cover): _field(value, str(key), cover, owner) for key in value}
-    if isinstance(value, list | tuple):
-        return _items(value, cover, owner)
-    return value
+@dataclass(frozen=True, slots=True)
+class _Marking:
+    """How one answer is marked; `rows` keeps what the same rows of a list became before."""
+
+    cover: Cover
+    rows: Rows | None
+
+    def of(self, value: Any, owner: str = "") -> Any:
+        """`value` with every text in it, names of fields too, without secrets and with its marks."""
+        if isinstance(value, str):
+            return _mark(self.cover(value))
+        if value is None or isinstance(value, int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {self._name(str(key)): self._field(value, str(key), owner) for key in value}
+        if isinstance(value, list | tuple):
+            return self._items(value, owner)
+        return value
+
+    def _name(self, key: str) -> str:
+        return key if _is_plain_name(key) else _mark(self.cover(key))
+
+    def _field(self, owner: Mapping[str, Any], key: str, above: str) -> Any:
+        value = owner[key]
+        if isinstance(value, str) and value and _names_secret(owner, key, above):
+            return MASK
+        return self.of(value, key)
+
+    def _items(self, items: Iterable[Any], owner: str) -> list[Any]:
+        """The items; of a private key that lies across several of them, none shows a line."""
+        inside = False
+        found: list[Any] = []
+        for item in items:
+            begins, ends = _edges(item)
+            inside = inside or begins
+            found.append(self.of(_blanked(item), owner) if inside else self._row(item, owner))
+            inside = inside and not ends
+        return found
+
+    def _row(self, item: Any, owner: str) -> Any:
+        """An item of a list; one that stood in an earlier answer just so is not worked out again."""
+        key = _key_of(item, owner) if self.rows is not None and type(item) is dict else None
+        if key is None or self.rows is None:
+            return self.of(item, owner)
+        known = self.rows.get(key)
+        if known is None:
+            if len(self.rows) >= _MAX_ROWS:
+                self.rows.clear()
+            known = self.rows[key] = self.of(item, owner)
+        return known
+
+
+def _key_of(row: dict[str, Any], owner: str) -> Hashable | None:
+    """What a flat row says, as a key; None for a row that holds others, or long texts.
+
+    Numbers stand beside their types: 1 and true are one key otherwise.
+    """
+    parts: list[Hashable] = [owner, *row]
+    for value in row.values():
+        if type(value) is str:
+            parts.append(value)
+        elif value is None or isinstance(value, int | float):
+            parts += [type(value).__name__, value]
+        elif type(value) is list and all(type(item) is str for item in value):
+            parts += ["list", *value]
+        else:
+            return None
+    return None if any(type(part) is str and len(part) > _SHORT for part in parts) else tuple(parts)
 
 
 def _mark(text: str) -> str:
@@ -111,27 +177,9 @@ def _mark_once(text: str) -> str:
     return cleaned(text, cover=str)
 
 
-def _name(key: str, cover: Cover) -> str:
-    return key if key.isidentifier() and key.isascii() else _mark(cover(key))
-
-
-def _field(owner: Mapping[str, Any], key: str, cover: Cover, above: str) -> Any:
-    value = owner[key]
-    if isinstance(value, str) and value and _names_secret(owner, key, above):
-        return MASK
-    return _marked(value, cover, key)
-
-
-def _items(items: Iterable[Any], cover: Cover, owner: str) -> list[Any]:
-    """The items; of a private key that lies across several of them, none shows a line."""
-    inside = False
-    found: list[Any] = []
-    for item in items:
-        begins, ends = _edges(item)
-        inside = inside or begins
-        found.append(_marked(_blanked(item) if inside else item, cover, owner))
-        inside = inside and not ends
-    return found
+@lru_cache(maxsize=2_000)
+def _is_plain_name(key: str) -> bool:
+    return key.isascii() and key.isidentifier()
 
 
 def fenced(text: str, source: str, *, limit: int = MAX_FENCED, more: str = MORE, cover: Cover = without_secrets) -> str:
@@ -167,9 +215,12 @@ def cleaned(
     return f"{shown[:limit]}… ⟦{len(covered) - limit if len(covered) > limit else 'some'} more characters. {more}⟧"
 
 
-def marked(value: Any, cover: Cover = without_secrets) -> Any:
-    """A JSON value with every text in it as `cleaned` gives it."""
-    return _marked(value, cover)
+def marked(value: Any, cover: Cover = without_secrets, rows: Rows | None = None) -> Any:
+    """A JSON value with every text in it as `cleaned` gives it. Nobody may change it: `rows` gives parts of it again.
+
+    `rows` belong to one `cover`, as long as that covers the same.
+    """
+    return _Marking(cover, rows).of(value)
 
 
 def _seal(text: str, label: str) -> str:
@@ -186,6 +237,12 @@ def _names_secret(owner: Mapping[str, Any], key: str, above: str) -> bool:
         named = owner.get("name") if key == "value" else owner.get("path")
         words = [str(word) for word in named] if isinstance(named, list | tuple) else [str(named or "")]
         return "secret_env" not in words and any(map(looks_secret, words))
+    return _looks_secret(key)
+
+
+@lru_cache(maxsize=2_000)
+def _looks_secret(key: str) -> bool:
+    """The names of fields are few and come in every answer."""
     return looks_secret(key)
 
 
@@ -193,6 +250,8 @@ def _edges(item: Any) -> tuple[bool, bool]:
     """Whether a private key begins in this item, and whether one ends in it."""
     values = item.values() if isinstance(item, Mapping) else (item,)
     texts = [text for text in values if isinstance(text, str) and "PRIVATE KEY-----" in text]
+    if not texts:
+        return False, False
     return any(map(_KEY_BEGINS.search, texts)), any(map(_KEY_ENDS.search, texts))
 
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any, Final
 
 from opstwin.clock import Clock
 from opstwin.control.twin_index import Twin, TwinIndex
@@ -32,6 +32,8 @@ class Veil:
         self._read_s = 0.0
         self._pattern: re.Pattern[str] | None = None
         self._known: dict[str, str] = {}
+        self.rows: dict[Hashable, Any] = {}
+        """For whoever marks answers: rows that were covered by what is known now."""
 
     async def ready(self) -> None:
         """Learn what the twin's secrets are now. When the twin cannot be read, those known before stay known."""
@@ -44,7 +46,7 @@ class Veil:
             return
         pattern = await asyncio.to_thread(lambda: pattern_of(self._values(twin)))
         if pattern != self._pattern:
-            self._pattern, self._known = pattern, {}
+            self._pattern, self._known, self.rows = pattern, {}, {}
         self._twin, self._read_s = twin, now_s
 
     def over(self, text: str) -> str:

@@ -92,7 +92,7 @@ async def test_the_configured_address_and_no_other_is_asked_and_told_nothing() -
         plain(json.dumps({"keys": [{}] * (MAX_KEYS + 1)}).encode()),
     ],
     ids=[
-        "moved", "moved for now", "not found", "failed", "created", "too large", "a page", "a list", "keys in a mapping",
+        "moved", "moved for now", "not found", "failed", "created", "too large", "a page", "a list", "a mapping",
         "no list of keys", "no keys", "nothing", "too deep", "garbage", "packed", "too many",
     ],
 )  # fmt: skip

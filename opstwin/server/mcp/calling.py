@@ -101,8 +101,8 @@ class Calls:
 
     async def _tool(self, name: str, caller: Caller, choice: Choice, raw: Mapping[str, Json]) -> AnyTool:
         """The tool, when this address offers it. Raises `NotFound`, or `Forbidden` (audited) for one left out here."""
-        known = next((tool for tool in self.registry if tool.name == name and tool.toolset is not None), None)
-        if known is None:
+        known = self.registry.get(name)
+        if known is None or known.toolset is None:
             names = ", ".join(tool.name for tool in chosen(self.registry, choice, caller))
             raise NotFound(f"There is no tool {name[:80]!r}.", next_step=f"Use one of: {names}.")
         if not choice.has(known):

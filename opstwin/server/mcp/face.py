@@ -112,5 +112,5 @@ def _principal(context: Context) -> str:
 
 
 def _schema(registry: Registry, name: str) -> dict[str, Any] | None:
-    found = next((tool for tool in registry if tool.name == name and tool.toolset is not None), None)
-    return offer(found).input_schema if found else None
+    found = registry.get(name)
+    return offer(found).input_schema if found and found.toolset else None

@@ -71,8 +71,8 @@ class Mount:
         """Answer one HTTP request; raises what the doors of the application turn into answers."""
         running = await self.start()
         request = Request(scope, receive)
-        scope["user"] = _owner(scope["state"]["caller"])
         if scope["method"] != "POST":
+            scope["user"] = _owner(scope["state"]["caller"])
             await running.manager.handle_request(scope, receive, send)
             if scope["method"] == "DELETE":
                 running.forget(request.headers.get(SESSION_HEADER, ""))
@@ -85,8 +85,11 @@ class Mount:
             return
         if self._check is not None:
             await self._check(scope["state"]["caller"], scope["path"], message)
-        lane = running.short if running.is_short(message, request.headers) else running.manager
-        await lane.handle_request(scope, _again(body, receive), send)
+        if running.is_short(message, request.headers):
+            await running.short.handle_request(scope, _again(body, receive), send)
+            return
+        scope["user"] = _owner(scope["state"]["caller"])
+        await running.manager.handle_request(scope, _again(body, receive), send)
 
     async def start(self) -> Running:
         """The server, started when it was not yet, or could not be the last time."""
