@@ -65,9 +65,7 @@ class Diagnostician:
     breakers: Breakers
     old_s: float
 
-    async def diagnose(
-        self, target: str | None = None, subject: str | None = None, language: str = "en"
-    ) -> Diagnosis:
+    async def diagnose(self, target: str | None = None, subject: str | None = None, language: str = "en") -> Diagnosis:
         """Everything that is wrong on a target or on all active ones, or with a workload, resource or plan.
 
         Raises `NotFound` for a target or subject that is not there, `InvalidInput` where both disagree.

@@ -84,9 +84,7 @@ def look_call(target: str) -> NextCall:
 
 def explain_call(target: str, resource: str) -> NextCall:
     """Explain the drift of one resource."""
-    return NextCall(
-        tool="drift_explain", arguments={"resource": resource}, cli=f"opstwin drift --target {target}"
-    )
+    return NextCall(tool="drift_explain", arguments={"resource": resource}, cli=f"opstwin drift --target {target}")
 
 
 def resource_call(resource: str) -> NextCall:

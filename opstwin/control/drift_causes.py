@@ -73,9 +73,7 @@ class Causes:
 
     def _by_execution(self, execution: Execution, wish: Evidence) -> tuple[Cause, str, list[Evidence]]:
         ended = execution.finished_at or execution.started_at
-        evidence = Evidence(
-            fact="execution", value=execution.state.value, source=f"execution {execution.id}", at=ended
-        )
+        evidence = Evidence(fact="execution", value=execution.state.value, source=f"execution {execution.id}", at=ended)
         if execution.state not in FINISHED:
             return Cause.EXECUTION, f"Execution {execution.id} is changing it right now.", [evidence, wish]
         return (
@@ -103,9 +101,11 @@ class Causes:
         facts = observed.facts if observed is not None else {}
         seen_at = observed.observed_at if observed is not None else None
         if drift.kind is DriftKind.UNHEALTHY:
-            return Cause.ENDED, "Its own health check fails; nothing about it was changed.", [
-                Evidence(fact="health_output", value=facts.get("health_output"), source="observation", at=seen_at)
-            ]
+            return (
+                Cause.ENDED,
+                "Its own health check fails; nothing about it was changed.",
+                [Evidence(fact="health_output", value=facts.get("health_output"), source="observation", at=seen_at)],
+            )
         if drift.kind is DriftKind.STOPPED and not hand:
             code = facts.get("exit_code")
             killed = " It was killed because memory ran out." if facts.get("oom_killed") else ""

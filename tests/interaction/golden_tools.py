@@ -1,6 +1,6 @@
 """The tools as AI clients are offered them, kept in a file: what a client approved does not change unseen.
 
-    python -m tests.interaction.golden_tools      writes the file anew
+python -m tests.interaction.golden_tools      writes the file anew
 """
 
 import json

@@ -196,7 +196,7 @@ async def test_a_forged_a_changed_and_a_spent_request_state_are_refused(house: H
         required = await client.session.call_tool("plan_apply", arguments, allow_input_required=True)
         state = required.request_state
         middle = len(state) // 2
-        changed = f"{state[:middle]}{'A' if state[middle] != 'A' else 'B'}{state[middle + 1:]}"
+        changed = f"{state[:middle]}{'A' if state[middle] != 'A' else 'B'}{state[middle + 1 :]}"
 
         async def tried(given: dict[str, Any], sealed: str) -> Any:
             return await client.session.call_tool(
