@@ -1,17 +1,21 @@
 """Canary secrets go in through every door; no answer to an AI client, no audit row and no measurement holds one."""
 
 import base64
+import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import structlog
 
 from opstwin.domain.audit import AuditRow
 from opstwin.domain.event import Event
 from opstwin.domain.records import Reply
 from opstwin.domain.taint import Evidence
+from opstwin.logs import configure_logs
 from tests.interaction.house import URL, House
 from tests.interaction.mcp_house import ERAS, ai_client, open_house
 from tests.interaction.test_injection import READS, Lures
@@ -96,10 +100,17 @@ async def test_no_answer_to_an_ai_client_holds_a_canary(house: House, era: str) 
     assert "***" in " ".join(seen)
 
 
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """What the hub logs while a test runs."""
+    out = io.StringIO()
+    configure_logs("INFO", "json", out)
+    yield out
+    structlog.reset_defaults()
+
+
 @pytest.mark.proves("J1")
-async def test_no_store_no_measurement_and_no_log_line_holds_a_canary(
-    house: House, capfd: pytest.CaptureFixture[str]
-) -> None:
+async def test_no_store_no_measurement_and_no_log_line_holds_a_canary(house: House, logged: io.StringIO) -> None:
     await poisoned(house)
     async with house.caller("planner") as agent:
         for path in ("/resources/local/container/lure-1/logs", "/resources/local/container/lure-1", "/events"):
@@ -117,9 +128,8 @@ async def test_no_store_no_measurement_and_no_log_line_holds_a_canary(
         measured = await client.get("/metrics", headers={"Authorization": f"Bearer {house.tokens['owner']}"})
     assert measured.status_code == 200
     assert not traces(measured.text)
-    written = capfd.readouterr()
-    assert "request" in written.out + written.err
-    assert not traces(written.out + written.err)
+    assert "request" in logged.getvalue()
+    assert not traces(logged.getvalue())
 
 
 @pytest.mark.proves("J1")
