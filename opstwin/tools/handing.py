@@ -13,7 +13,7 @@ from opstwin.errors import OpstwinError, TargetError
 from opstwin.tools import guard
 from opstwin.tools.registry import AnyTool, Caller, StreamItem
 from opstwin.tools.services import Services
-from opstwin.tools.untrusted import LABEL, MAX_FENCED, cleaned, fenced, found_in, marked
+from opstwin.tools.untrusted import MAX_FENCED, cleaned, fenced, found_in, marked
 
 MAX_SOURCES: Final = 20
 _BUNCH: Final = 64
@@ -113,9 +113,7 @@ def _source_of_error(error: OpstwinError) -> str:
 
 
 def _in_fence(text: str, data: Mapping[str, Any], source: str) -> str:
-    """`text` in a fence, with our own last lines behind it, unless the tool has put one where it belongs."""
-    if f"\nend of {LABEL} " in f"\n{text}":
-        return text
+    """`text` in a fence, with our own last lines behind it. Nothing in `text` can say that it stands in one already."""
     ours: list[str] = []
     rest = text.split("\n")
     known = {f"Next: {data.get('hint')}", f"More: cursor={data.get('next')}"}

@@ -240,3 +240,21 @@ async def _started(house: House, plan: str) -> None:
 async def _cancelled(house: House) -> None:
     while "execution.cancel" not in {row.action for row in await house.audit()}:
         await asyncio.sleep(0.01)
+
+
+@pytest.mark.proves("B1", "C6")
+async def test_two_requests_with_one_key_at_the_same_time_never_share_an_answer(house: House) -> None:
+    """The second is told that its key is taken, or gets its own answer; never that of the other request."""
+    headers = {"Idempotency-Key": "client-7"}
+    async with (
+        open_house(house) as url,
+        ai_client(url, house.tokens["planner"], "stateless", headers=headers) as client,
+    ):
+        first, second = await asyncio.gather(
+            client.call_tool("plan_create", {"words": "deploy app:1 as cache"}),
+            client.call_tool("plan_create", {"words": "deploy app:2 as db"}),
+        )
+    answers = [item.structured_content for item in (first, second) if not item.is_error]
+    assert len({item["id"] for item in answers}) == len(answers) >= 1
+    for item in (first, second):
+        assert not item.is_error or item.structured_content["error"]["code"] in ("invalid_input", "conflict")

@@ -121,7 +121,7 @@ class Calls:
             # A command is stopped when nobody waits for it any more.
             answer = await self._kept(asked)
         else:
-            key = (asked.caller.principal.id, asked.tool.name, asked.key or digest_of(dict(asked.raw)))
+            key = (asked.caller.principal.id, asked.tool.name, f"{asked.key} {digest_of(dict(asked.raw))}")
             answer = await self.undelivered.once(key, lambda: self._kept(asked))
         return await self._ended(context, asked, answer) if asked.wait_s else answer
 
