@@ -33,8 +33,13 @@ _OPTION: Final = re.compile(r"--([A-Za-z][A-Za-z0-9-]{1,40})( +)" + _VALUE)
 _REFERENCE: Final = re.compile(r"[\"']?(?:env|file):[A-Za-z0-9_.-]+[\"']?")
 """A secret's place and not its value."""
 
-_GAP: Final = r"[\s\"'+\\]{0,6}"
+_BETWEEN: Final = r"\s\"'+\\"
+_GAP_LENGTH: Final = 6
+_GAP: Final = f"[{_BETWEEN}]{{0,{_GAP_LENGTH}}}"
 """What may stand between the letters of a secret that was cut into pieces."""
+
+_LETTER: Final = re.compile(rf"([^{_BETWEEN}])([{_BETWEEN}]*)")
+"""One letter of a secret, and what stands behind it that could stand in a gap."""
 
 _GLUED: Final = 64
 """Up to this length a known secret is found in pieces too."""
@@ -59,14 +64,28 @@ def pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
 
 def _forms(secret: str) -> Iterator[str]:
     data = secret.encode("utf-8", "surrogatepass")
-    glue = _GAP if len(secret) <= _GLUED else ""
-    yield glue.join(map(re.escape, secret))
-    yield glue.join(map(re.escape, secret[::-1]))
+    for whole in (secret, secret[::-1]):
+        yield re.escape(whole)
+        yield from _in_pieces(whole)
     for plain in {json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], quote(secret, safe="")}:
         yield re.escape(plain)
     yield _GAP.join(data.hex())
     for place in range(3):
         yield from _in_base64(data, place)
+
+
+def _in_pieces(secret: str) -> Iterator[str]:
+    """The secret with something between its letters.
+
+    What may stand in a gap is itself no letter: each text is then matched in one way at most, in linear time.
+    """
+    letters = [(letter, len(between)) for letter, between in _LETTER.findall(secret)]
+    if len(secret) > _GLUED or len(letters) < SHORTEST:
+        return
+    *most, (last, _) = letters
+    yield "".join(f"{re.escape(letter)}[{_BETWEEN}]{{0,{_GAP_LENGTH + known}}}" for letter, known in most) + re.escape(
+        last
+    )
 
 
 def _in_base64(data: bytes, place: int) -> Iterator[str]:

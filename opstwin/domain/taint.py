@@ -190,15 +190,30 @@ def _words(reading: str) -> list[str]:
     return [word for word in (chunk.strip(_ENDS) for chunk in _SPLIT.split(_HANGUL.sub(" ", reading))) if word]
 
 
+_ASSIGNED: Final = 8
+"""Beyond this many the rest of a word is one value: a hostile line could ask for the square of its length in work."""
+
+
 def _parts(word: str) -> Iterator[str]:
     """The word, and what it is made of: value and name, host and path, image without its tag."""
+    for part in _values_in(word):
+        yield part
+        if _INSIDE.search(part):
+            yield from _pieces(part)
+
+
+def _values_in(word: str) -> Iterator[str]:
+    """The word, and what stands behind each of its first `=` signs."""
     yield word
-    if not _INSIDE.search(word):
-        return
-    _, assigned, value = word.partition("=")
-    if assigned and value:
-        yield value.strip(_ENDS)
-        yield from _parts(value.strip(_ENDS))
+    for _ in range(_ASSIGNED):
+        _, assigned, value = word.partition("=")
+        word = value.strip(_ENDS)
+        if not assigned or not word:
+            return
+        yield word
+
+
+def _pieces(word: str) -> Iterator[str]:
     bare = word.partition("://")[2] or word
     bare = bare.rpartition("@")[2] if "://" in word else bare.partition("@")[0]
     head, _, tail = bare.rpartition(":")

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from opstwin.clock import Clock
 from opstwin.control.twin_index import Twin, TwinIndex
+from opstwin.domain.access import ActorKind
+from opstwin.domain.resource import Desired
 from opstwin.domain.secret_text import pattern_of, without_secrets
 from opstwin.domain.values import Json
 from opstwin.errors import Rejected, StoreError
@@ -15,6 +17,15 @@ from opstwin.targets.secrets import SecretSource
 
 _FRESH_S: Final = 60.0
 """How long a secret that was replaced in its file may stay unknown."""
+
+_WORDS: Final = frozenset(
+    {
+        "container", "volume", "network", "image", "workload", "target", "running", "stopped", "present", "absent",
+        "unknown", "healthy", "unhealthy", "starting", "restarting", "missing", "changed", "pending", "approved",
+        "rejected", "applied", "destructive", "concise", "detailed",
+    }
+)  # fmt: skip
+"""Words of the hub's own answers: no secret of anybody makes them unreadable."""
 
 _SHORT: Final = 200
 _REMEMBERED: Final = 20_000
@@ -64,13 +75,14 @@ class Veil:
         return without_secrets(text if self._pattern is None else self._pattern.sub(MASK, text))
 
     def _values(self, twin: Twin) -> Iterator[str]:
-        specs = [item.desired.spec for item in twin.by_id.values() if item.desired is not None and item.desired.spec]
+        ours = [item.desired for item in twin.by_id.values() if item.desired is not None and _is_settled(item.desired)]
+        specs = [item.spec for item in ours if item.spec]
         references = {str(value) for spec in specs for value in _values_of(spec.get("secret_env"))}
         yield from self._resolved(references)
         for spec in specs:
             env = spec.get("env")
             named = env.items() if isinstance(env, dict) else ()
-            yield from (str(value) for key, value in named if looks_secret(key))
+            yield from (str(value) for key, value in named if looks_secret(key) and str(value) not in _WORDS)
 
     def _resolved(self, references: Iterable[str]) -> Iterator[str]:
         for reference in references:
@@ -79,6 +91,11 @@ class Veil:
             except Rejected:
                 # One that is not set cannot be told either.
                 continue
+
+
+def _is_settled(wanted: Desired) -> bool:
+    """Whether a person or an applied plan brought it: what an agent only wishes decides nothing for everybody."""
+    return wanted.plan_id is not None or wanted.set_by.kind is ActorKind.PERSON
 
 
 def _values_of(value: Json) -> Iterable[Json]:

@@ -152,3 +152,18 @@ async def test_a_session_is_told_of_what_it_subscribed_to_until_it_no_longer_wan
             assert await within(10, told.get()) == f"plan://{plan['id']}"
             await client.unsubscribe_resource(f"plan://{plan['id']}")
             assert told.empty()
+
+
+@eras
+@pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
+async def test_an_address_that_is_none_of_ours_or_endless_cannot_be_watched(house: House, era: str) -> None:
+    async with open_house(house) as url, ai_client(url, house.tokens["planner"], era) as client:
+        for address in ("file:///etc/passwd", "plan://" + "a" * 1_000_000):
+            watching = client.subscribe_resource(address) if era == "handshake" else _watched(client, address)
+            with pytest.raises(MCPError, match="no address of this server"):
+                await watching
+
+
+async def _watched(client: Any, address: str) -> None:
+    async with client.listen(resource_subscriptions=[address]):
+        return

@@ -14,9 +14,12 @@ from opstwin.server.mcp.prompting import FOLDER
 from opstwin.tools import guard
 from opstwin.tools.registry import Caller, Registry
 from opstwin.tools.services import Services
+from opstwin.tools.untrusted import cleaned
 
 MAX_VALUES: Final = 100
 """The most that the protocol allows in one answer."""
+
+MAX_LETTERS: Final = 200
 
 _SLOTS: Final[Mapping[str, str]] = {
     "target": "target", "kind": "kind", "name": "resource", "plan": "plan", "execution": "execution",
@@ -37,11 +40,17 @@ class Completing:
         """Values that begin with what was typed, then those that hold it. Unknown blanks have none."""
         kind = _kind_of(params)
         given = (params.context.arguments if params.context else None) or {}
-        values = await self._values(kind, caller_of(context), given) if kind else []
-        fitting = _fitting(values, params.argument.value)
+        caller = caller_of(context)
+        values = await self._values(kind, caller, given) if kind else []
+        fitting = _fitting([value for value in values if self._is_plain(value)], params.argument.value)
         shown = fitting[:MAX_VALUES]
+        await self.services.taints.note(caller, "names that targets gave", shown)
         completion = types.Completion(values=shown, total=len(fitting), has_more=len(fitting) > len(shown))
         return types.CompleteResult(completion=completion)
+
+    def _is_plain(self, value: str) -> bool:
+        """Whether a name can be given as it is: one that hides something, or holds a secret, is left out."""
+        return cleaned(value, limit=MAX_LETTERS, one_line=True, cover=self.services.veil.over) == value
 
     async def _values(self, kind: str, caller: Caller, given: Mapping[str, str]) -> list[str]:
         sources: Mapping[str, Callable[[], Awaitable[list[str]]]] = {

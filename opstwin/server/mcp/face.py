@@ -9,13 +9,12 @@ from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
-from mcp.server.subscriptions import ListenHandler
 from mcp.shared.exceptions import MCPError
 
 from opstwin.server.mcp.calling import Calls, caller_of, choice_in
 from opstwin.server.mcp.choosing import chosen
 from opstwin.server.mcp.completing import Completing
-from opstwin.server.mcp.listening import Subscriptions, TwinBus
+from opstwin.server.mcp.listening import Listening, Subscriptions, TwinBus
 from opstwin.server.mcp.offers import TTL_MS, listed, offer
 from opstwin.server.mcp.prompting import get_prompt, list_prompts
 from opstwin.server.mcp.refusals import told
@@ -60,7 +59,7 @@ class Face:
     calls: Calls
     bus: TwinBus
     subscriptions: Subscriptions
-    listening: ListenHandler
+    listening: Listening
 
     async def close(self) -> None:
         """End the streams and let calls under way end."""
@@ -75,7 +74,7 @@ def make_face(services: Services, registry: Registry, replies: Replies, keys: Se
     calls = Calls(services, registry, replies, tickets)
     reading, completing = Reading(services, registry), Completing(services, registry)
     bus = TwinBus(services.ledger)
-    subscriptions, listening = Subscriptions(bus), ListenHandler(bus)
+    subscriptions, listening = Subscriptions(bus), Listening(bus)
     tasks = TaskExtension(PlanTasks(services, registry))
 
     async def list_tools(context: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:

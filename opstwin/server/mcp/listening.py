@@ -1,7 +1,7 @@
 """Telling clients what changed: the twin's events as updates of the addresses that they watch."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -9,14 +9,14 @@ from typing import Any, Final
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
-from mcp.server.subscriptions import ResourceUpdated, ServerEvent
+from mcp.server.subscriptions import ListenHandler, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
 
 from opstwin.control.ledger import Ledger
 from opstwin.domain.event import Event
 from opstwin.errors import OpstwinError
 from opstwin.logs import logger
-from opstwin.server.mcp.resources import OVERVIEW
+from opstwin.server.mcp.resources import OVERVIEW, TEMPLATES
 from opstwin.twin.store import Query
 
 Context = ServerRequestContext[Any, Any]
@@ -25,6 +25,16 @@ Listener = Callable[[ServerEvent], None]
 SESSION_HEADER: Final = "mcp-session-id"
 MAX_SESSIONS: Final = 1000
 MAX_ADDRESSES: Final = 200
+MAX_ADDRESS: Final = 500
+"""Characters; a resource's id has at most 400."""
+
+MAX_STREAMS: Final = 32
+"""Of one account at the same time."""
+
+BUFFERED: Final = 256
+"""Updates that wait for a client that reads slowly; then its stream ends, and it asks anew."""
+
+_OURS: Final = ("twin://", "plan://", "execution://")
 _AT_ONCE: Final = 200
 _WAIT_S: Final = 10.0
 _AGAIN_S: Final = 1.0
@@ -83,6 +93,45 @@ class TwinBus:
                 await asyncio.sleep(_AGAIN_S)
 
 
+def check_address(uri: str) -> None:
+    """Raise `MCPError` for an address that nothing of ours can have."""
+    if len(uri) > MAX_ADDRESS or not uri.startswith(_OURS):
+        forms = ", ".join(template.uri_template for template in TEMPLATES)
+        raise MCPError(types.INVALID_PARAMS, f"That is no address of this server. Addresses are: {OVERVIEW}, {forms}.")
+
+
+class Listening:
+    """`subscriptions/listen` with bounds: so many streams for each account, so many addresses for each stream."""
+
+    def __init__(self, bus: TwinBus) -> None:
+        self._handler = ListenHandler(bus, max_buffered_events=BUFFERED)
+        self._open: Counter[str] = Counter()
+
+    async def __call__(
+        self, context: Context, params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        """Serve one stream. Raises `MCPError` for too many, or for an address that is none of ours."""
+        addresses = [str(uri) for uri in params.notifications.resource_subscriptions or ()]
+        if len(addresses) > MAX_ADDRESSES:
+            raise MCPError(types.INVALID_PARAMS, f"A stream watches at most {MAX_ADDRESSES} addresses.")
+        for uri in addresses:
+            check_address(uri)
+        account = _account_of(context)
+        if self._open[account] >= MAX_STREAMS:
+            raise MCPError(types.INVALID_REQUEST, f"This account has {MAX_STREAMS} streams open. Close one first.")
+        self._open[account] += 1
+        try:
+            return await self._handler(context, params)
+        finally:
+            self._open[account] -= 1
+            if not self._open[account]:
+                del self._open[account]
+
+    def close(self) -> None:
+        """End every stream."""
+        self._handler.close()
+
+
 def addresses_of(event: Event) -> Iterator[str]:
     """The addresses whose content an event changed."""
     yield OVERVIEW
@@ -111,6 +160,7 @@ class Subscriptions:
 
     async def subscribe(self, context: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
         """Tell this session when the address changes."""
+        check_address(str(params.uri))
         watch = self._watches.setdefault(_session_of(context), _Watch(context.session))
         if len(watch.addresses) >= MAX_ADDRESSES:
             raise MCPError(types.INVALID_REQUEST, f"A session watches at most {MAX_ADDRESSES} addresses.")
@@ -151,3 +201,8 @@ class Subscriptions:
 def _session_of(context: Context) -> str:
     assert context.request is not None, "the server is mounted on HTTP only"
     return str(context.request.headers.get(SESSION_HEADER, ""))
+
+
+def _account_of(context: Context) -> str:
+    assert context.request is not None, "the server is mounted on HTTP only"
+    return str(context.request.state.caller.principal.id)

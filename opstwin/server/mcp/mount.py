@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
 from opstwin.server.mcp.lanes import in_one_piece
+from opstwin.server.mcp.shares import MAX_OF_ONE, SESSION_HEADER, Shares
 from opstwin.server.mcp.state_keys import state_keys
 from opstwin.server.oauth_steps import Check
 from opstwin.server.reading import parsed_json, read_body
@@ -32,12 +33,13 @@ if TYPE_CHECKING:
 
     from opstwin.server.mcp.face import Face
 
-SESSION_HEADER: Final = "mcp-session-id"
 IDLE_S: Final = 1800.0
 """A session of the handshake era ends after this time without a request."""
 
 MAX_SESSIONS: Final = 2000
 _PARSE_ERROR: Final = -32700
+_TOO_MANY: Final = -32000
+"""A server error of the implementation's own (JSON-RPC 2.0, section 5.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +68,14 @@ class Mount:
         self._started: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[Running] | None = None
         self._stop = asyncio.Event()
+        self._shares = Shares(IDLE_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; raises what the doors of the application turn into answers."""
         running = await self.start()
         request = Request(scope, receive)
         if scope["method"] != "POST":
-            scope["user"] = _owner(scope["state"]["caller"])
-            await running.manager.handle_request(scope, receive, send)
-            if scope["method"] == "DELETE":
-                running.forget(request.headers.get(SESSION_HEADER, ""))
+            await self._in_session(running, scope, receive, send)
             return
         body = await read_body(request, self._limit)
         try:
@@ -88,8 +88,25 @@ class Mount:
         if running.is_short(message, request.headers):
             await running.short.handle_request(scope, _again(body, receive), send)
             return
-        scope["user"] = _owner(scope["state"]["caller"])
-        await running.manager.handle_request(scope, _again(body, receive), send)
+        await self._in_session(running, scope, _again(body, receive), send)
+
+    async def _in_session(self, running: Running, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that may belong to a session of the handshake era, or open one."""
+        caller: Caller = scope["state"]["caller"]
+        account, now_s = caller.principal.id, asyncio.get_running_loop().time()
+        scope["user"] = _owner(caller)
+        session = Headers(scope=scope).get(SESSION_HEADER, "")
+        if session:
+            self._shares.touched(account, session, now_s)
+        elif scope["method"] == "POST":
+            if self._shares.is_used_up(account, now_s):
+                await _too_many()(scope, receive, send)
+                return
+            send = self._shares.opening(account, now_s, send)
+        await running.manager.handle_request(scope, receive, send)
+        if scope["method"] == "DELETE":
+            self._shares.ended(account, session)
+            running.forget(session)
 
     async def start(self) -> Running:
         """The server, started when it was not yet, or could not be the last time."""
@@ -185,6 +202,13 @@ def _unreadable(error: InvalidInput) -> Response:
     failure: Json = {"code": _PARSE_ERROR, "message": f"Parse error: {error.message} {error.next_step}"}
     body: Json = {"jsonrpc": "2.0", "id": None, "error": failure}
     return Response(json.dumps(body), 400, media_type="application/json")
+
+
+def _too_many() -> Response:
+    message = f"This account has {MAX_OF_ONE} sessions open. End one (DELETE), or wait until one was idle 30 minutes."
+    failure: Json = {"code": _TOO_MANY, "message": message}
+    body: Json = {"jsonrpc": "2.0", "id": None, "error": failure}
+    return Response(json.dumps(body), 503, media_type="application/json")
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

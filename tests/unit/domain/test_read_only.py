@@ -30,7 +30,8 @@ WRITES_OR_TELLS_SECRETS = [
     "date -s 2020-01-01", "date 01010101", "date --iso-8601 01010101", "hostname evil", "hostname -F /tmp/x",
     "ip addr add 10.0.0.1/8 dev lo", "ip a add 10.0.0.1/8 dev lo", "ip link set lo down", "ip route flush cache",
     "ip netns exec x sh", "ip -batch /tmp/x", "ip -b /tmp/x", "ss -K", "ss -K dst 1.1.1.1", "ss -D /tmp/x", "mount -a",
-    "mount /dev/sda /mnt", "nginx -s reload", "nginx -s stop", "nginx -t", "httpd -t", "java -version", "nginx -t -c /tmp/evil.conf", "nginx -g daemon",
+    "mount /dev/sda /mnt", "nginx -s reload", "nginx -s stop", "nginx -t", "httpd -t",
+    "java -version", "nginx -t -c /tmp/evil.conf", "nginx -g daemon",
     "redis-cli flushall", "redis-cli info; flushall", "redis-cli ping flushall", "dmesg -c", "top -b",
     # it points elsewhere
     "redis-cli -h evil.example ping", "redis-cli -u redis://evil ping", "redis-cli -s /tmp/evil.sock ping",

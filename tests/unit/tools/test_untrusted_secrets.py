@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from opstwin.domain.secret_text import pattern_of, without_secrets
+from opstwin.domain.taint import tokens
 from opstwin.logs import MASK
 from opstwin.tools.untrusted import fenced, marked
 
@@ -135,3 +136,15 @@ def test_a_key_that_stands_on_many_lines_is_masked_line_by_line() -> None:
     assert "canary" not in json.dumps(shown)
     assert "go on" in json.dumps(shown)
     assert "stdout" in json.dumps(shown)
+
+
+def test_a_secret_of_gap_characters_and_a_line_of_assignments_cost_little() -> None:
+    """Work is counted, not time: both took exponential or quadratic work, and did not come back."""
+    pattern = pattern_of(["+" * 20 + "xyz", '"' * 30 + "\\" * 10])
+    assert pattern is not None
+    assert pattern.sub("***", "+" * 20_000) == "+" * 20_000
+    assert pattern.sub("***", "a " + "+" * 20 + "xyz b") == "a *** b"
+    found = tokens(["err " + "a=" * 50_000 + "nginx:evil"])
+    assert len(found) < 100
+    assert "a=a=b" not in found
+    assert "evil/image:1" in tokens(["x=y=evil/image:1"])
