@@ -11,7 +11,7 @@ DEV := $(VENV)/.dev-ready
 UV ?= uv
 # More words for pytest, such as PYTEST_ARGS="--req S1.7"
 PYTEST_ARGS ?=
-WORKERS ?= -n $(shell test "$$(nproc)" -gt 2 && echo 4 || echo 3) --dist loadfile --no-loadscope-reorder
+WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # Bytecode makes the command line start quickly, so it is always written.
 unexport PYTHONDONTWRITEBYTECODE
