@@ -6,7 +6,6 @@ from dataclasses import replace
 from opstwin.control.ledger import Ledger
 from opstwin.control.persons import require_person
 from opstwin.control.scene import ADOPTED
-from opstwin.control.spec_reading import checked_spec, workload_of
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
@@ -15,6 +14,7 @@ from opstwin.domain.values import Json, resource_id
 from opstwin.domain.workload import Workload
 from opstwin.errors import Conflict, InvalidInput, RequestError, Unreachable
 from opstwin.targets.rendering import ContainerRenderer
+from opstwin.targets.spec_reading import workload_of
 from opstwin.twin.store import Put, Require
 
 
@@ -82,7 +82,7 @@ def _check_adoptable(found: Observed, old: Desired | None) -> None:
 def _workload(found: Observed, name: str) -> Workload:
     try:
         spec = ContainerRenderer(found.target).comparable(found.kind, found.spec or {})
-        checked_spec(found.target, found.kind, spec)
+        ContainerRenderer(found.target).checked(found.kind, found.name, spec)
         return workload_of(name, spec)
     except InvalidInput as problem:
         raise InvalidInput(

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from opstwin.control.scene import Scene
-from opstwin.control.spec_reading import masked_values
-from opstwin.domain.diff import apply, diff
+from opstwin.targets.spec_reading import masked_values
+from opstwin.domain.diff import apply
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.reasons import reason
 from opstwin.domain.values import ResourceId, Spec, TargetId
@@ -50,13 +50,12 @@ def change_of(scene: Scene, renderer: Renderer, wanted: Wanted) -> Change | None
 def _difference(scene: Scene, renderer: Renderer, wanted: Wanted, found: Spec) -> Change | None:
     assert wanted.spec is not None
     after = wanted.spec
-    full = renderer.comparable(wanted.kind, after)
-    back = diff(full, renderer.comparable(wanted.kind, found))
+    back = renderer.difference(wanted.kind, after, found)
     before = apply(after, back)
     if not back:
         record = scene.desired.get(wanted.resource)
         noted = record is not None and record.spec is not None
-        if noted and record is not None and not diff(renderer.comparable(wanted.kind, record.spec or {}), full):
+        if noted and record is not None and not renderer.difference(wanted.kind, record.spec or {}, after):
             return None
         return _change(wanted, Op.UPDATE, before, reason("only_desired"))
     forced = renderer.must_replace(wanted.kind, before, after)

@@ -7,7 +7,6 @@ from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
 from opstwin.control.scene import was_taken_over
 from opstwin.control.setters import TAINT, told
-from opstwin.control.spec_reading import KINDS, checked_spec
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.diff import diff
@@ -18,6 +17,8 @@ from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec
 from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, OpstwinError, Unreachable
+from opstwin.targets.rendering import ContainerRenderer
+from opstwin.targets.spec_reading import KINDS
 from opstwin.twin.store import Put
 
 _GET: Final = "See what is there: opstwin get"
@@ -72,7 +73,8 @@ async def _set(ledger: Ledger, wish: Wish, actor: Actor, observer: Observer | No
     _check_revision(resource_id, old, wish.if_revision)
     if old is None and spec is None:
         raise NotFound(f"Nothing is desired of {resource_id}.", next_step=_GET, details={"id": resource_id})
-    checked = None if spec is None else checked_spec(target.id, kind, spec)
+    renderer = ContainerRenderer(target.id) if observer is None else observer.readers.renderer(target)
+    checked = None if spec is None else renderer.checked(kind, name, spec)
     await _check_ours(ledger, ResourceId(resource_id), old, observer)
     if old is not None and old.spec == checked:
         return old

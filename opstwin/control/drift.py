@@ -33,11 +33,11 @@ async def explain(ledger: Ledger, readers: Readers, target_id: str | None = None
 
 
 async def _of_target(ledger: Ledger, readers: Readers, target: Target) -> list[Drift]:
-    comparable = readers.renderer(target).comparable
+    difference = readers.renderer(target).difference
     observed = {item.id: item async for item in ledger.each(Observed, {"target": target.id})}
     drifts: list[Drift] = []
     async for record in ledger.each(Desired, {"target": target.id}):
-        drift = drift_of(record, observed.get(record.id), comparable)
+        drift = drift_of(record, observed.get(record.id), difference)
         if drift is not None:
             told = replace(drift, lines=field_lines(drift.fields))
             drifts.append(await _dated(ledger, record, told))

@@ -24,7 +24,7 @@ def healing(scene: Scene, renderer: Renderer, only: Collection[ResourceId] | Non
     for record in scene.desired.values():
         if only is not None and record.id not in only:
             continue
-        drift = drift_of(record, scene.observed.get(record.id), renderer.comparable)
+        drift = drift_of(record, scene.observed.get(record.id), renderer.difference)
         if drift is None:
             continue
         if drift.kind in _LEFT:

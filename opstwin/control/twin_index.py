@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from opstwin.control.drivers import Readers
 from opstwin.control.mirror import Mirror, Touches
-from opstwin.domain.drift import Comparable
+from opstwin.domain.drift import Difference
 from opstwin.domain.resource import Desired, Observed, WorkloadRecord
 from opstwin.domain.standing import Standing, standing_of, standing_of_workload
 from opstwin.domain.target import Target
@@ -96,7 +96,7 @@ class _Work:
         return self._updated(ids, touches.get(WorkloadRecord, ()))
 
     def _updated(self, ids: Iterable[str], workloads: Collection[str]) -> Twin:
-        renderers = _Comparables(self._readers, self._mirror.of(Target))
+        renderers = _Differences(self._readers, self._mirror.of(Target))
         stale = set(workloads)
         for id in ids:
             stale |= self._replace(id, renderers)
@@ -104,7 +104,7 @@ class _Work:
             self._sum_up(id)
         return self._twin()
 
-    def _replace(self, id: str, renderers: "_Comparables") -> set[str]:
+    def _replace(self, id: str, renderers: "_Differences") -> set[str]:
         """Work out one resource; returns the workloads that it belonged or belongs to."""
         desired, observed = self._mirror.of(Desired).get(id), self._mirror.of(Observed).get(id)
         known = desired or observed
@@ -138,25 +138,25 @@ class _Work:
         )  # fmt: skip
 
 
-class _Comparables:
+class _Differences:
     """How specs are compared on each target; found when it is first needed."""
 
     def __init__(self, readers: Readers, targets: Mapping[str, Target]) -> None:
         self._readers = readers
         self._targets = targets
-        self._found: dict[TargetId, Comparable | None] = {}
+        self._found: dict[TargetId, Difference | None] = {}
 
-    def of(self, target: TargetId) -> Comparable | None:
+    def of(self, target: TargetId) -> Difference | None:
         """None for a target that is not known, or for whose kind no driver is installed: then nobody can tell drift."""
         if target not in self._found:
             self._found[target] = self._of(self._targets.get(target))
         return self._found[target]
 
-    def _of(self, target: Target | None) -> Comparable | None:
+    def _of(self, target: Target | None) -> Difference | None:
         if target is None:
             return None
         try:
-            return self._readers.renderer(target).comparable
+            return self._readers.renderer(target).difference
         except InvalidInput:
             return None
 

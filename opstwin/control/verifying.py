@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Final
 
 from opstwin.clock import Clock
-from opstwin.domain.diff import diff
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec
@@ -57,8 +56,7 @@ def judge(change: Change, seen: Sighting, renderer: Renderer, *, want_health: bo
 
 def differences(kind: str, seen: Spec, wanted: Spec, renderer: Renderer) -> tuple[str, ...]:
     """The dotted paths in which two specs of one kind differ, as far as they can be compared."""
-    changes = diff(renderer.comparable(kind, seen), renderer.comparable(kind, wanted))
-    return tuple(".".join(change.path) for change in changes)
+    return tuple(".".join(change.path) for change in renderer.difference(kind, wanted, seen))
 
 
 def _judge_difference(change: Change, seen: Sighting, differing: Sequence[str]) -> tuple[Standing, str]:
@@ -77,18 +75,9 @@ def _judge_health(wanted: Spec, seen: Sighting) -> tuple[Standing, str]:
     return Standing.GOOD, ""
 
 
-def allowance_s(changes: Sequence[Change]) -> float:
-    """How long the slowest health check among `changes` may take to a first verdict, in seconds."""
-    return max((_verdict_s(change.after) for change in changes), default=0.0)
-
-
-def _verdict_s(spec: Spec | None) -> float:
-    health = (spec or {}).get("health")
-    if not isinstance(health, dict):
-        return 0.0
-    numbers = {key: value for key, value in health.items() if isinstance(value, int | float)}
-    each = numbers.get("interval_s", 0) + numbers.get("timeout_s", 0)
-    return float(numbers.get("start_period_s", 0) + each * (numbers.get("retries", 1) + 1))
+def allowance_s(changes: Sequence[Change], renderer: Renderer) -> float:
+    """How long the slowest among `changes` may take to a first verdict, in seconds."""
+    return max((renderer.verdict_s(item.kind, item.after) for item in changes if item.after is not None), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +97,7 @@ class Verifier:
         Raises `Unverified` (with the reason) when it is not, and `Unreachable` when the target did not say.
         """
         hold_s = self.patience.hold_s if want_health else 0.0
-        deadline_s = self.clock.monotonic_s() + self.patience.timeout_s + allowance_s(changes)
+        deadline_s = self.clock.monotonic_s() + self.patience.timeout_s + allowance_s(changes, self.renderer)
         good_since: float | None = None
         restarts: dict[ResourceId, Json] | None = None
         while True:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from opstwin.domain.diff import FieldChange, diff
+from opstwin.domain.diff import FieldChange
 from opstwin.domain.resource import Desired, Health, Observed, Presence
 from opstwin.domain.values import ResourceId, Spec, TargetId
 
-Comparable = Callable[[str, Spec], Spec]
-"""Kind and spec → the spec as far as it can be compared (a renderer's `comparable`)."""
+Difference = Callable[[str, Spec, Spec], tuple[FieldChange, ...]]
+"""Kind, what is wanted, what was found → what differs, as far as it can be compared (a renderer's `difference`)."""
 
 
 class DriftKind(StrEnum):
@@ -44,7 +44,7 @@ class Drift:
     observed_revision: int = 0
 
 
-def drift_of(desired: Desired, observed: Observed | None, comparable: Comparable) -> Drift | None:
+def drift_of(desired: Desired, observed: Observed | None, difference: Difference) -> Drift | None:
     """How `observed` differs from `desired`, None when it does not."""
     if observed is None or observed.presence is Presence.UNKNOWN:
         if observed is None and desired.spec is None:
@@ -56,14 +56,14 @@ def drift_of(desired: Desired, observed: Observed | None, comparable: Comparable
         return _drift(desired, observed, DriftKind.EXTRA, "it should not exist, and does") if extra else None
     if observed.presence is Presence.ABSENT:
         return _drift(desired, observed, DriftKind.MISSING, "it should exist, and does not")
-    return _differing(desired, observed, _fields(desired, observed.spec or {}, comparable))
+    return _differing(desired, observed, _fields(desired, observed.spec or {}, difference))
 
 
-def _fields(desired: Desired, seen: Spec, comparable: Comparable) -> tuple[FieldChange, ...]:
+def _fields(desired: Desired, seen: Spec, difference: Difference) -> tuple[FieldChange, ...]:
     """What differs. Most resources are equal as they stand, and then nothing has to be brought into comparable form."""
     if desired.spec is None or desired.spec == seen:
         return ()
-    return diff(comparable(desired.kind, desired.spec), comparable(desired.kind, seen))
+    return difference(desired.kind, desired.spec, seen)
 
 
 def _differing(desired: Desired, observed: Observed, fields: tuple[FieldChange, ...]) -> Drift | None:

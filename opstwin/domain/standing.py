@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from opstwin.domain.drift import Comparable, Drift, DriftKind, drift_of
+from opstwin.domain.drift import Difference, Drift, DriftKind, drift_of
 from opstwin.domain.resource import Desired, Health, Observed, Presence, WorkloadRecord
 from opstwin.domain.values import Json, ResourceId, TargetId
 
@@ -73,12 +73,12 @@ class Standing:
         return tuple(ail for ail in AILS if ail in more)
 
 
-def standing_of(desired: Desired | None, observed: Observed | None, comparable: Comparable | None) -> Standing | None:
-    """How a resource stands, None when neither side is known. Without `comparable` nothing is said about drift."""
+def standing_of(desired: Desired | None, observed: Observed | None, difference: Difference | None) -> Standing | None:
+    """How a resource stands, None when neither side is known. Without `difference` nothing is said about drift."""
     known = desired or observed
     if known is None:
         return None
-    drift = drift_of(desired, observed, comparable) if desired is not None and comparable is not None else None
+    drift = drift_of(desired, observed, difference) if desired is not None and difference is not None else None
     facts = observed.facts if observed else {}
     restarts = _whole(facts.get("restart_count"))
     state, health = _state(observed), observed.health.value if observed else Health.UNKNOWN.value

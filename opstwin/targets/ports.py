@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from opstwin.domain.diff import FieldChange
 from opstwin.domain.plan import Change
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec
@@ -124,6 +125,22 @@ class Renderer(Protocol):
         """`spec` without what cannot be compared, so that desired and observed of one thing are equal."""
         ...
 
+    def difference(self, kind: str, wanted: Spec, found: Spec) -> tuple[FieldChange, ...]:
+        """What has to happen to `wanted` so that it says what is `found`; empty when what is there is as wanted.
+
+        Where a target fills in what nobody asked for, only what `wanted` says, and what Opstwin itself has set before,
+        is compared. The paths are those of `wanted`, so that `apply(wanted, difference)` is what is there of it.
+        """
+        ...
+
+    def checked(self, kind: str, name: str, spec: Spec) -> Spec:
+        """`spec` in the form that is kept as desired. Raises `InvalidInput` naming the field for what is wrong."""
+        ...
+
+    def verdict_s(self, kind: str, spec: Spec) -> float:
+        """How long, in seconds, the target itself may take to say whether a resource with this spec does well."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -183,10 +200,42 @@ class Writer(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a target says to one change before it is made.
+
+    `defaults` are the fields that the target would fill in by itself. `warnings` are the target's own words. `conflicts`
+    are fields (dotted) that another owner holds, with the owner's name. `refused` is why the target would not take the
+    change, empty when it would.
+    """
+
+    resource: ResourceId
+    defaults: tuple[FieldChange, ...] = ()
+    warnings: tuple[str, ...] = ()
+    conflicts: tuple[tuple[str, str], ...] = ()
+    refused: str = ""
+
+
+class Previewer(Protocol):
+    """Asks a target what a change would do. Nothing is changed by it."""
+
+    async def preview(self, changes: Sequence[Change]) -> Sequence[Preview]:
+        """One answer for each change, in that order, as if those before it had been made.
+
+        Raises `Forbidden` when the hub's credentials may not make one of them (it names the verb and the kind), and
+        `Unreachable` or `Timeout` when the target did not say.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """What is built for one target. `writer` is handed on to `control/applying.py` and to nothing else."""
+    """What is built for one target. `writer` is handed on to `control/applying.py` and to nothing else.
+
+    `previewer` is None where the target cannot be asked beforehand.
+    """
 
     reader: Reader
     renderer: Renderer
     writer: Writer
+    previewer: Previewer | None = None

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from opstwin.domain.diff import diff
+from opstwin.domain.diff import FieldChange, diff
 from opstwin.domain.values import Json, ResourceId, Spec, TargetId, resource_id
 from opstwin.domain.workload import HealthCheck, Port, Workload
 from opstwin.errors import Unclear
 from opstwin.targets.limits import check_limits
 from opstwin.targets.ports import Rendered
+from opstwin.targets.spec_reading import checked_store, health_verdict_s, workload_of
 from opstwin.targets.specs import BARE_NETWORK, BARE_VOLUME, full_form
 
 IN_PLACE: Final = frozenset({"cpu_millicores", "memory_bytes", "restart", "running"})
@@ -55,6 +56,20 @@ class ContainerRenderer:
         Raises `InvalidInput` for a kind that container engines do not have.
         """
         return full_form(kind, spec)
+
+    def difference(self, kind: str, wanted: Spec, found: Spec) -> tuple[FieldChange, ...]:
+        """Every field: a container engine fills in nothing that the full form does not name."""
+        return diff(self.comparable(kind, wanted), self.comparable(kind, found))
+
+    def checked(self, kind: str, name: str, spec: Spec) -> Spec:
+        """`spec` in full form. Raises `InvalidInput` naming the field for what is unknown, mistyped or out of range."""
+        if kind != "container":
+            return checked_store(kind, spec)
+        return self.render(workload_of("checked", spec))[-1].spec
+
+    def verdict_s(self, kind: str, spec: Spec) -> float:
+        """What the health check needs to fail for the last time."""
+        return health_verdict_s(spec)
 
     def _containers(self, workload: Workload, needs: tuple[ResourceId, ...]) -> Iterator[Rendered]:
         for number in range(1, workload.replicas + 1):

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from opstwin.domain.values import Json, Spec, TargetId, canonical
+from opstwin.domain.values import Json, Spec, canonical
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
-from opstwin.targets.rendering import ContainerRenderer
 from opstwin.targets.specs import BARE_CONTAINER, BARE_HEALTH, BARE_MOUNT, BARE_NETWORK, BARE_PORT, BARE_VOLUME
 
 KINDS: Final = ("container", "network", "volume")
@@ -19,17 +18,28 @@ _MASKED: Final = re.compile(r"•{3}|\*{3}")
 _STORES: Final[Mapping[str, Spec]] = {"network": BARE_NETWORK, "volume": BARE_VOLUME}
 
 
-def checked_spec(target: TargetId, kind: str, spec: Spec) -> Spec:
-    """`spec` in full form. Raises `InvalidInput` naming the field for what is unknown, mistyped or out of range."""
-    if kind in _STORES:
-        _known(spec, _STORES[kind], kind)
-        labels: dict[str, Json] = {**_texts(spec, "labels")}
-        return {"driver": _text(spec, "driver", str(_STORES[kind]["driver"])), "labels": labels}
-    if kind != "container":
+def checked_store(kind: str, spec: Spec) -> Spec:
+    """The spec of a network or volume in full form.
+
+    Raises `InvalidInput` naming the field for what is unknown or mistyped, and for any other kind.
+    """
+    if kind not in _STORES:
         raise InvalidInput(
             f"Kind {kind[:40]!r} has no desired state.", field="kind", next_step=f"Use one of: {', '.join(KINDS)}."
         )
-    return ContainerRenderer(target).render(workload_of("checked", spec))[-1].spec
+    _known(spec, _STORES[kind], kind)
+    labels: dict[str, Json] = {**_texts(spec, "labels")}
+    return {"driver": _text(spec, "driver", str(_STORES[kind]["driver"])), "labels": labels}
+
+
+def health_verdict_s(spec: Spec | None) -> float:
+    """How long, in seconds, the health check of a container may take to a first verdict; 0 without one."""
+    health = (spec or {}).get("health")
+    if not isinstance(health, dict):
+        return 0.0
+    numbers = {key: value for key, value in health.items() if isinstance(value, int | float)}
+    each = numbers.get("interval_s", 0) + numbers.get("timeout_s", 0)
+    return float(numbers.get("start_period_s", 0) + each * (numbers.get("retries", 1) + 1))
 
 
 def workload_of(name: str, spec: Spec) -> Workload:

@@ -88,14 +88,14 @@ async def check_index(store: TwinStore, index: TwinIndex) -> None:
     read = await full_read(store)
     twin = await index.now()
     places = NoKubernetes({}, VirtualClock())
-    comparable = {
-        item.id: places.renderer(item).comparable for item in read[Target].values() if item.backend_type == "sim"
+    difference = {
+        item.id: places.renderer(item).difference for item in read[Target].values() if item.backend_type == "sim"
     }
     wanted = {}
     for id in {*read[Desired], *read[Observed]}:
         sides = read[Desired].get(id), read[Observed].get(id)
         known: Any = sides[0] or sides[1]
-        wanted[id] = standing_of(*sides, comparable.get(known.target))
+        wanted[id] = standing_of(*sides, difference.get(known.target))
     assert twin.by_id == wanted
     assert [item.id for item in twin.standings] == sorted(id for id, item in wanted.items() if item and item.is_there)
     assert {item.id: item for item in twin.targets} == read[Target]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from opstwin.control.spec_reading import KINDS
+from opstwin.targets.spec_reading import KINDS
 from tests.docs.commands import mention_fault
 from tests.docs.pages import ROOT
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from opstwin.clock import Clock
-from opstwin.domain.diff import diff
+from opstwin.domain.diff import FieldChange, diff
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, ResourceId, Spec, TargetId, resource_id
@@ -96,6 +96,18 @@ class HostRenderer:
     def comparable(self, kind: str, spec: Spec) -> Spec:
         """As it is."""
         return spec
+
+    def difference(self, kind: str, wanted: Spec, found: Spec) -> tuple[FieldChange, ...]:
+        """Every field."""
+        return diff(wanted, found)
+
+    def checked(self, kind: str, name: str, spec: Spec) -> Spec:
+        """Raises `InvalidInput`."""
+        raise InvalidInput(f"A {kind[:40]} has no desired state.", field="kind", next_step="Name a Docker target.")
+
+    def verdict_s(self, kind: str, spec: Spec) -> float:
+        """Nothing is judged."""
+        return 0.0
 
 
 class HostWriter:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opstwin.domain.access import Actor, ActorKind
-from opstwin.domain.diff import apply
+from opstwin.domain.diff import FieldChange, apply, diff
 from opstwin.domain.drift import DriftKind, drift_of
 from opstwin.domain.resource import Desired, Health, Observed, Presence
 from opstwin.domain.values import Spec, TargetId, resource_id
@@ -26,9 +26,9 @@ OBSERVED = Observed(
 )  # fmt: skip
 
 
-def plain(kind: str, spec: Spec) -> Spec:
+def plain(kind: str, wanted: Spec, found: Spec) -> tuple[FieldChange, ...]:
     assert kind == "container"
-    return spec
+    return diff(wanted, found)
 
 
 def test_what_is_as_desired_has_no_drift() -> None:
@@ -70,8 +70,8 @@ def test_a_running_container_that_should_be_stopped_has_changed() -> None:
 
 
 def test_only_what_can_be_compared_counts() -> None:
-    def without_env(kind: str, spec: Spec) -> Spec:
-        return {key: value for key, value in spec.items() if key != "env"}
+    def without_env(kind: str, wanted: Spec, found: Spec) -> tuple[FieldChange, ...]:
+        return tuple(change for change in diff(wanted, found) if change.path[0] != "env")
 
     assert drift_of(DESIRED, replace(OBSERVED, spec={**SPEC, "env": {"A": "2"}}), without_env) is None
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.diff import diff
 from opstwin.domain.resource import Desired, Health, Observed, Presence, WorkloadRecord
 from opstwin.domain.standing import LATELY, LOOPING, Ail, Standing, standing_of, standing_of_workload
 from opstwin.domain.values import ResourceId, TargetId
@@ -26,7 +27,7 @@ OBSERVED = Observed(
 
 
 def standing(desired: Desired | None = DESIRED, **seen: Any) -> Standing:
-    found = standing_of(desired, replace(OBSERVED, **seen), lambda _kind, spec: spec)
+    found = standing_of(desired, replace(OBSERVED, **seen), lambda _kind, wanted, found: diff(wanted, found))
     assert found is not None
     return found
 
@@ -71,7 +72,7 @@ def test_facts_that_make_no_sense_say_nothing(facts: dict[str, Any]) -> None:
 
 
 def test_what_was_never_seen_is_unknown_and_not_absent() -> None:
-    item = standing_of(DESIRED, None, lambda _kind, spec: spec)
+    item = standing_of(DESIRED, None, lambda _kind, wanted, found: diff(wanted, found))
     assert item is not None
     assert (item.state, item.health, item.is_there, item.seen_at) == ("unknown", "unknown", True, None)
     assert ails(item) == {Ail.UNKNOWN}
