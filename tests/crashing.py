@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from opstwin.domain.records import Stored
 from opstwin.domain.target import Target
-from opstwin.targets.ports import Order, Reader, Renderer, Sighting, Writer
+from opstwin.targets.ports import Order, Previewer, Reader, Renderer, Sighting, Writer
 from opstwin.targets.sim.faults import Crash
 from opstwin.twin.store import Commit, Page, Query, Receipt, TwinStore
 
@@ -103,6 +103,9 @@ class MortalPlaces:
 
     def renderer(self, target: Target) -> Renderer:
         return self.inner.renderer(target)  # type: ignore[attr-defined,no-any-return]
+
+    def previewer(self, target: Target) -> Previewer | None:
+        return self.inner.previewer(target)  # type: ignore[attr-defined,no-any-return]
 
     def writer(self, target: Target) -> Writer:
         return MortalWriter(self.inner.writer(target), self.at)  # type: ignore[attr-defined]

@@ -23,7 +23,7 @@ from opstwin.domain.records import Record
 from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId
 from opstwin.domain.workload import HealthCheck, Workload
-from opstwin.targets.ports import Reader, Renderer, Writer
+from opstwin.targets.ports import Previewer, Reader, Renderer, Writer
 from opstwin.targets.sim.driver import sim_driver
 from opstwin.targets.sim.world import World
 from opstwin.twin.memory import MemoryStore
@@ -50,6 +50,9 @@ class SimPlaces:
 
     def renderer(self, target: Target) -> Renderer:
         return sim_driver(target, self.worlds[target.id], clock=self.clock).renderer
+
+    def previewer(self, target: Target) -> Previewer | None:
+        return sim_driver(target, self.worlds[target.id], clock=self.clock).previewer
 
     def writer(self, target: Target) -> Writer:
         return sim_driver(target, self.worlds[target.id], clock=self.clock).writer

@@ -1,7 +1,6 @@
 """Verbs that change something: plan, approve, reject, apply, watch, rollback, adopt."""
 
 import json
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,9 +10,10 @@ import typer
 from opstwin.cli import output
 from opstwin.cli.client import Hub
 from opstwin.cli.exits import CliError, Exit
-from opstwin.cli.naming import MAX_FILE, check_id, is_file, looks_like_file, no_file, text_of
+from opstwin.cli.naming import check_id, is_file, looks_like_file, no_file
 from opstwin.cli.options import Execution, Output, Plan, Resource, Target, Token, Url, hub_of, path_of, resource_of
 from opstwin.cli.output import Form
+from opstwin.cli.requesting import Asked, read
 from opstwin.cli.seeing import execution_text, plan_view
 from opstwin.cli.watching import finish, follow
 
@@ -21,10 +21,11 @@ _TEXTS: Final = ("env", "labels", "secret_env")
 """Parts of a spec whose values are texts, even where they look like numbers."""
 
 _OPEN: Final = ("pending", "approved")
-_NAMED: Final = re.compile(r"^name:", re.MULTILINE)
-"""A Compose file that names its project, as Docker Compose takes it before the folder's name."""
 DetailedExit = Annotated[bool, typer.Option("--detailed-exitcode", help="Exit 2 when the plan has changes.")]
-File = Annotated[Path | None, typer.Option("--file", "-f", help="A workload, Compose or components file; - for stdin.")]
+File = Annotated[
+    Path | None,
+    typer.Option("--file", "-f", help="A workload, Compose, components or manifest file, or a folder; - for stdin."),
+]
 Endpoint = Annotated[str | None, typer.Option("--endpoint", help="Where the component's controller should answer.")]
 
 
@@ -37,6 +38,9 @@ def plan(
     target: Target = None,
     endpoint: Endpoint = None,
     var: Annotated[list[str] | None, typer.Option("--var", help="NAME=VALUE for ${NAME} in a Compose file.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The application that manifests belong to.")] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Take away what has left the manifests.")] = False,
+    take_over: Annotated[bool, typer.Option("--take-over", help="Take fields that others set in the cluster.")] = False,
     detailed_exitcode: DetailedExit = False,
     form: Output = Form.TABLE,
     url: Url = None,
@@ -44,65 +48,14 @@ def plan(
 ) -> None:
     """Show exactly what would happen. Nothing changes until a human approves the plan."""
     hub = hub_of(url, token)
-    request = _request(words, file, drift=drift, target=target, endpoint=endpoint)
-    if var:
-        request["variables"] = dict(_pair(item) for item in var)
-    made = hub.post("/plans", request)
+    asked = Asked(words=words, file=file, drift=drift, target=target, endpoint=endpoint, var=var or (), name=name,
+                  prune=prune, take_over=take_over)  # fmt: skip
+    made = hub.post("/plans", asked.body())
     output.data(made, form) if form is not Form.TABLE else plan_view(made)
     if made["changes"]:
         output.note(f"Approve it: opstwin approve {made['id']}")
     if detailed_exitcode and made["changes"]:
         raise typer.Exit(Exit.CHANGES)
-
-
-def _request(
-    words: str | None, file: Path | None, *, drift: bool, target: str | None, endpoint: str | None
-) -> dict[str, Any]:
-    named = Path(words) if words and file is None and is_file(words) else None
-    if named is not None:
-        words, file = None, named
-    if sum(map(bool, (words, file, drift))) != 1:
-        raise CliError(
-            Exit.ERROR,
-            "Say what should change: words, a file, or --drift.",
-            next_step='Such as: opstwin plan "scale web to 3"',
-        )
-    if words and looks_like_file(words):
-        raise no_file(Path(words), 'Name one that is there with -f, or say it in words: opstwin plan "scale web to 3"')
-    body: dict[str, Any] = {"target": target, "endpoint": endpoint}
-    if words:
-        body["words"] = words
-    elif drift:
-        body["drift"] = True
-    elif file is not None:
-        text = _read(file)
-        body |= {"file": text} | ({} if _NAMED.search(text) else {"project": _project(file)})
-    return {key: value for key, value in body.items() if value is not None}
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, found, value = text.partition("=")
-    if not found or not name:
-        raise CliError(
-            Exit.ERROR, f"{text[:80]!r} is not NAME=VALUE.", next_step="Such as: --var TAG=1.27", code="invalid_input"
-        )
-    return name, value
-
-
-def _read(file: Path) -> str:
-    text = sys.stdin.read(MAX_FILE + 1) if str(file) == "-" else text_of(file)
-    if not text.strip():
-        raise CliError(
-            Exit.ERROR, f"{file} is empty.", next_step="Write name: and image: into it.", code="invalid_input"
-        )
-    return text
-
-
-def _project(file: Path) -> str:
-    """The project's name as Compose takes it: the folder of the file."""
-    folder = file.resolve().parent.name if str(file) != "-" else "stdin"
-    kept = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in folder.lower())
-    return "-".join(part for part in kept.split("-") if part)[:40] or "project"
 
 
 def approve(
@@ -247,7 +200,7 @@ def _planned(hub: Hub, file: str, target: str | None, endpoint: str | None, form
         if looks_like_file(file):
             raise no_file(Path(file), "Name a file that is there, or a plan: opstwin get plans")
         raise CliError(Exit.ERROR, f"{file!r} is neither a plan nor a file.", next_step="List plans: opstwin get plans")
-    made = dict(hub.post("/plans", _request(None, Path(file), drift=False, target=target, endpoint=endpoint)))
+    made = dict(hub.post("/plans", Asked(file=Path(file), target=target, endpoint=endpoint).body()))
     if form is Form.TABLE:
         plan_view(made)
     return made
@@ -366,7 +319,7 @@ def never_created(
     token: Token = None,
 ) -> None:
     """Say, as a person, that a component which cannot be reached was never made; then it may be bootstrapped."""
-    body: dict[str, Any] = {"file": _read(file), "reason": reason} | ({"target": target} if target else {})
+    body: dict[str, Any] = {"file": read(file), "reason": reason} | ({"target": target} if target else {})
     said = hub_of(url, token).post("/components:never-created", body)
     if form is not Form.TABLE:
         output.data(said, form)

@@ -22,6 +22,7 @@ from opstwin.domain.approval import (
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
 from opstwin.domain.healing import Mandate
+from opstwin.domain.kinds import CONTAINER
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
 from opstwin.domain.resource import Desired
 from opstwin.domain.values import ApprovalId, ResourceId
@@ -78,7 +79,7 @@ class Approver:
         for change in plan.changes:
             needed = [by_id[item] for item in change.needs if item in by_id]
             # Replicas of one workload only take turns; everything else that is needed must come back as well.
-            others = [item for item in needed if item.kind != "container" or item.workload != change.workload]
+            others = [item for item in needed if item.kind != CONTAINER or item.workload != change.workload]
             record = await self._ledger.get(Desired, change.resource)
             covered = change.risk.rank <= Risk.LOW.rank and mandate.resource in (None, change.resource)
             backed = record is not None and record.spec == change.after

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from opstwin.control.comparing import Wanted
 from opstwin.control.scene import Scene
 from opstwin.control.wording import worded
+from opstwin.domain.kinds import CONTAINER, SHARED
 from opstwin.domain.ordering import in_order
 from opstwin.domain.plan import Change, WorkloadChange
 from opstwin.domain.resource import Desired, Presence
@@ -20,10 +21,14 @@ from opstwin.targets.specs import full_image_name
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """What a plan is to bring about: `workloads` as they should be, `remove` names that should go."""
+    """What a plan is to bring about: `workloads` as they should be, `remove` names that should go.
+
+    `resources` are wanted as they are, besides what the workloads are rendered into.
+    """
 
     workloads: tuple[Workload, ...] = ()
     remove: tuple[str, ...] = ()
+    resources: tuple[Wanted, ...] = ()
     with_volumes: bool = False
     language: str = "en"
 
@@ -88,9 +93,9 @@ def rendered(scene: Scene, renderer: Renderer, goal: Goal) -> list[Wanted]:
                 made = replace(made, resource=own_name.id, name=own_name.name)
             wanted.setdefault(made.resource, made)
     for name in (*(item.name for item in goal.workloads), *goal.remove):
-        for old in scene.containers_of(name):
-            wanted.setdefault(old.id, _gone(old))
-    return list(wanted.values())
+        for old in scene.parts_of(name):
+            wanted.setdefault(old.id, gone(old))
+    return list((wanted | {item.resource: item for item in goal.resources}).values())
 
 
 def freed(scene: Scene, goal: Goal, wanted: Sequence[Wanted]) -> tuple[list[Wanted], tuple[str, ...]]:
@@ -98,23 +103,23 @@ def freed(scene: Scene, goal: Goal, wanted: Sequence[Wanted]) -> tuple[list[Want
     touched = {item.name for item in goal.workloads} | set(goal.remove)
     users = _users(scene, wanted)
     here = {item.resource for item in wanted}
-    leaving = [
+    unneeded = [
         item
         for item in scene.live().values()
         if item.kind in ("network", "volume") and item.id not in here and _was_used(scene, item, touched)
     ]
-    gone: list[Wanted] = []
+    leaving: list[Wanted] = []
     notes: list[str] = []
-    for item in leaving:
+    for item in unneeded:
         still = sorted(users.get((item.kind, item.name), ()))
         asked = goal.with_volumes and _was_used(scene, item, set(goal.remove))
         if not still and (item.kind == "network" or asked):
-            gone.append(_gone(item))
+            leaving.append(gone(item))
         elif item.kind == "volume" and asked:
             notes.append(worded("volume_shared", goal.language, name=item.name, others=", ".join(still)))
         elif item.kind == "volume":
             notes.append(worded("volume_kept", goal.language, name=item.name))
-    return gone, tuple(notes)
+    return leaving, tuple(notes)
 
 
 def foreign_notes(scene: Scene, wanted: Iterable[Wanted], language: str) -> tuple[str, ...]:
@@ -122,18 +127,20 @@ def foreign_notes(scene: Scene, wanted: Iterable[Wanted], language: str) -> tupl
     return tuple(
         worded("used_as_is", language, kind=item.kind, name=item.name)
         for item in wanted
-        if item.kind != "container" and scene.seen(item.resource) is not None and not scene.ours(item.resource)
+        if item.kind in SHARED and scene.seen(item.resource) is not None and not scene.ours(item.resource)
     )
 
 
-def _gone(record: Desired) -> Wanted:
+def gone(record: Desired) -> Wanted:
+    """That a resource should no longer exist."""
     return Wanted(resource=record.id, kind=record.kind, name=record.name, workload=record.workload, spec=None)
 
 
 def _adopted_name(scene: Scene, workload: str) -> Desired | None:
     """The container of a workload that was adopted, and so does not have a replica's name."""
     pattern = re.compile(rf"{re.escape(workload)}-\d+")
-    return next((item for item in scene.containers_of(workload) if not pattern.fullmatch(item.name)), None)
+    containers = [item for item in scene.runners_of(workload) if item.kind == CONTAINER]
+    return next((item for item in containers if not pattern.fullmatch(item.name)), None)
 
 
 def _exposed_ports(scene: Scene) -> dict[str, tuple[int, ...]]:
@@ -180,7 +187,7 @@ def _users(scene: Scene, wanted: Sequence[Wanted]) -> dict[tuple[str, str], set[
 def _was_used(scene: Scene, item: Desired, workloads: set[str]) -> bool:
     if item.workload in workloads:
         return True
-    specs = [container.spec for name in workloads for container in scene.containers_of(name)]
+    specs = [container.spec for name in workloads for container in scene.runners_of(name)]
     return any((item.kind, item.name) in uses(spec) for spec in specs)
 
 

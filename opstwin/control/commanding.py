@@ -15,6 +15,7 @@ from opstwin.control.planning import Planner
 from opstwin.control.running import Ran
 from opstwin.domain.access import Actor
 from opstwin.domain.command import Command
+from opstwin.domain.kinds import RUNS, is_named
 from opstwin.domain.names import checked_text
 from opstwin.domain.plan import Plan
 from opstwin.domain.read_only import why_not_read_only
@@ -26,7 +27,7 @@ from opstwin.errors import InvalidInput, LimitExceeded, NotFound, Unclear
 AT_ONCE: Final = 4
 """Commands that run at the same time on one target: a person or an agent looks at one after the other."""
 
-_KINDS: Final = ("container", "host")
+_KINDS: Final = ("container", *sorted(RUNS - {"container", "cronjob"}), "host")
 _LIST: Final = "See what there is: opstwin get"
 HOST: Final = "host"
 _ADD_HOST: Final = "Let an administrator allow it: opstwin targets add host --backend host --endpoint host://hub"
@@ -86,7 +87,7 @@ class Commander:
     async def _by_name(self, named: str) -> ResourceId:
         fitting: list[ResourceId] = []
         for kind in reversed(_KINDS):
-            found = [item async for item in self.ledger.each(Observed, {"kind": kind}) if item.name == named]
+            found = [item async for item in self.ledger.each(Observed, {"kind": kind}) if is_named(item.name, named)]
             fitting += [item.id for item in found if item.presence is not Presence.ABSENT]
         if len(fitting) == 1:
             return fitting[0]

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from opstwin.control.scene import Scene
-from opstwin.targets.spec_reading import masked_values
 from opstwin.domain.diff import apply
+from opstwin.domain.kinds import SHARED
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.reasons import reason
 from opstwin.domain.values import ResourceId, Spec, TargetId
 from opstwin.errors import Conflict, InvalidInput
 from opstwin.targets.ports import Renderer
+from opstwin.targets.spec_reading import masked_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Wanted:
 
 
 def compared(scene: Scene, renderer: Renderer, wanted: Iterable[Wanted]) -> Iterator[Change]:
-    """One change for each resource that is not as wanted. Raises `Conflict` for a container that is not ours."""
+    """One change for each resource that is not as wanted. Raises `Conflict` for what is there and not ours."""
     for item in wanted:
         change = change_of(scene, renderer, item)
         if change is not None:
@@ -100,12 +101,12 @@ def _refuse_masked(wanted: Wanted, hidden: Sequence[str]) -> None:
 
 
 def _refuse_foreign(scene: Scene, wanted: Wanted) -> None:
-    if wanted.kind != "container":
+    if wanted.kind in SHARED:
         return
     record = scene.desired.get(wanted.resource)
     taken = record is not None and record.spec is not None
     raise Conflict(
-        f"A container named {wanted.name} is on {scene.target.id} already, and Opstwin did not make it.",
+        f"A {wanted.kind} named {wanted.name} is on {scene.target.id} already, and Opstwin did not make it.",
         next_step=(
             f"It took the name of one of ours: rename or remove it by hand, then opstwin discover {scene.target.id}."
             if taken
@@ -117,12 +118,12 @@ def _refuse_foreign(scene: Scene, wanted: Wanted) -> None:
 
 def _refuse_other_owner(scene: Scene, wanted: Wanted) -> None:
     record = scene.desired.get(wanted.resource)
-    if wanted.kind != "container" or record is None or record.spec is None:
+    if wanted.kind in SHARED or record is None or record.spec is None:
         return
     if record.workload in (None, wanted.workload):
         return
     raise Conflict(
-        f"Container {wanted.name} belongs to workload {record.workload}.",
+        f"{wanted.kind.capitalize()} {wanted.name} belongs to workload {record.workload}.",
         next_step="Use another name.",
         details={"field": "name", "resource": wanted.resource},
     )

@@ -62,7 +62,7 @@ class Drafter:
             raise InvalidInput(
                 f"{name} is stopped.", field="name", next_step=f'Start it: opstwin plan "start {name}"'
             )  # fmt: skip
-        replicas = self.scene.containers_of(name)
+        replicas = self.scene.runners_of(name)
         scene = await made_sure(self.ledger, self.readers, self.scene, [item.id for item in replicas])
         wanted = [
             Wanted(resource=item.id, kind=item.kind, name=item.name, workload=name, spec=item.spec)

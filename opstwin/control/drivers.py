@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from opstwin.domain.target import Target
-from opstwin.targets.ports import Reader, Renderer
+from opstwin.targets.ports import Previewer, Reader, Renderer
 
 
 class Readers(Protocol):
@@ -15,4 +15,8 @@ class Readers(Protocol):
 
     def renderer(self, target: Target) -> Renderer:
         """The renderer for a target's backend. Raises like `reader`."""
+        ...
+
+    def previewer(self, target: Target) -> Previewer | None:
+        """What can be asked before a change is made, None where a target cannot be. Raises like `reader`."""
         ...

@@ -10,6 +10,7 @@ from opstwin.control.ledger import Ledger
 from opstwin.control.scene import Scene
 from opstwin.domain.access import Actor, Principal
 from opstwin.domain.approval import People, people_of
+from opstwin.domain.kinds import runs
 from opstwin.domain.plan import Change, Op, Plan, PlanState, Risk
 from opstwin.domain.resource import Desired, Health, Observed, Presence
 from opstwin.domain.risk import Surroundings, judged, together
@@ -33,10 +34,10 @@ class Judgement:
 
 async def judgement(ledger: Ledger, scene: Scene, changes: Sequence[Change], actor: Actor) -> Judgement:
     """What `changes` risk when `actor` asks for them now."""
-    leaving = {change.resource for change in changes if change.op is Op.DELETE and change.kind == "container"}
+    leaving = {change.resource for change in changes if change.op is Op.DELETE and runs(change.kind)}
     earlier = await _removed_lately(ledger, scene.target.id, actor) - leaving if leaving else set()
-    containers = {key for key, item in scene.live().items() if item.kind == "container"}
-    around = Surroundings(standing=len(containers | earlier), recently_removed=len(earlier))
+    running = {key for key, item in scene.live().items() if runs(item.kind)}
+    around = Surroundings(standing=len(running | earlier), recently_removed=len(earlier))
     left, lost, approved = _staying(scene, changes), _lost_volumes(scene), _approved_images(scene)
     single = tuple(
         judged(
@@ -59,12 +60,12 @@ def _staying(scene: Scene, changes: Sequence[Change]) -> Counter[str | None]:
     running = [
         item.workload
         for item in scene.live().values()
-        if item.kind == "container" and item.id not in touched and _runs_on(scene, item)
+        if runs(item.kind) and item.id not in touched and _runs_on(scene, item)
     ]
     made = [
         item.workload
         for item in changes
-        if item.kind == "container" and item.after is not None and item.after.get("running") is not False
+        if runs(item.kind) and item.after is not None and item.after.get("running") is not False
     ]
     return Counter([*running, *made])
 
@@ -111,7 +112,7 @@ async def _removed_lately(ledger: Ledger, target: TargetId, actor: Actor) -> set
         async for plan in _recent(ledger, target)
         if plan.state not in _NEVER_RAN and _same(people, plan.requested_by, actor)
         for change in plan.changes
-        if change.op is Op.DELETE and change.kind == "container"
+        if change.op is Op.DELETE and runs(change.kind)
     }
 
 

@@ -6,9 +6,11 @@ from typing import Final
 
 from opstwin.control.confiding import confided, written_out
 from opstwin.control.drafting import Drafted
+from opstwin.control.drivers import Readers
 from opstwin.control.flooding import Flood
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
+from opstwin.control.previewing import Asking, previewed
 from opstwin.control.setters import asked_by, taint_of_setting
 from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
@@ -27,7 +29,10 @@ PLAN_LIFE: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """Why a plan is made, by whom, and what to say with it."""
+    """Why a plan is made, by whom, and what to say with it.
+
+    `take_over` lets it take fields that others own; a plan back to what was ours before always may.
+    """
 
     request: str
     origin: Origin
@@ -37,14 +42,18 @@ class Occasion:
     tainted: bool = False
     taint: Taint | None = None
     language: str = "en"
+    take_over: bool = False
 
 
 class PlanRecords:
     """Writes plans into the twin and finds those that wait."""
 
-    def __init__(self, ledger: Ledger, policy: Policy, life: timedelta, flood: Flood | None = None) -> None:
+    def __init__(
+        self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta, flood: Flood | None = None
+    ) -> None:
         self._flood = flood or Flood(ledger, 0)
         self._ledger = ledger
+        self._readers = readers
         self._policy = policy
         self._life = life
 
@@ -108,7 +117,10 @@ class PlanRecords:
         return replace(plan, version=1)
 
     async def sealed(self, drafted: Drafted, occasion: Occasion) -> Plan:
-        """The plan, not stored."""
+        """The plan, not stored, after the target was asked what it says to it. Raises as `previewed` does."""
+        ours = occasion.origin in (Origin.DRIFT, Origin.DESIRED, Origin.ROLLBACK)
+        asking = Asking(take_over=occasion.take_over or ours, language=occasion.language)
+        drafted = await previewed(self._readers, drafted, asking)
         scene, draft = drafted.scene, drafted.draft
         asked = [
             replace(change, asked_by=await asked_by(self._ledger, scene.desired.get(change.resource), change))

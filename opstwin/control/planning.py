@@ -13,6 +13,7 @@ from opstwin.control.drivers import Readers
 from opstwin.control.flooding import Flood
 from opstwin.control.healing import healing, origin_of
 from opstwin.control.ledger import Ledger
+from opstwin.control.manifest_goals import Manifests, goal_of_manifests
 from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
 from opstwin.control.scene import scene_of
 from opstwin.control.transcripts import safe_words
@@ -41,6 +42,7 @@ class About(TypedDict, total=False):
     taint: Taint | None
     with_volumes: bool
     language: str
+    take_over: bool
 
 
 class Planner:
@@ -51,7 +53,7 @@ class Planner:
     ) -> None:
         self._ledger = ledger
         self._readers = readers
-        self._records = PlanRecords(ledger, policy, life, flood)
+        self._records = PlanRecords(ledger, readers, policy, life, flood)
 
     async def from_workloads(self, target_id: str, workloads: Sequence[Workload], **about: Unpack[About]) -> Plan:
         """The plan that makes `workloads` (and takes away those named in `remove`) on one target, and nothing else.
@@ -66,6 +68,18 @@ class Planner:
         )
         drafter = await self._drafter(target_id)
         return await self._records.store(await drafter.reaching(goal), _occasion(about))
+
+    async def from_manifests(self, target_id: str, manifests: Manifests, **about: Unpack[About]) -> Plan:
+        """The plan that makes what manifests say on one cluster, and nothing else; see `goal_of_manifests`.
+
+        Raises as that does, `Conflict` for a resource or a field that is not ours, `Rejected` for what the cluster
+        would not take, and `Forbidden` for what the hub may not do there.
+        """
+        drafter = await self._drafter(target_id)
+        goal, notes = await goal_of_manifests(self._readers, drafter.scene, manifests)
+        occasion = _occasion(about)
+        occasion = replace(occasion, notes=(*occasion.notes, *notes))
+        return await self._records.store(await drafter.reaching(goal), occasion)
 
     async def from_ask(
         self, ask: Ask, *, request: str, actor: Actor, tainted: bool = False, taint: Taint | None = None
@@ -164,4 +178,5 @@ def _occasion(about: About) -> Occasion:
         tainted=about.get("tainted", False),
         taint=about.get("taint"),
         language=about.get("language", "en"),
+        take_over=about.get("take_over", False),
     )

@@ -8,6 +8,7 @@ from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
 from opstwin.domain.audit import AuditRow
+from opstwin.domain.kinds import SHARED, STAYS, runs
 from opstwin.domain.plan import Base
 from opstwin.domain.resource import Desired, Observed, Presence, WorkloadRecord
 from opstwin.domain.target import Target
@@ -42,9 +43,14 @@ class Scene:
         """What should exist."""
         return {key: item for key, item in self.desired.items() if item.spec is not None}
 
-    def containers_of(self, workload: str) -> Sequence[Desired]:
-        """The containers of a workload that should exist."""
-        return [item for item in self.live().values() if item.kind == "container" and item.workload == workload]
+    def runners_of(self, workload: str) -> Sequence[Desired]:
+        """What runs of a workload, as far as it should exist."""
+        return [item for item in self.parts_of(workload) if runs(item.kind)]
+
+    def parts_of(self, workload: str) -> Sequence[Desired]:
+        """What should exist of a workload and goes with it: all but what holds data and what others may use."""
+        stay = SHARED | STAYS
+        return [item for item in self.live().values() if item.workload == workload and item.kind not in stay]
 
     def seen(self, resource: ResourceId) -> Spec | None:
         """The observed spec of what is there, None when it is absent."""

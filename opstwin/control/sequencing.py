@@ -8,7 +8,9 @@ from itertools import chain
 from typing import Final
 
 from opstwin.control.building import uses
+from opstwin.control.cluster_order import cluster_edges
 from opstwin.control.port_claims import Held, claims
+from opstwin.domain.kinds import CONTAINER
 from opstwin.domain.ordering import in_order
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.values import ResourceId
@@ -31,7 +33,7 @@ def sequenced(
     """
     by_workload: dict[str | None, list[Change]] = defaultdict(list)
     for change in changes:
-        if change.kind == "container":
+        if change.kind == CONTAINER:
             by_workload[change.workload].append(change)
     ports = _port_edges(list(chain.from_iterable(by_workload.values())))
     edges: dict[ResourceId, set[ResourceId]] = defaultdict(set)
@@ -41,6 +43,8 @@ def sequenced(
         _roll(members, ports, edges)
     _after_what_they_need(by_workload, before, after, edges)
     _stores_around_containers(changes, edges)
+    for resource, needed in cluster_edges(changes).items():
+        edges[resource] |= needed
     here = {change.resource for change in changes}
     return tuple(
         replace(change, needs=tuple(sorted((edges[change.resource] & here) - {change.resource}))) for change in changes
@@ -117,9 +121,9 @@ def _dependents(
 
 def _stores_around_containers(changes: Sequence[Change], edges: dict[ResourceId, set[ResourceId]]) -> None:
     """Volumes and networks are there before the containers that use them, and go after those that used them."""
-    stores = {(change.kind, change.name): change for change in changes if change.kind != "container"}
+    stores = {(change.kind, change.name): change for change in changes if change.kind != CONTAINER}
     for change in changes:
-        if change.kind != "container":
+        if change.kind != CONTAINER:
             continue
         for key in uses(change.after):
             if key in stores and stores[key].op is not Op.DELETE:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.sightings import parts_of
+from opstwin.domain.kinds import has_output, is_named
 from opstwin.domain.resource import Desired, Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
@@ -24,7 +25,7 @@ async def resources_of(ledger: Ledger, subject: str, target: str | None) -> list
 
     Raises `NotFound` when there is nothing of that name, and `InvalidInput` when an id and `target` disagree.
     """
-    if "/" in subject:
+    if subject.count("/") >= 2:
         return [await _one(ledger, subject, target)]
     found: set[ResourceId] = set()
     for place in await targets_of(ledger, target):
@@ -41,17 +42,19 @@ async def resources_of(ledger: Ledger, subject: str, target: str | None) -> list
 
 
 async def containers_of(ledger: Ledger, subject: str | None, target: str | None) -> list[ResourceId]:
-    """The containers that `subject` stands for, or all that Opstwin manages on a target or everywhere; sorted.
+    """What runs of that for which `subject` stands, or all that Opstwin manages on a target or everywhere; sorted.
+
+    In a cluster a Deployment stands for its containers.
 
     Raises like `resources_of`, and `InvalidInput` where the subject has no container.
     """
     if subject is None:
         found = []
         for place in await targets_of(ledger, target):
-            wanted = ledger.each(Desired, {"target": place.id, "kind": "container"})
-            found += [item.id async for item in wanted if item.spec is not None]
+            wanted = ledger.each(Desired, {"target": place.id})
+            found += [item.id async for item in wanted if item.spec is not None and has_output(item.kind)]
         return sorted(found)
-    containers = [item for item in await resources_of(ledger, subject, target) if parts_of(item)[1] == "container"]
+    containers = [item for item in await resources_of(ledger, subject, target) if has_output(parts_of(item)[1])]
     if not containers:
         raise InvalidInput(
             f"{subject} has no container.", field="subject", next_step="Name a workload or a container: opstwin get"
@@ -72,7 +75,7 @@ async def _one(ledger: Ledger, subject: str, target: str | None) -> ResourceId:
 
 
 def _named(items: Iterable[Desired] | Iterable[Observed], name: str) -> list[Desired | Observed]:
-    return [item for item in items if item.name == name and item.kind != "image"]
+    return [item for item in items if is_named(item.name, name) and item.kind != "image"]
 
 
 def _missing(subject: str) -> NotFound:

@@ -67,12 +67,18 @@ def _judge_difference(change: Change, seen: Sighting, differing: Sequence[str]) 
 
 def _judge_health(wanted: Spec, seen: Sighting) -> tuple[Standing, str]:
     if seen.health is Health.UNHEALTHY:
-        return Standing.BAD, f"{seen.resource} is unhealthy"
+        return Standing.BAD, f"{seen.resource} is unhealthy{_why(seen)}"
     if seen.health is Health.STOPPED and wanted.get("running", True):
         return Standing.BAD, f"{seen.resource} stopped with exit code {seen.facts.get('exit_code')}"
     if seen.health in (Health.STARTING, Health.UNKNOWN):
-        return Standing.WAIT, f"{seen.resource} is {seen.health.value}"
+        return Standing.WAIT, f"{seen.resource} is {seen.health.value}{_why(seen)}"
     return Standing.GOOD, ""
+
+
+def _why(seen: Sighting) -> str:
+    """What the target says about it, in its own words."""
+    said = seen.facts.get("why")
+    return f": {said[:500]}" if isinstance(said, str) and said else ""
 
 
 def allowance_s(changes: Sequence[Change], renderer: Renderer) -> float:

@@ -48,6 +48,14 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "A command has no way back: it runs once, and nothing of it is undone, whatever becomes of it.",
         "명령에는 되돌리는 방법이 없습니다. 한 번만 실행하며, 결과와 상관없이 아무것도 되돌리지 않습니다.",
     ),
+    "defaults": (
+        "{kind} {name}: the target fills in {fields}.",
+        "{kind} {name}: 대상이 다음을 채웁니다. {fields}",
+    ),
+    "left_files": (
+        "{names} of {application} stands no longer in the files and stays as it is. To take it away: --prune",
+        "{application}의 {names}은(는) 이제 파일에 없지만 그대로 둡니다. 제거하려면 --prune",
+    ),
     "back_to": (
         "Back to what ran before: {image}, {replicas} replica(s).",
         "이전에 실행되던 상태로 되돌립니다: {image}, 복제본 {replicas}개.",

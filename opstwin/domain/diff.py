@@ -1,7 +1,8 @@
 """The difference between two specs, field by field, and how to apply it.
 
 `apply(before, diff(before, after)) == after` holds for every pair of JSON objects (property-tested). Lists are
-compared whole: the order of a command or of ports carries meaning, so a half-changed list would mislead.
+compared whole: the order of a command or of ports carries meaning, so a half-changed list would mislead. Lists of
+objects with the same names in the same order (the containers of a pod) are compared name by name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,10 @@ class FieldOp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field that differs; `path` is the keys from the top, `before` or `after` is None where there is none."""
+    """One field that differs; `before` or `after` is None where there is none.
+
+    `path` is the keys from the top; the name of an element where the path leads through a list of named objects.
+    """
 
     op: FieldOp
     path: tuple[str, ...]
@@ -36,10 +40,10 @@ def diff(before: Spec | None, after: Spec | None) -> tuple[FieldChange, ...]:
 
 def apply(before: Spec | None, changes: Sequence[FieldChange]) -> Spec:
     """`before` with `changes` made; the input is not touched."""
-    result: dict[str, Json] = dict(before or {})
+    result: Json = dict(before or {})
     for change in changes:
-        _set(result, change)
-    return result
+        result = _with(result, change.path, change)
+    return result if isinstance(result, dict) else {}
 
 
 def _walk(path: tuple[str, ...], before: Spec, after: Spec) -> Iterator[FieldChange]:
@@ -56,6 +60,9 @@ def _walk(path: tuple[str, ...], before: Spec, after: Spec) -> Iterator[FieldCha
 def _compare(path: tuple[str, ...], before: Json, after: Json) -> Iterator[FieldChange]:
     if isinstance(before, dict) and isinstance(after, dict):
         yield from _walk(path, before, after)
+    elif (names := _names(before)) and names == _names(after):
+        for name, one, other in zip(names, _elements(before), _elements(after), strict=True):
+            yield from _compare((*path, name), one, other)
     elif not same(before, after):
         yield FieldChange(FieldOp.CHANGE, path, before, after)
 
@@ -71,14 +78,31 @@ def same(left: Json, right: Json) -> bool:
     return left == right
 
 
-def _set(tree: dict[str, Json], change: FieldChange) -> None:
-    *parents, last = change.path
-    for key in parents:
-        inner = tree.get(key)
-        copied = dict(inner) if isinstance(inner, dict) else {}
-        tree[key] = copied
-        tree = copied
-    if change.op is FieldOp.REMOVE:
-        tree.pop(last, None)
+def _names(value: Json) -> tuple[str, ...]:
+    """The names of the elements of a list of objects that each have one of their own; empty for anything else."""
+    found = [item.get("name") for item in _elements(value) if isinstance(item, dict)]
+    names = tuple(name for name in found if isinstance(name, str) and name)
+    return names if len(names) == len(set(names)) == len(_elements(value)) else ()
+
+
+def _elements(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _with(tree: Json, path: Sequence[str], change: FieldChange) -> Json:
+    """A copy of `tree` with the one change made below it."""
+    key, *rest = path
+    if isinstance(tree, list):
+        return [_with(item, rest, change) if _named(item, key) else item for item in tree]
+    copied: dict[str, Json] = dict(tree) if isinstance(tree, dict) else {}
+    if rest:
+        copied[key] = _with(copied.get(key), rest, change)
+    elif change.op is FieldOp.REMOVE:
+        copied.pop(key, None)
     else:
-        tree[last] = change.after
+        copied[key] = change.after
+    return copied
+
+
+def _named(item: Json, name: str) -> bool:
+    return isinstance(item, dict) and item.get("name") == name

@@ -9,6 +9,7 @@ from typing import ClassVar
 from opstwin.domain.access import Actor
 from opstwin.domain.command import Command
 from opstwin.domain.diff import FieldChange, diff
+from opstwin.domain.kinds import HOLDS_DATA
 from opstwin.domain.ordering import in_order
 from opstwin.domain.taint import Taint
 from opstwin.domain.values import (
@@ -94,7 +95,8 @@ class Change:
     `before` is what was observed when the plan was made; `reasons` say in words why the risk is what it is and, for a
     replace, which fields force it. `asked_by` are the accounts that set this very desired state directly, without a
     plan: they count as requesters. `command` is what an exec runs; it says nothing of `before` and `after`, has no
-    inverse, and is not tried twice.
+    inverse, and is not tried twice. `takes` are the fields that another owner holds and that this change takes over,
+    each as `owner field`: a driver takes no other.
     """
 
     resource: ResourceId
@@ -110,6 +112,7 @@ class Change:
     reasons: tuple[str, ...] = ()
     asked_by: tuple[str, ...] = ()
     command: Command | None = None
+    takes: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[FieldChange, ...]:
@@ -244,6 +247,8 @@ def inverse(change: Change, found: Spec | None) -> Change | None:
     """
     if change.op in (Op.RESTART, Op.EXEC) or (change.kind == "volume" and found is not None):
         return None
+    if loses_data(change) and found is not None:
+        return None
     op = _inverse_op(change, found)
     if op is None:
         return None
@@ -252,7 +257,7 @@ def inverse(change: Change, found: Spec | None) -> Change | None:
 
 def loses_data(change: Change) -> bool:
     """Whether no inverse can bring back what this change removes."""
-    return change.kind == "volume" and change.op in (Op.DELETE, Op.REPLACE)
+    return change.kind in HOLDS_DATA and change.op in (Op.DELETE, Op.REPLACE)
 
 
 def _inverse_op(change: Change, found: Spec | None) -> Op | None:
@@ -273,6 +278,8 @@ def _change_json(change: Change) -> Json:
             shown.pop("asked_by")
         if shown["command"] is None:
             shown.pop("command")
+        if shown["takes"] == []:
+            shown.pop("takes")
     return shown
 
 

@@ -14,6 +14,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "the data in volume {name} is lost and cannot be brought back",
         "볼륨 {name}의 데이터가 사라지며 되돌릴 수 없습니다",
     ),
+    "content_lost": (
+        "what is in {kind} {name} is lost with it and cannot be brought back",
+        "{kind} {name}에 든 것도 함께 사라지며 되돌릴 수 없습니다",
+    ),
     "nothing_runs": (
         "nothing of this workload keeps running",
         "이 워크로드에서 계속 실행되는 것이 없습니다",
@@ -21,6 +25,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "not_ours": (
         "this container was not made by Opstwin; files written inside it are lost",
         "Opstwin이 만들지 않은 컨테이너입니다. 그 안에 쓴 파일은 사라집니다",
+    ),
+    "takes_over": (
+        "it takes {field} over from {owner}, who set it last",
+        "{owner}이(가) 마지막으로 정한 {field}을(를) 넘겨받습니다",
+    ),
+    "target_warns": (
+        "the target says: {text}",
+        "대상의 알림: {text}",
     ),
     "hides_loss": (
         "an empty volume would hide that its data is gone",

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from opstwin.domain.command_risk import command_risk
+from opstwin.domain.kinds import CONTAINER, runs
 from opstwin.domain.plan import Change, Op, Risk, loses_data
 from opstwin.domain.reasons import reason
-from opstwin.domain.values import Spec
+from opstwin.domain.values import Json, Spec
 
 MANY_CHANGES: Final = 50
 """From this number on, a plan of low-risk changes is high risk: nobody reads fifty of them one by one."""
@@ -89,8 +90,9 @@ def _judge(change: Change, around: Surroundings) -> Finding | None:
     if change.command is not None:
         return command_risk(change.command)
     if loses_data(change):
-        return Risk.DESTRUCTIVE, reason("data_lost", name=change.name)
-    if change.op is Op.DELETE and change.kind == "container" and not around.siblings_left:
+        lost = "data_lost" if change.kind == "volume" else "content_lost"
+        return Risk.DESTRUCTIVE, reason(lost, kind=change.kind, name=change.name)
+    if change.op is Op.DELETE and runs(change.kind) and not around.siblings_left:
         return Risk.HIGH, reason("nothing_runs")
     if stops(change) and not around.siblings_left:
         return Risk.HIGH, reason("nothing_runs")
@@ -113,9 +115,16 @@ def hides_loss(change: Change, lost: frozenset[str]) -> bool:
 
 
 def stops(change: Change) -> bool:
-    """Whether a container that runs is to stop and stay."""
+    """Whether something that runs is to stop and stay."""
     before, after = change.before or {}, change.after or {}
-    return change.kind == "container" and bool(before.get("running")) and after.get("running") is False
+    if change.kind == CONTAINER:
+        return bool(before.get("running")) and after.get("running") is False
+    return runs(change.kind) and bool(_replicas(before)) and _replicas(after) == 0
+
+
+def _replicas(spec: Spec) -> Json:
+    inner = spec.get("spec")
+    return inner.get("replicas") if isinstance(inner, dict) else None
 
 
 def gains_host_access(before: Spec | None, after: Spec | None) -> bool:

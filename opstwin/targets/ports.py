@@ -204,9 +204,9 @@ class Writer(Protocol):
 class Preview:
     """What a target says to one change before it is made.
 
-    `defaults` are the fields that the target would fill in by itself. `warnings` are the target's own words. `conflicts`
-    are fields (dotted) that another owner holds, with the owner's name. `refused` is why the target would not take the
-    change, empty when it would.
+    `defaults` are the fields that the target would fill in by itself, `warnings` its own words. `conflicts`
+    name an owner and a field (dotted) that this owner holds. `refused` is why the target would not take the change,
+    empty when it would.
     """
 
     resource: ResourceId
@@ -217,7 +217,15 @@ class Preview:
 
 
 class Previewer(Protocol):
-    """Asks a target what a change would do. Nothing is changed by it."""
+    """Asks a target what manifests stand for there and what a change would do. Nothing is changed by it."""
+
+    async def placed(self, manifests: Sequence[Spec]) -> Sequence[Rendered]:
+        """The resources that manifests stand for on this target, in that order, with id, kind and namespace filled in.
+
+        Raises `InvalidInput` naming the manifest for a kind that the target does not serve, and `Unreachable` or
+        `Timeout` when the target did not say.
+        """
+        ...
 
     async def preview(self, changes: Sequence[Change]) -> Sequence[Preview]:
         """One answer for each change, in that order, as if those before it had been made.

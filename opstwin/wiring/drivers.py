@@ -12,7 +12,7 @@ from opstwin.clock import Clock
 from opstwin.domain.target import Target
 from opstwin.errors import InvalidInput
 from opstwin.settings import Settings, config_files
-from opstwin.targets.ports import Driver, Reader, Renderer, Writer
+from opstwin.targets.ports import Driver, Previewer, Reader, Renderer, Writer
 from opstwin.targets.secrets import HubSecrets
 
 OnCall = Callable[[str, str, str], None]
@@ -43,6 +43,10 @@ class DriverPool:
     def renderer(self, target: Target) -> Renderer:
         """See `opstwin.control.drivers.Readers`."""
         return self._driver(target).renderer
+
+    def previewer(self, target: Target) -> Previewer | None:
+        """See `opstwin.control.drivers.Readers`."""
+        return self._driver(target).previewer
 
     def writer(self, target: Target) -> Writer:
         """See `opstwin.control.applying.Writers`."""

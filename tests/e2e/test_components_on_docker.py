@@ -29,7 +29,7 @@ from opstwin.domain.plan import Plan
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, TargetId
 from opstwin.targets.docker.driver import docker_driver
-from opstwin.targets.ports import Driver, Reader, Renderer, Writer
+from opstwin.targets.ports import Driver, Previewer, Reader, Renderer, Writer
 from opstwin.targets.probing import HttpProber
 from opstwin.targets.secrets import HubSecrets
 from opstwin.twin.memory import MemoryStore
@@ -50,6 +50,9 @@ class OnePlace:
 
     def renderer(self, target: Target) -> Renderer:
         return self.driver.renderer
+
+    def previewer(self, target: Target) -> Previewer | None:
+        return self.driver.previewer
 
     def writer(self, target: Target) -> Writer:
         return self.driver.writer

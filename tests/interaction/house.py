@@ -24,7 +24,7 @@ from opstwin.server.instruments import Instruments
 from opstwin.server.sessions import COOKIE
 from opstwin.server.streaming import Streams
 from opstwin.settings import Settings
-from opstwin.targets.ports import Reader, Renderer
+from opstwin.targets.ports import Previewer, Reader, Renderer
 from opstwin.targets.scripted_prober import ScriptedProber
 from opstwin.targets.sim.state import Effect
 from opstwin.targets.sim.world import World
@@ -64,6 +64,10 @@ class Worlds(SimPlaces):
     def renderer(self, target: Target) -> Renderer:
         self._check(target)
         return super().renderer(target)
+
+    def previewer(self, target: Target) -> Previewer | None:
+        self._check(target)
+        return super().previewer(target)
 
     def _check(self, target: Target) -> None:
         if target.backend_type != "sim":

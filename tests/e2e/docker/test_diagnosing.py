@@ -27,7 +27,7 @@ from opstwin.domain.series import Metric, SeriesQuery
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec
 from opstwin.metrics.memory import MemorySamples
-from opstwin.targets.ports import Reader, Renderer
+from opstwin.targets.ports import Previewer, Reader, Renderer
 from opstwin.twin.memory import MemoryStore
 from opstwin.twin.store import Put
 from tests.e2e.docker.spot import DEADLINE_S, TARGET, Spot, address, target
@@ -49,6 +49,9 @@ class Here:
 
     def renderer(self, target: Target) -> Renderer:
         return self.spot.driver.renderer
+
+    def previewer(self, target: Target) -> Previewer | None:
+        return self.spot.driver.previewer
 
 
 @dataclass(frozen=True)

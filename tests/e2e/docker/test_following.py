@@ -20,7 +20,7 @@ from opstwin.domain.records import Record
 from opstwin.domain.resource import Desired, Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ExecutionId, PlanId
-from opstwin.targets.ports import Reader, Renderer
+from opstwin.targets.ports import Previewer, Reader, Renderer
 from opstwin.twin.memory import MemoryStore
 from opstwin.twin.store import Put
 from tests.e2e.docker.spot import DEADLINE_S, TARGET, Spot, address, target
@@ -42,6 +42,9 @@ class Here:
 
     def renderer(self, target: Target) -> Renderer:
         return self.spot.driver.renderer
+
+    def previewer(self, target: Target) -> Previewer | None:
+        return self.spot.driver.previewer
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ from opstwin.domain.resource import Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId, resource_id
 from opstwin.domain.workload import Port, Workload
-from opstwin.targets.ports import Reader, Renderer, Writer
+from opstwin.targets.ports import Previewer, Reader, Renderer, Writer
 from opstwin.targets.sim.driver import sim_driver
 from opstwin.targets.sim.world import World
 from opstwin.twin.memory import MemoryStore
@@ -97,6 +97,9 @@ class Places:
 
     def renderer(self, target: Target) -> Renderer:
         return sim_driver(target, self.worlds[target.id], clock=self.clock).renderer
+
+    def previewer(self, target: Target) -> Previewer | None:
+        return sim_driver(target, self.worlds[target.id], clock=self.clock).previewer
 
     def writer(self, target: Target) -> Writer:
         return sim_driver(target, self.worlds[target.id], clock=self.clock).writer

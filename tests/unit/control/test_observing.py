@@ -17,7 +17,7 @@ from opstwin.domain.resource import Desired, Health, Link, Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec, resource_id
 from opstwin.errors import Conflict, Forbidden, NotFound, Rejected, TargetError, Timeout, Unreachable
-from opstwin.targets.ports import LogLine, Reader, Renderer, Sighting, TargetEvent, TargetInfo, UsageReading
+from opstwin.targets.ports import LogLine, Previewer, Reader, Renderer, Sighting, TargetEvent, TargetInfo, UsageReading
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.twin.memory import MemoryStore
 from opstwin.twin.store import Commit, Put, Receipt, Remove
@@ -330,6 +330,9 @@ class One:
 
     def renderer(self, target: Target) -> Renderer:
         raise AssertionError("nobody renders here")
+
+    def previewer(self, target: Target) -> Previewer | None:
+        return None
 
 
 class Counting(MemoryStore):

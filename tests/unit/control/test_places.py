@@ -11,7 +11,7 @@ from opstwin.control.places import Places
 from opstwin.domain.resource import Observed
 from opstwin.domain.target import Mode, Target
 from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, Rejected, Unreachable
-from opstwin.targets.ports import Reader, Renderer
+from opstwin.targets.ports import Previewer, Reader, Renderer
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.targets.sim.world import World
 from opstwin.twin.memory import MemoryStore
@@ -60,6 +60,10 @@ class Installed:
     def renderer(self, target: Target) -> Renderer:
         self._check(target)
         return self.sims.renderer(replace(target, id=LOCAL))
+
+    def previewer(self, target: Target) -> Previewer | None:
+        self._check(target)
+        return self.sims.previewer(replace(target, id=LOCAL))
 
     def _check(self, target: Target) -> None:
         if target.backend_type not in self.backends:

@@ -39,7 +39,7 @@ def change(name: str = "web-1", **fields: object) -> Change:
         "resource": ResourceId(f"local/container/{name}"), "target": LOCAL, "kind": "container", "name": name,
         "op": Op.REPLACE, "workload": "web", "before": {"image": "app:1", "ports": [{"host": 1}]},
         "after": {"image": "app:2", "env": {"A": None}}, "needs": (ResourceId("local/volume/data"),),
-        "risk": Risk.HIGH, "reasons": ("because",), "asked_by": ("yan",), **fields,
+        "risk": Risk.HIGH, "reasons": ("because",), "asked_by": ("yan",), "takes": ("kubectl spec.replicas",), **fields,
     }  # fmt: skip
     return Change(**values)  # type: ignore[arg-type]
 

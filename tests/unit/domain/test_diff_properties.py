@@ -9,6 +9,10 @@ from opstwin.domain.diff import FieldOp, apply, diff, same
 from opstwin.domain.values import Json
 from tests.unit.domain.strategies import json_values, specs
 
+named: st.SearchStrategy[list[Json]] = st.lists(
+    st.builds(lambda name, rest: {**rest, "name": name}, st.sampled_from(["web", "db", ""]), specs), max_size=3
+)
+specs = st.one_of(specs, st.dictionaries(st.sampled_from(["containers", "env"]), named, max_size=2))
 maybe = st.none() | specs
 often = settings(deadline=None, max_examples=150)
 
@@ -81,6 +85,18 @@ def test_a_list_is_compared_whole_because_its_order_means_something() -> None:
     assert (change.path, change.op) == (("command",), FieldOp.CHANGE)
 
 
+def test_the_containers_of_a_pod_are_compared_name_by_name() -> None:
+    before: dict[str, Json] = {"containers": [{"name": "web", "image": "app:1"}, {"name": "log", "image": "log:1"}]}
+    after: dict[str, Json] = {"containers": [{"name": "web", "image": "app:2"}, {"name": "log", "image": "log:1"}]}
+    (change,) = diff(before, after)
+    assert (change.path, change.before, change.after) == (("containers", "web", "image"), "app:1", "app:2")
+
+
+def test_named_elements_in_another_order_are_another_list() -> None:
+    (change,) = diff({"env": [{"name": "A"}, {"name": "B"}]}, {"env": [{"name": "B"}, {"name": "A"}]})
+    assert change.path == ("env",)
+
+
 def test_a_key_that_holds_nothing_is_not_a_missing_key() -> None:
     assert diff({"a": None}, {})
     assert diff({}, {"a": None})
@@ -90,6 +106,8 @@ def test_a_key_that_holds_nothing_is_not_a_missing_key() -> None:
 def at(spec: Json, path: tuple[str, ...]) -> tuple[Json, bool]:
     """What is at a path, and whether anything is."""
     for key in path:
+        if isinstance(spec, list):
+            spec = {str(item["name"]): item for item in spec if isinstance(item, dict) and "name" in item}
         if not isinstance(spec, dict) or key not in spec:
             return None, False
         spec = spec[key]

@@ -13,7 +13,7 @@ from tests.unit.domain.test_plan_text import changed, plan_of, text
 ROOT = Path(__file__).parents[3] / "opstwin"
 VALUES = {
     "name": "web-data", "image": "nginx:latest", "count": 60, "removed": 5, "standing": 10, "fields": "image, ports",
-    "names": "DB, CACHE",
+    "names": "DB, CACHE", "kind": "namespace", "field": "spec.replicas", "owner": "kubectl", "text": "unknown field",
 }  # fmt: skip
 
 
