@@ -5,7 +5,7 @@ import json
 import platform
 import sys
 
-from benchmarks import control, docker_apply, durability, mcp_spawn, processes, reading
+from benchmarks import control, docker_apply, durability, mcp_peers, mcp_spawn, processes, reading
 
 
 async def measured() -> dict[str, object]:
@@ -21,7 +21,9 @@ async def measured() -> dict[str, object]:
     print("measuring processes …", file=sys.stderr)
     found |= await asyncio.to_thread(processes.all_figures)
     print("measuring the start of an AI client's server …", file=sys.stderr)
-    return found | await asyncio.to_thread(mcp_spawn.all_figures)
+    found |= await asyncio.to_thread(mcp_spawn.all_figures)
+    print("measuring other MCP servers …", file=sys.stderr)
+    return found | await asyncio.to_thread(mcp_peers.all_figures)
 
 
 print(json.dumps(asyncio.run(measured()), indent=2))

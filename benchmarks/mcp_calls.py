@@ -44,13 +44,13 @@ def all_figures() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def furnished(hub: dict[str, Any], folder: Path) -> list[str]:
+def furnished(hub: dict[str, Any], folder: Path, replicas: int = 20) -> list[str]:
     """A simulated target, and the tokens of agents that act for its owner."""
     with httpx2.Client(base_url=f"{hub['url']}/api/v1", headers={"Authorization": f"Bearer {hub['token']}"}) as http:
         place = {"id": "local", "display_name": "Local", "backend_type": "sim", "is_default": True}
         http.post("/targets", json={**place, "agent_endpoint": f"sim://{folder / 'world.json'}"}).raise_for_status()
         http.post("/targets/local:discover", json={}).raise_for_status()
-        file = json.dumps({"name": "shop", "image": "app:1", "replicas": 20})
+        file = json.dumps({"name": "shop", "image": "app:1", "replicas": replicas})
         plan = http.post("/plans", json={"file": file}).raise_for_status().json()
         decision = {"decision": "approve", "digest": plan["digest"]}
         http.post(f"/plans/{plan['id']}:decide", json=decision).raise_for_status()

@@ -47,21 +47,20 @@ def all_figures(runs: int = 20) -> dict[str, Any]:
                         "OPSTWIN_CONFIG": str(Path(folder) / "config.toml"), "OPSTWIN_PORT": "0"}  # fmt: skip
         (Path(folder) / "config.toml").touch()
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        shim = [_beside("opstwin"), "mcp"] if _beside("opstwin") else [*OPSTWIN, "mcp"]
         _, process = started(data, environment)
         try:
-            found = _warm(shim, environment, runs)
+            found = _warm(shim(), environment, runs)
         finally:
             process.terminate()
             process.wait(20)
-        cold = [_cold(shim, data, environment) for _ in range(5)]
+        cold = [_cold(shim(), data, environment) for _ in range(5)]
     return found | {"mcp_without_hub": figure(cold, limit="< 2500 ms")}
 
 
-def _warm(shim: Sequence[str], environment: dict[str, str], runs: int) -> dict[str, Any]:
+def _warm(command: Sequence[str], environment: dict[str, str], runs: int) -> dict[str, Any]:
     """Ours in both eras, the SDK's least server and a bare interpreter, one after the other in turn."""
     sdk = [sys.executable, "-c", SDK]
-    ways = (lambda: spawned(shim, environment), lambda: spawned(shim, environment, shakes_hands=True),
+    ways = (lambda: spawned(command, environment), lambda: spawned(command, environment, shakes_hands=True),
             lambda: spawned(sdk, environment), lambda: ran(BARE, environment))  # fmt: skip
     for way in ways:
         way()
@@ -97,9 +96,9 @@ def spawned(command: Sequence[str], environment: dict[str, str], *, shakes_hands
     return taken
 
 
-def _cold(shim: Sequence[str], data: Path, environment: dict[str, str]) -> float:
+def _cold(command: Sequence[str], data: Path, environment: dict[str, str]) -> float:
     """The same where the server must start the hub first; that hub is ended again."""
-    taken = spawned(shim, environment)
+    taken = spawned(command, environment)
     hub = psutil.Process(int(json.loads((data / "hub.json").read_text())["pid"]))
     hub.terminate()
     while hub.is_running() and hub.status() != psutil.STATUS_ZOMBIE:
@@ -107,6 +106,7 @@ def _cold(shim: Sequence[str], data: Path, environment: dict[str, str]) -> float
     return taken
 
 
-def _beside(name: str) -> str:
-    found = Path(sys.executable).with_name(name)
-    return str(found) if found.is_file() else ""
+def shim() -> list[str]:
+    """What an AI client starts: the installed command, else the module."""
+    found = Path(sys.executable).with_name("opstwin")
+    return [str(found), "mcp"] if found.is_file() else [*OPSTWIN, "mcp"]
