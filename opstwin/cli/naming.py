@@ -32,7 +32,7 @@ _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str, str]]] = {
         "List them: opstwin get workloads",
     ),
     "resources": (
-        re.compile(r"[a-z0-9][a-z0-9-]{0,62}/[a-z][a-z-]{0,29}/[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,300}"),
+        re.compile(r"[a-z0-9][a-z0-9-]{0,62}/[a-z][a-z0-9.-]{0,119}/[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,300}"),
         "is not a resource's id; those look like local/container/web-1",
         "List them: opstwin get",
     ),

@@ -179,7 +179,7 @@ def plan_digest(plan: Plan) -> Digest:
         "requested_by": to_json(plan.requested_by),
         "notes": to_json(tuple(sorted(plan.notes))),
         "changes": _sorted_json([_change_json(change) for change in plan.changes]),
-        "workloads": _sorted_json([to_json(item) for item in plan.workloads]),
+        "workloads": _sorted_json([_workload_json(item) for item in plan.workloads]),
         "base": _sorted_json([to_json(item) for item in plan.base]),
         "moments": [plan.created_at.isoformat(), plan.expires_at.isoformat()],
     }
@@ -280,6 +280,15 @@ def _change_json(change: Change) -> Json:
             shown.pop("command")
         if shown["takes"] == []:
             shown.pop("takes")
+    return shown
+
+
+def _workload_json(item: WorkloadChange) -> Json:
+    shown = to_json(item)
+    workload = shown.get("workload") if isinstance(shown, dict) else None
+    if isinstance(workload, dict) and workload["autoscale"] is None:
+        # Plans from before this field was there keep their digest.
+        workload.pop("autoscale")
     return shown
 
 

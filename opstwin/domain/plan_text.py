@@ -13,6 +13,7 @@ from typing import Final
 
 from opstwin.domain.diff import FieldChange, FieldOp
 from opstwin.domain.plan import SYMBOLS, Change, Op, Plan, Risk, Summary, summary
+from opstwin.domain.plan_fields import told_fields
 from opstwin.domain.reasons import told
 from opstwin.domain.text import EMPTY
 from opstwin.domain.values import Json
@@ -144,7 +145,7 @@ def field_line(item: FieldChange) -> str:
 def _change_lines(change: Change, language: str) -> Iterator[str]:
     words = _WORDS[language]
     yield f"{SYMBOLS[change.op]:>3} {_name(change.kind)} {_name(change.name)} {_OPS[language][change.op]}"
-    for item in change.fields:
+    for item in told_fields(change):
         if not (change.op in (Op.CREATE, Op.DELETE) and _empty(item)):
             yield f"      {_field_line(item, words)}"
     if change.command is not None:
@@ -174,13 +175,30 @@ def _value(path: tuple[str, ...], value: Json, words: Mapping[str, str]) -> str:
     if isinstance(value, dict):
         parts = [f"{shown(key)}: {_value((*path, key), value[key], words)}" for key in sorted(value)]
         return "{" + ", ".join(parts) + "}"
-    if isinstance(value, str) and path[0] == "secret_env":
+    if isinstance(value, str) and (path[0] == "secret_env" or path[-1] == "secretRef"):
         return words["secret"].format(reference=safe(value))
     if isinstance(value, str) and _MASKED.fullmatch(value):
         return words["hidden"]
-    if isinstance(value, str) and path[0] == "env":
-        return words["masked"] if value and looks_secret(path[-1]) else shown(redacted(value))
+    if isinstance(value, str) and (name := _variable(path)):
+        return words["masked"] if value and looks_secret(name) else shown(redacted(value))
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return "[" + ", ".join(_value((*path, _element(item)), item, words) for item in value) + "]"
     return shown(value)
+
+
+def _element(item: Json) -> str:
+    name = item.get("name") if isinstance(item, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _variable(path: tuple[str, ...]) -> str:
+    """The name of the variable or key whose value stands at `path`, empty where none does.
+
+    A container's spec has `env.NAME`, a pod's `env.NAME.value`, a ConfigMap or Secret `data.NAME`.
+    """
+    if path[0] in ("env", "data", "stringData", "binaryData"):
+        return path[-1]
+    return path[-2] if path[-1] == "value" and path[-3:-2] == ("env",) else ""
 
 
 def _name(text: str) -> str:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from opstwin.domain.drift import Difference, Drift, DriftKind, drift_of
+from opstwin.domain.kinds import runs
 from opstwin.domain.resource import Desired, Health, Observed, Presence, WorkloadRecord
 from opstwin.domain.values import Json, ResourceId, TargetId
 
@@ -98,8 +99,8 @@ def standing_of_workload(record: WorkloadRecord, parts: Sequence[Standing]) -> S
 
     `state` is how many of its containers run, of how many.
     """
-    containers = [item for item in parts if item.kind == "container"]
-    running = sum(item.state == "running" for item in containers)
+    runners = [item for item in parts if runs(item.kind)]
+    running = sum(_ready(item) for item in runners)
     asked = record.workload.replicas if record.workload else 0
     drifts = [item.drift for item in parts if item.drift is not None]
     seen = [item.seen_at for item in parts if item.seen_at is not None]
@@ -108,15 +109,23 @@ def standing_of_workload(record: WorkloadRecord, parts: Sequence[Standing]) -> S
     return Standing(
         id=record.id, target=record.target, kind="workload", name=record.name, workload=record.name,
         managed=record.workload is not None, is_there=True, desired=None, observed=None,
-        drift=drifts[0] if drifts else None, state=f"{running}/{asked}", health=_worst(containers),
+        drift=drifts[0] if drifts else None, state=f"{running}/{asked}", health=_worst(runners),
         image=record.workload.image if record.workload else "", restarts=None,
         looping_at=max(looping, default=None), seen_at=min(seen, default=None),
         ails=tuple(ail for ail in AILS if ail in ails),
     )  # fmt: skip
 
 
-def _worst(containers: Sequence[Standing]) -> str:
-    found = {item.health for item in containers}
+def _ready(item: Standing) -> int:
+    """How many containers run of it: one that runs is one; what makes pods says how many are ready, as `2/3`."""
+    ready = item.observed.facts.get("ready") if item.observed else None
+    if isinstance(ready, str) and ready.partition("/")[0].isdecimal():
+        return int(ready.partition("/")[0])
+    return int(item.state == "running")
+
+
+def _worst(runners: Sequence[Standing]) -> str:
+    found = {item.health for item in runners}
     return next((health.value for health in _WORST_FIRST if health.value in found), Health.NONE.value)
 
 
@@ -140,6 +149,9 @@ def _state(observed: Observed | None) -> str:
 
 
 def _image(desired: Desired | None, observed: Observed | None) -> str:
+    images = observed.facts.get("images") if observed else None
+    if isinstance(images, list) and images:
+        return ", ".join(map(str, images[:3]))
     for side in (observed, desired):
         image = (side.spec or {}).get("image") if side else None
         if isinstance(image, str):

@@ -124,11 +124,37 @@ class HealthCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Autoscale:
+    """How many replicas there may be when their number follows their use. `minimum` None means the workload's replicas, `maximum` None three times that.
+
+    `cpu_percent` is the mean use of the CPU request, over all replicas, that is aimed at; `memory_percent` the same.
+    """
+
+    minimum: int | None = None
+    maximum: int | None = None
+    cpu_percent: int = 70
+    memory_percent: int | None = None
+
+    def __post_init__(self) -> None:
+        _in_range("autoscale.minimum", self.minimum, 1, 1000)
+        _in_range("autoscale.maximum", self.maximum, 1, 1000)
+        _in_range("autoscale.cpu_percent", self.cpu_percent, 1, 1000)
+        _in_range("autoscale.memory_percent", self.memory_percent, 1, 1000)
+        if self.minimum is not None and self.maximum is not None and self.maximum < self.minimum:
+            raise InvalidInput(
+                f"autoscale.maximum {self.maximum} is below autoscale.minimum {self.minimum}.",
+                field="autoscale.maximum",
+                next_step="Use a maximum that is not below the minimum.",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """What should run, said without naming any kind of target.
 
     Every field is checked on construction; a wrong one raises `InvalidInput` with the field's name.
-    `secret_env` maps a variable to a reference (`env:NAME` or `file:NAME`), never to a value.
+    `secret_env` maps a variable to a reference (`env:NAME` or `file:NAME`), never to a value. With `autoscale` the
+    number of replicas follows their use, and `replicas` is where it begins.
     """
 
     name: str
@@ -146,6 +172,7 @@ class Workload:
     restart: RestartPolicy = RestartPolicy.UNLESS_STOPPED
     running: bool = True
     needs: tuple[str, ...] = ()
+    autoscale: Autoscale | None = None
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -228,6 +255,11 @@ def check_secret_reference(reference: str) -> str:
     elif "/" in name or ".." in name:
         raise InvalidInput("A secret file is named without a path.", field="secret_env", next_step="Write file:NAME.")
     return reference
+
+
+def _in_range(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise InvalidInput(f"{name} must be {least} to {most}.", field=name, next_step=f"Use {least} to {most}.")
 
 
 def _check_argv(argv: tuple[str, ...], field_name: str) -> None:

@@ -16,9 +16,9 @@ from opstwin.errors import InvalidInput
 from opstwin.intent import compose_advice as advice
 from opstwin.intent.compose_service import Surroundings, read_service
 from opstwin.intent.compose_variables import Interpolation
-from opstwin.intent.nodes import MapNode, Node, fault
 from opstwin.intent.spots import Spot
-from opstwin.intent.yaml_text import load_documents
+from opstwin.manifests.nodes import MapNode, Node, fault
+from opstwin.manifests.yaml_loading import load_documents
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 

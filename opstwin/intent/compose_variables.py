@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from opstwin.errors import InvalidInput, LimitExceeded
-from opstwin.intent.nodes import ListNode, MapNode, Node, Place, Scalar, fault
+from opstwin.manifests.nodes import ListNode, MapNode, Node, Place, Scalar, fault
 
 MAX_NESTING: Final = 8
 MAX_CHARACTERS: Final = 4 * 1024 * 1024

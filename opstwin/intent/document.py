@@ -1,5 +1,6 @@
-"""Which kind of file a text is: workloads, a Compose file, or a request for components."""
+"""Which kind of file a text is: workloads, a Compose file, a request for components, or Kubernetes manifests."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,12 +10,15 @@ from opstwin.domain.values import Json
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput
 from opstwin.intent.compose import compose_of
-from opstwin.intent.nodes import MapNode, Node, Scalar, fault, plain
+from opstwin.intent.manifest_file import manifests_in
 from opstwin.intent.workload_file import AS_TEXT, workloads_of
-from opstwin.intent.yaml_text import load_documents
+from opstwin.manifests.nodes import MapNode, Node, Scalar, fault, plain
+from opstwin.manifests.yaml_loading import load_documents
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
-_HINT: Final = "Write a workload (name:, image:), a Compose file (services:) or components (components:)."
+_HINT: Final = (
+    "Write a workload (name:, image:), a Compose file (services:), components (components:) or manifests (apiVersion:)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,20 @@ class ComponentRequest:
     form: Mapping[str, Json]
 
 
-Document: TypeAlias = Workloads | ComponentRequest
+@dataclass(frozen=True, slots=True)
+class ManifestRequest:
+    """Kubernetes manifests, one for each document that is not empty; lists of manifests are taken apart."""
+
+    documents: tuple[Mapping[str, Json], ...]
+
+
+Document: TypeAlias = Workloads | ComponentRequest | ManifestRequest
+
+_MANIFEST: Final = re.compile(r"^apiVersion[ \t]*:", re.MULTILINE)
+"""What manifests have at the left edge and no other file has."""
+
+_AS_JSON: Final = re.compile(r"\s*\{\s*\"(?:apiVersion\"|kind\"\s*:\s*\"(?!Workload\"))")
+"""The same where a manifest is written as JSON; its first key is one of these two."""
 
 
 def read_document(text: str, *, project: str = "", variables: Mapping[str, str] = _NONE) -> Document:
@@ -40,6 +57,8 @@ def read_document(text: str, *, project: str = "", variables: Mapping[str, str] 
 
     Raises `InvalidInput` with path and line, or `LimitExceeded`.
     """
+    if _MANIFEST.search(text) or _AS_JSON.match(text):
+        return ManifestRequest(manifests_in(text))
     documents = load_documents(text)
     if not documents:
         raise InvalidInput("The file is empty.", next_step=_HINT)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from opstwin.errors import InvalidInput
-from opstwin.intent.nodes import ListNode, MapNode, Node, Path, Place, Scalar, fault, written
+from opstwin.manifests.nodes import ListNode, MapNode, Node, Path, Place, Scalar, fault, written
 
 R = TypeVar("R")
 

@@ -5,13 +5,13 @@ from typing import Final
 
 from opstwin.domain.ordering import in_order
 from opstwin.domain.values import Json
-from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, Workload
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, Workload
 from opstwin.errors import InvalidInput
-from opstwin.intent.nodes import MapNode, Node, fault, place_of, plain
 from opstwin.intent.short_forms import short_mount, short_port
 from opstwin.intent.workload_reading import read_form
-from opstwin.intent.yaml_text import load_documents
-from opstwin.intent.yaml_writing import yaml_of
+from opstwin.manifests.nodes import MapNode, Node, fault, place_of, plain
+from opstwin.manifests.yaml_loading import load_documents
+from opstwin.manifests.yaml_writing import yaml_of
 
 AS_TEXT: Final = frozenset({"env", "secret_env", "labels", "cpu", "memory"})
 """Keys below which a value means what was written: `DEBUG: no` is the text "no", `VERSION: 1.10` is not 1.1."""
@@ -86,6 +86,7 @@ def _values(workload: Workload) -> dict[str, Json]:
         "restart": workload.restart.value,
         "running": workload.running,
         "needs": list(workload.needs),
+        "autoscale": None if workload.autoscale is None else _autoscale(workload.autoscale),
     }
 
 
@@ -113,6 +114,17 @@ def _resources(resources: Resources) -> Json:
     cpu, memory = resources.cpu_millicores, resources.memory_bytes
     return _given(
         {"cpu": None if cpu is None else f"{cpu}m", "memory": None if memory is None else _memory(memory)},
+    )
+
+
+def _autoscale(autoscale: Autoscale) -> Json:
+    return _given(
+        {
+            "minimum": autoscale.minimum,
+            "maximum": autoscale.maximum,
+            "cpu_percent": autoscale.cpu_percent,
+            "memory_percent": autoscale.memory_percent,
+        }
     )
 
 

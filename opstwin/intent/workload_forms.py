@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy
 from opstwin.errors import InvalidInput
 from opstwin.intent.quantities import cpu_millicores, memory_bytes
 from opstwin.intent.short_forms import pair_of, read_address, read_mount, read_policy, read_port, split_words
@@ -129,6 +129,20 @@ class HealthForm(Form):
         )
 
 
+class AutoscaleForm(Form):
+    """How many replicas there may be, and the use of what they request that is aimed at, in percent."""
+
+    minimum: int | None = None
+    maximum: int | None = None
+    cpu_percent: int = 70
+    memory_percent: int | None = None
+
+    def read(self) -> Autoscale:
+        return Autoscale(
+            minimum=self.minimum, maximum=self.maximum, cpu_percent=self.cpu_percent, memory_percent=self.memory_percent
+        )
+
+
 class WorkloadForm(Form):
     """One workload as people write it in a file or send it as JSON."""
 
@@ -148,3 +162,4 @@ class WorkloadForm(Form):
     restart: Annotated[RestartPolicy, BeforeValidator(_from_policy)] = RestartPolicy.UNLESS_STOPPED
     running: bool = True
     needs: list[str] = Field(default_factory=list)
+    autoscale: AutoscaleForm | None = None

@@ -11,8 +11,16 @@ from pydantic_core import ErrorDetails
 from opstwin.domain.values import Json
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput
-from opstwin.intent.nodes import Node, Path, fault, place_of, written
-from opstwin.intent.workload_forms import Form, HealthForm, MountForm, PortForm, ResourcesForm, WorkloadForm
+from opstwin.intent.workload_forms import (
+    AutoscaleForm,
+    Form,
+    HealthForm,
+    MountForm,
+    PortForm,
+    ResourcesForm,
+    WorkloadForm,
+)
+from opstwin.manifests.nodes import Node, Path, fault, place_of, written
 
 _MESSAGES: Final[Mapping[str, str]] = {
     "missing": "is missing",
@@ -41,6 +49,7 @@ _PARTS: Final[Mapping[str, type[Form]]] = {
     "volumes": MountForm,
     "resources": ResourcesForm,
     "health": HealthForm,
+    "autoscale": AutoscaleForm,
 }
 
 
@@ -58,6 +67,8 @@ def read_form(value: Json, node: Node | None) -> Workload:
         resources = form.resources.read()
     with _located(node, ("health",)):
         health = form.health.read() if form.health is not None else None
+    with _located(node, ("autoscale",)):
+        autoscale = form.autoscale.read() if form.autoscale is not None else None
     with _located(node, ()):
         return Workload(
             name=form.name,
@@ -73,6 +84,7 @@ def read_form(value: Json, node: Node | None) -> Workload:
             restart=form.restart,
             running=form.running,
             needs=tuple(form.needs),
+            autoscale=autoscale,
             **parts,
         )
 

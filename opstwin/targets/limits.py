@@ -25,6 +25,12 @@ RESERVED_NETWORKS: Final = frozenset({"bridge", "default", "host", "none"})
 
 def check_limits(workload: Workload) -> None:
     """Raise `InvalidInput` with the field for what no container engine accepts."""
+    if workload.autoscale is not None:
+        raise InvalidInput(
+            f"{workload.name} cannot scale by itself here: a container engine keeps the number it is told.",
+            field="autoscale",
+            next_step="Name a Kubernetes cluster as its target, or give replicas.",
+        )
     _check_amounts(workload)
     _check_ports(workload.ports)
     _check_mounts(workload)

@@ -14,6 +14,9 @@ _KEPT: Final = ("type", "enum", "items", "description", "additionalProperties")
 _FOLLOW: Final = "follow"
 """The field that turns an answer into a stream without an end; a tool call is answered once."""
 
+PEOPLE_ONLY: Final = "x-people-only"
+"""Marks a field that only a person may fill in; its tool refuses it from everybody else."""
+
 MAX_WAIT_S: Final = 50
 """Below the 60 s after which common clients give a call up."""
 
@@ -28,7 +31,7 @@ def input_schema(tool: AnyTool, *, waits: bool = False) -> dict[str, Json]:
     named: dict[str, Json] = {
         name: _lean(schema, whole.get("$defs", {}))
         for name, schema in whole.get("properties", {}).items()
-        if name != _FOLLOW
+        if name != _FOLLOW and not schema.get(PEOPLE_ONLY)
     }
     added: dict[str, Json] = {"response_format": dict(FORMAT), "fields": dict(FIELDS)}
     if waits:

@@ -21,7 +21,7 @@ ResourceName: TypeAlias = Annotated[
     str,
     Field(
         max_length=400,
-        pattern=r"^[a-z0-9][a-z0-9-]{0,62}/[a-z][a-z-]{0,29}/[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,300}$",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}/[a-z][a-z0-9.-]{0,119}/[A-Za-z0-9][A-Za-z0-9_.:@/-]{0,300}$",
         description="target/kind/name",
         examples=["local/container/web-1"],
     ),

@@ -7,15 +7,17 @@ from typing import Annotated
 from pydantic import Field
 
 from opstwin.control.asking import target_of
+from opstwin.control.manifest_goals import Manifests
 from opstwin.control.tainting import strings
+from opstwin.domain.access import ActorKind
 from opstwin.domain.ask import Action
 from opstwin.domain.ask import Ask as Asked
 from opstwin.domain.plan import Origin, Plan
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec, TargetId, resource_id
 from opstwin.domain.workload import Workload
-from opstwin.errors import InvalidInput
-from opstwin.intent.document import ComponentRequest, read_document
+from opstwin.errors import Forbidden, InvalidInput
+from opstwin.intent.document import ComponentRequest, ManifestRequest, read_document
 from opstwin.intent.words import read_request
 from opstwin.tools.fields import MAX_FILE, ResourceName, TargetName, WorkloadName
 from opstwin.tools.registry import Ask, Caller
@@ -27,9 +29,10 @@ _WAYS = ("words", "file", "drift", "rollback")
 class PlanAsk(Ask):
     """What should change: exactly one of `words`, `file`, `drift` and `rollback`.
 
-    `file` is the text of a workload, Compose or components file; `project` names the Compose project and `variables`
-    are what its `${NAME}` stand for. `remove` are
-    workloads that the file takes away. `resources` narrows `drift`. `rollback` is a workload's name or an execution.
+    `file` is the text of a workload, Compose or components file, or of manifests; `project` names the Compose
+    project or the application of the manifests, and `variables` are what the `${NAME}` of a Compose file stand for.
+    `remove` are workloads that the file takes away, and `prune` what has left the manifests. `take_over` lets a person
+    take fields that others set. `resources` narrows `drift`. `rollback` is a workload's name or an execution.
     """
 
     words: Annotated[
@@ -44,6 +47,8 @@ class PlanAsk(Ask):
     target: TargetName | None = None
     endpoint: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
     remove: Annotated[list[WorkloadName], Field(default_factory=list, max_length=100)]
+    prune: bool = False
+    take_over: Annotated[bool, Field(json_schema_extra={"x-people-only": True})] = False
 
 
 def language_of(ask: PlanAsk) -> str:
@@ -96,12 +101,40 @@ async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str
         return await services.component_planner.plan(document.form, ask.endpoint, ask.target, caller.actor, taint)
     if ask.endpoint is not None:
         raise _misplaced("endpoint", "a components file")
+    if isinstance(document, ManifestRequest):
+        return await _from_manifests(services, caller, ask, document)
+    for field in ("prune", "take_over"):
+        if getattr(ask, field):
+            raise _misplaced(field, "a file of manifests")
     taint = await services.taints.judged(caller, given, [name for item in document.items for name in run_by(item)])
     names = ", ".join(item.name for item in document.items)
     return await services.planner.from_workloads(
         await _target(services, ask.target), document.items, request=f"{document.source} file: {names}"[:500],
         origin=Origin.FILE, actor=caller.actor, remove=ask.remove, taint=taint,
     )  # fmt: skip
+
+
+async def _from_manifests(services: Services, caller: Caller, ask: PlanAsk, given: ManifestRequest) -> Plan:
+    if ask.remove or ask.variables:
+        raise _misplaced("remove" if ask.remove else "variables", "a workload or Compose file")
+    if ask.take_over and caller.actor.kind is not ActorKind.PERSON:
+        raise Forbidden(
+            "Only a person may take fields from their owner.", next_step="Leave them out of the manifest, or ask one."
+        )
+    texts = [text for item in given.documents for text in strings(dict(item))]
+    taint = await services.taints.judged(caller, [ask.project, *texts])
+    kinds = ", ".join(f"{item.get('kind')} {_name_of(item)}" for item in given.documents)
+    return await services.planner.from_manifests(
+        await _target(services, ask.target),
+        Manifests(documents=given.documents, name=ask.project, prune=ask.prune),
+        request=f"manifests: {kinds}"[:500], origin=Origin.FILE, actor=caller.actor, taint=taint,
+        take_over=ask.take_over,
+    )  # fmt: skip
+
+
+def _name_of(document: Spec) -> str:
+    metadata = document.get("metadata")
+    return str(metadata.get("name")) if isinstance(metadata, dict) else "?"
 
 
 def run_by(workload: Workload | None) -> list[str]:
@@ -126,7 +159,8 @@ async def _target(services: Services, named: str | None) -> TargetId:
 
 def _check_company(ask: PlanAsk, way: str) -> None:
     """Refuse fields that would be ignored: a request is never half-understood."""
-    belongs = {"resources": "drift", "remove": "file", "endpoint": "file", "project": "file", "variables": "file"}
+    belongs = {"resources": "drift", "remove": "file", "endpoint": "file", "project": "file", "variables": "file",
+               "prune": "file", "take_over": "file"}  # fmt: skip
     for field, wanted in belongs.items():
         if getattr(ask, field) and way != wanted:
             raise _misplaced(field, f"a request with {wanted}")

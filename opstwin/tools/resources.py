@@ -11,6 +11,7 @@ from opstwin.control.tainting import strings
 from opstwin.domain.access import Scope
 from opstwin.domain.drift import Drift
 from opstwin.domain.resource import Health
+from opstwin.domain.target import Target
 from opstwin.domain.values import Json, ResourceId
 from opstwin.errors import InvalidInput
 from opstwin.tools.fields import Number, OfResource, Paging, Reason, TargetName, WorkloadName
@@ -25,7 +26,7 @@ class ResourcesAsk(Paging):
     """Which resources."""
 
     target: TargetName | None = None
-    kind: Annotated[str | None, Field(max_length=30, pattern=r"^[a-z-]+$", examples=["container"])] = None
+    kind: Annotated[str | None, Field(max_length=120, pattern=r"^[a-z][a-z0-9.-]*$", examples=["container"])] = None
     workload: WorkloadName | None = None
     managed: bool | None = None
     health: Health | None = None
@@ -81,7 +82,11 @@ async def _drift(services: Services, _caller: Caller, ask: DriftAsk) -> Listed[D
 
 
 async def _adopt(services: Services, caller: Caller, ask: AdoptAsk) -> ResourceView:
-    await adopt(services.ledger, ask.id, caller.actor, name=ask.name or "", reason=ask.reason)
+    target = await services.ledger.need(Target, ask.id.split("/", 1)[0], next_step="List targets: opstwin targets list")
+    renderer = services.readers.renderer(target)
+    await adopt(
+        services.ledger, ask.id, caller.actor, name=ask.name or "", reason=ask.reason, renderer=renderer
+    )  # fmt: skip
     return await resource(services, ask.id)
 
 
@@ -126,8 +131,8 @@ TOOLS: tuple[AnyTool, ...] = (
     ),
     Tool(
         name="adopt",
-        title="Take over a container",
-        purpose="Make a container that Opstwin did not make its own, as it is. Nothing on the target changes.",
+        title="Take over a resource",
+        purpose="Make what Opstwin did not make its own, as it is. Nothing on the target changes.",
         effect=Effect.APPLY,
         scope=Scope.APPLY,
         people_only=True,

@@ -18,9 +18,9 @@ from opstwin.domain.resource import Observed, Presence
 from opstwin.domain.target import Mode, Target
 from opstwin.domain.values import Json, TargetId
 from opstwin.errors import InvalidInput
-from opstwin.intent.nodes import plain
-from opstwin.intent.yaml_text import load_documents
 from opstwin.logs import masked
+from opstwin.manifests.nodes import plain
+from opstwin.manifests.yaml_loading import load_documents
 from opstwin.tools.cells import found_text
 from opstwin.tools.discovery_brief import discovery_brief
 from opstwin.tools.fields import MAX_FILE, OfTarget, Paging, Reason, ResourceName

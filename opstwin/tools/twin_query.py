@@ -43,7 +43,7 @@ class QueryAsk(Ask):
     """Which resources. `drift` is any, none or its kind; `attention` keeps to what is wrong, or to what is not."""
 
     target: TargetName | None = None
-    kind: Annotated[str | None, Field(max_length=30, pattern=r"^[a-z-]+$", description="container, …, or workload")] = (
+    kind: Annotated[str | None, Field(max_length=120, pattern=r"^[a-z][a-z0-9.-]*$", description="container, …, or workload")] = (
         None
     )
     workload: WorkloadName | None = None

@@ -10,8 +10,8 @@ from opstwin.control.people import LOGIN_LIFE, SESSION_LIFE
 from opstwin.control.place_fields import clusters_of, new_target
 from opstwin.control.recovering import FREE_CRASHES, MOST, WINDOW
 from opstwin.control.signing import KEY_FILE, PUBLIC_FILE
-from opstwin.intent.nodes import plain
-from opstwin.intent.yaml_text import load_documents
+from opstwin.manifests.nodes import plain
+from opstwin.manifests.yaml_loading import load_documents
 from opstwin.server.callers import OPEN
 from opstwin.server.instruments import RESULTS, Instruments
 from opstwin.server.routes import PREFIX

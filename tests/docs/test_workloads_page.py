@@ -7,10 +7,10 @@ from opstwin.domain.risk import gains_host_access
 from opstwin.domain.workload import MAX_REPLICAS
 from opstwin.errors import InvalidInput, Unclear
 from opstwin.intent.document import Workloads, read_document
-from opstwin.intent.nodes import plain
 from opstwin.intent.words import read_request
 from opstwin.intent.workload_forms import HealthForm, MountForm, PortForm, WorkloadForm
-from opstwin.intent.yaml_text import MAX_BYTES, load_documents
+from opstwin.manifests.nodes import plain
+from opstwin.manifests.yaml_loading import MAX_BYTES, load_documents
 from tests.docs.pages import page
 
 PAGE = page("docs/workloads.md")

@@ -12,7 +12,7 @@ from opstwin.domain.command import Command
 from opstwin.domain.plan import Base, Change, Op, Origin, Plan, PlanState, Risk, WorkloadChange, sealed
 from opstwin.domain.taint import Taint, TaintMatch
 from opstwin.domain.values import Digest, PlanId, ResourceId, TargetId
-from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -27,6 +27,7 @@ WORKLOAD = Workload(
     resources=Resources(cpu_millicores=500, memory_bytes=2**28),
     health=HealthCheck(command=("/check", "-q"), interval_s=2.0, timeout_s=1.0, retries=4, start_period_s=3.0),
     restart=RestartPolicy.ON_FAILURE, running=False, needs=("db",),
+    autoscale=Autoscale(minimum=2, maximum=8, cpu_percent=60, memory_percent=80),
 )  # fmt: skip
 
 

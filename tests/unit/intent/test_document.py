@@ -2,8 +2,8 @@
 
 import pytest
 
-from opstwin.errors import InvalidInput
-from opstwin.intent.document import ComponentRequest, Workloads, read_document
+from opstwin.errors import InvalidInput, LimitExceeded
+from opstwin.intent.document import ComponentRequest, ManifestRequest, Workloads, read_document
 
 
 def test_workload_files_are_told_by_name_image_or_kind() -> None:
@@ -30,7 +30,8 @@ def test_component_files_are_left_to_the_catalog() -> None:
     ("text", "line"),
     [
         ("kind: Deployment\nname: a", 1),
-        ("apiVersion: v1\nkind: Pod", 2),
+        ("apiVersion: v1\nname: a", 1),
+        ("apiVersion: v1\nkind: Pod\n---\nkind: Pod", 4),
         ("foo: bar", 1),
         ("- name: a", 1),
         ("text", 1),
@@ -49,8 +50,33 @@ def test_anything_else_is_refused_with_its_line_and_what_could_be_written(text: 
 
 def test_a_foreign_kind_is_told_what_is_known_here() -> None:
     with pytest.raises(InvalidInput, match="kind is not Workload") as refused:
-        read_document("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}")
+        read_document("kind: Deployment\nmetadata: {name: a}")
     assert "components:" in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}",
+        '{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}',
+        '{"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "a"}}',
+        "# Source: chart/templates/pod.yaml\n---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n---\n",
+        "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Pod\n  metadata: {name: a}",
+    ],
+)
+def test_manifests_are_taken_as_they_are_in_every_way_of_writing_them(text: str) -> None:
+    document = read_document(text)
+    assert isinstance(document, ManifestRequest)
+    assert [(item["kind"], item["metadata"]) for item in document.documents] == [("Pod", {"name": "a"})]
+
+
+def test_a_workload_as_json_is_no_manifest() -> None:
+    assert isinstance(read_document('{"kind": "Workload", "name": "web", "image": "nginx:1.27"}'), Workloads)
+
+
+def test_more_manifests_than_anybody_reads_are_refused() -> None:
+    with pytest.raises(LimitExceeded, match="2001"):
+        read_document("---\n".join(["apiVersion: v1\nkind: Pod\n"] * 2001))
 
 
 def test_an_empty_file_is_refused() -> None:

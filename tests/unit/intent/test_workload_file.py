@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
 from opstwin.intent.workload_file import read_workloads, workload_form, workload_from, workload_yaml
 
@@ -241,6 +241,14 @@ WORKLOADS = st.builds(
     restart=st.sampled_from(RestartPolicy),
     running=st.booleans(),
     needs=st.lists(NAMES.map(lambda name: f"{name}-other"), max_size=2).map(tuple),
+    autoscale=st.none()
+    | st.builds(
+        Autoscale,
+        minimum=st.none() | st.integers(1, 5),
+        maximum=st.none() | st.integers(5, 1000),
+        cpu_percent=st.integers(1, 1000),
+        memory_percent=st.none() | st.integers(1, 1000),
+    ),
 )
 
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opstwin.errors import InvalidInput, LimitExceeded, OpstwinError
-from opstwin.intent.nodes import MapNode, plain
-from opstwin.intent.yaml_building import MAX_NODES
-from opstwin.intent.yaml_faults import MAX_DEPTH
-from opstwin.intent.yaml_text import MAX_BYTES, load_documents
+from opstwin.manifests.nodes import MapNode, plain
+from opstwin.manifests.yaml_building import MAX_NODES
+from opstwin.manifests.yaml_faults import MAX_DEPTH
+from opstwin.manifests.yaml_loading import MAX_BYTES, load_documents
 
 DEEP = 100_000
 

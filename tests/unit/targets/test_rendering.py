@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from opstwin.clock import VirtualClock
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.values import Json, Spec, TargetId, canonical
-from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput, Unclear
 from opstwin.targets.ports import Order, Rendered
 from opstwin.targets.rendering import ContainerRenderer, resolved_ports
@@ -315,3 +315,9 @@ def test_with_replicas_the_note_says_who_gets_which_port() -> None:
 def test_with_many_replicas_the_note_stays_short() -> None:
     _, [note] = resolved_ports(base(ports=(Port(container=80, host=8080),), replicas=900), [80])
     assert note.endswith("web-1 on 8080, web-2 on 8081, web-3 on 8082, … web-900 on 8979.")
+
+
+def test_a_container_engine_does_not_scale_by_itself_and_says_what_to_do() -> None:
+    with pytest.raises(InvalidInput, match="cannot scale by itself") as refused:
+        RENDERER.render(Workload(name="web", image="nginx:1.27", autoscale=Autoscale()))
+    assert (refused.value.field, "Kubernetes" in refused.value.next_step) == ("autoscale", True)

@@ -1,6 +1,7 @@
 """Builds nodes from the parser's events and counts them, so that little text cannot become much data."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from ruamel.yaml.events import (
@@ -19,8 +20,8 @@ from ruamel.yaml.events import (
     StreamStartEvent,
 )
 
-from opstwin.intent.nodes import ListNode, MapNode, Node, Place, Scalar, fault
-from opstwin.intent.yaml_faults import MAX_DEPTH, duplicate, place_at, tagged, too_big, too_deep
+from opstwin.manifests.nodes import ListNode, MapNode, Node, Place, Scalar, fault
+from opstwin.manifests.yaml_faults import MAX_DEPTH, duplicate, place_at, tagged, too_big, too_deep
 
 MAX_NODES: Final = 10_000
 """Values in one text with every alias written out: a hundred workloads of a hundred values each."""
@@ -28,11 +29,20 @@ MAX_NODES: Final = 10_000
 _MERGE: Final = "<<"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much of a text is read: bytes of the text, values with aliases written out, levels."""
+
+    size_bytes: int = 1024 * 1024
+    values: int = MAX_NODES
+    depth: int = MAX_DEPTH
+
+
 class Builder:
     """Builds nodes from events, counting what has been built."""
 
-    def __init__(self, events: Iterator[Event]) -> None:
-        self._events = events
+    def __init__(self, events: Iterator[Event], limits: Limits) -> None:
+        self._events, self._limits = events, limits
         self._anchors: dict[str, Node] = {}
         self._open: set[str] = set()
         self._spent = 0
@@ -52,8 +62,8 @@ class Builder:
 
     def _node(self, event: Event, depth: int) -> Node:
         place = place_at(event.start_mark)
-        if depth > MAX_DEPTH:
-            raise too_deep(place)
+        if depth > self._limits.depth:
+            raise too_deep(place, self._limits.depth)
         if isinstance(event, AliasEvent):
             return self._alias(event, depth)
         assert isinstance(event, ScalarEvent | CollectionStartEvent)
@@ -86,8 +96,8 @@ class Builder:
                 next_step="Write the value out.",
             )
         self._spend(node.size, place)
-        if depth + node.height - 1 > MAX_DEPTH:
-            raise too_deep(place)
+        if depth + node.height - 1 > self._limits.depth:
+            raise too_deep(place, self._limits.depth)
         return node
 
     def _list(self, place: Place, depth: int) -> ListNode:
@@ -123,12 +133,13 @@ class Builder:
 
     def _spend(self, size: int, place: Place) -> None:
         self._spent += size
-        if self._spent > MAX_NODES:
+        limit = self._limits.values
+        if self._spent > limit:
             raise too_big(
-                f"The text holds more than {MAX_NODES} values when its aliases are written out ({place}).",
+                f"The text holds more than {limit} values when its aliases are written out ({place}).",
                 "Split it into smaller files, without aliases of aliases.",
                 "values",
-                MAX_NODES,
+                limit,
             )
 
 

@@ -6,9 +6,10 @@ from ruamel.yaml.error import MarkedYAMLError, StreamMark
 from ruamel.yaml.reader import ReaderError
 
 from opstwin.errors import InvalidInput, LimitExceeded
-from opstwin.intent.nodes import Place, fault
+from opstwin.manifests.nodes import Place, fault
 
 MAX_DEPTH: Final = 32
+"""Levels in a text that people write, unless the caller allows more."""
 
 
 def place_at(mark: StreamMark) -> Place:
@@ -52,11 +53,9 @@ def tagged(place: Place) -> InvalidInput:
     return fault("Tags (words that begin with !) are not read.", place=place, next_step="Remove the tag.")
 
 
-def too_deep(place: Place) -> LimitExceeded:
+def too_deep(place: Place, limit: int) -> LimitExceeded:
     """Nesting beyond the limit."""
-    return too_big(
-        f"The text is nested deeper than {MAX_DEPTH} levels ({place}).", "Make it flatter.", "levels", MAX_DEPTH
-    )
+    return too_big(f"The text is nested deeper than {limit} levels ({place}).", "Make it flatter.", "levels", limit)
 
 
 def too_big(message: str, next_step: str, unit: str, limit: int) -> LimitExceeded:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from opstwin.domain.values import Json
-from opstwin.intent.nodes import resolved
+from opstwin.manifests.nodes import resolved
 
 _BARE: Final = re.compile(r"[A-Za-z/_](?:[A-Za-z0-9_./:@=-]*[A-Za-z0-9_./@=-])?", re.ASCII)
 _OLD_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
@@ -21,12 +21,12 @@ def yaml_of(value: dict[str, Json]) -> str:
 def _lines(value: Json) -> Iterator[str]:
     if isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _entry(f"{_text(key)}:", item, "  " if isinstance(item, dict) else "")
+            yield from _entry(f"{text_of(key)}:", item, "  " if isinstance(item, dict) else "")
     elif isinstance(value, list) and value:
         for item in value:
             yield from _item(item)
     else:
-        yield _single(value)
+        yield single(value)
 
 
 def _entry(lead: str, item: Json, indent: str) -> Iterator[str]:
@@ -34,7 +34,7 @@ def _entry(lead: str, item: Json, indent: str) -> Iterator[str]:
         yield lead
         yield from (indent + line for line in _lines(item))
     else:
-        yield f"{lead} {_single(item)}"
+        yield f"{lead} {single(item)}"
 
 
 def _item(item: Json) -> Iterator[str]:
@@ -42,11 +42,13 @@ def _item(item: Json) -> Iterator[str]:
         yield ("  " if index else "- ") + line
 
 
-def _single(value: Json) -> str:
-    return _text(value) if isinstance(value, str) else json.dumps(value)
+def single(value: Json) -> str:
+    """A value on one line."""
+    return text_of(value) if isinstance(value, str) else json.dumps(value)
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
+    """A text on one line, in quotes where a reader might take it for something else."""
     if _BARE.fullmatch(text) and text.lower() not in _OLD_WORDS and isinstance(resolved(text), str):
         return text
     return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False))

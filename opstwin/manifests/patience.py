@@ -1,0 +1,66 @@
+"""How long a cluster itself may take to say whether an object does well, from what its manifest says. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from opstwin.domain.values import Json, Spec
+
+PROGRESS_S: Final = 600.0
+"""The API's default of `progressDeadlineSeconds`: after it a Deployment is said to have failed."""
+
+_PERIOD_S, _TIMEOUT_S, _FAILURES = 10.0, 1.0, 3.0
+"""The API's defaults of a probe."""
+
+_RESTARTS_S: Final = 30.0
+"""10 s and 20 s pass before a container is started for the third time; then it counts as crashing."""
+
+_LONGEST_S: Final = 3600.0
+
+
+def verdict_s(kind: str, spec: Spec) -> float:
+    """The seconds until the cluster must have said whether this does well; 0 for what is well once it is there."""
+    body = _at(spec, "spec")
+    if kind == "deployment":
+        return min(_number(body, "progressDeadlineSeconds", PROGRESS_S), _LONGEST_S)
+    pod = body if kind == "pod" else _at(_at(body, "template"), "spec")
+    if not isinstance(pod, dict) or kind == "cronjob":
+        return 0.0
+    deadline_s = _number(body, "activeDeadlineSeconds", 0.0) if kind == "job" else 0.0
+    return min(max(deadline_s, _turns(kind, body) * _pod_s(pod, body)), _LONGEST_S)
+
+
+def _turns(kind: str, body: Json) -> float:
+    """How many pods come one after the other."""
+    one_by_one = kind == "statefulset" and _at(body, "podManagementPolicy") != "Parallel"
+    return max(_number(body, "replicas", 1.0), 1.0) if one_by_one else 1.0
+
+
+def _pod_s(pod: Json, body: Json) -> float:
+    probes_s = max((_container_s(item) for item in _elements(pod, "containers")), default=0.0)
+    return probes_s + _number(body, "minReadySeconds", 0.0) + _RESTARTS_S
+
+
+def _container_s(container: Json) -> float:
+    return sum(_probe_s(_at(container, name)) for name in ("startupProbe", "readinessProbe"))
+
+
+def _probe_s(probe: Json) -> float:
+    if not isinstance(probe, dict):
+        return 0.0
+    each_s = max(_number(probe, "periodSeconds", _PERIOD_S), _number(probe, "timeoutSeconds", _TIMEOUT_S))
+    return _number(probe, "initialDelaySeconds", 0.0) + each_s * _number(probe, "failureThreshold", _FAILURES)
+
+
+def _elements(value: Json, field: str) -> Iterator[Json]:
+    found = _at(value, field)
+    yield from found if isinstance(found, list) else ()
+
+
+def _at(value: Json | Spec, field: str) -> Json:
+    return value.get(field) if isinstance(value, dict) else None
+
+
+def _number(value: Json, field: str, default: float) -> float:
+    found = _at(value, field)
+    is_number = isinstance(found, int | float) and not isinstance(found, bool)
+    return float(found) if is_number and isinstance(found, int | float) else default
