@@ -7,7 +7,7 @@ import typer
 
 from opstwin.cli import output
 from opstwin.cli.exits import CliError, Exit
-from opstwin.cli.naming import text_of
+from opstwin.cli.naming import no_file, text_of
 from opstwin.cli.options import Output, Token, Url, complete_target, hub_of, path_of
 from opstwin.cli.output import Form
 
@@ -39,7 +39,11 @@ def targets_list(form: Output = Form.TABLE, url: Url = None, token: Token = None
 def targets_add(
     id: Annotated[str | None, typer.Argument(help="A short name such as prod.")] = None,
     endpoint: Annotated[str, typer.Option(help="Where it answers, such as unix:///var/run/docker.sock.")] = "",
-    backend: Annotated[str, typer.Option(help="docker, host or sim.")] = "docker",
+    backend: Annotated[str, typer.Option(help="docker, kubernetes, host or sim.")] = "docker",
+    kubeconfig: Annotated[Path | None, typer.Option(help="A cluster: the file that says how to reach it.")] = None,
+    context: Annotated[str, typer.Option(help="Which context of that file; its current one when left out.")] = "",
+    namespace: Annotated[str, typer.Option(help="Where workloads of a cluster go when none is named.")] = "",
+    in_cluster: Annotated[bool, typer.Option("--in-cluster", help="The cluster that the hub itself runs in.")] = False,
     display_name: Annotated[str, typer.Option(help="The name people see.")] = "",
     default: Annotated[bool, typer.Option("--default", help="Use it when no target is named.")] = False,
     mode: Annotated[str, typer.Option(help="observe or propose.")] = "propose",
@@ -52,17 +56,33 @@ def targets_add(
     hub = hub_of(url, token)
     if file is not None:
         added = hub.post("/targets:import", {"file": text_of(file)})
-    elif id and endpoint:
-        body = {"id": id, "display_name": display_name or id, "backend_type": backend, "agent_endpoint": endpoint}
+    elif id and (endpoint or kubeconfig or in_cluster):
+        where: dict[str, Any] = {"backend_type": backend, "agent_endpoint": endpoint}
+        if kubeconfig or in_cluster:
+            where = _cluster(kubeconfig, context, namespace)
+        body = {"id": id, "display_name": display_name or id, **where}
         added = hub.post("/targets", {**body, "is_default": default, "mode": mode})
     else:
         raise CliError(
             Exit.ERROR, "A target needs a name and an endpoint.",
-            next_step="Such as: opstwin targets add lab --endpoint tcp://10.0.0.5:2375",
+            next_step="Such as: opstwin targets add lab --endpoint tcp://10.0.0.5:2375, or --kubeconfig FILE",
         )  # fmt: skip
     output.data(added, form) if form is not Form.TABLE else output.note("Added.", colour="ok")
     if id:
         output.note(f"Check it: opstwin targets test {id}")
+
+
+def _cluster(kubeconfig: Path | None, context: str, namespace: str) -> dict[str, Any]:
+    """How a cluster is reached. Raises `CliError` for a file that is not there."""
+    if kubeconfig is not None and not kubeconfig.expanduser().is_file():
+        raise no_file(kubeconfig, "Name the kubeconfig file of the cluster.")
+    settings = {"context": context, "namespace": namespace}
+    address = "in-cluster" if kubeconfig is None else str(kubeconfig.expanduser().resolve())
+    return {
+        "backend_type": "kubernetes",
+        "agent_endpoint": f"kubeconfig://{address}",
+        "settings": {key: value for key, value in settings.items() if value},
+    }
 
 
 @targets.command("test")
