@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from opstwin.control.application_records import applications_of
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import ActorKind
-from opstwin.domain.deployment import Deployment
+from opstwin.domain.deployment import Deployment, image_parts, purpose_of
 from opstwin.domain.execution import Before, Execution, ExecutionState
 from opstwin.domain.plan import Plan, PlanState, WorkloadChange
 from opstwin.domain.resource import Desired, WorkloadRecord
@@ -27,17 +28,19 @@ async def closing_writes(ledger: Ledger, execution: Execution, end: ExecutionSta
     writes: list[Write] = [Put(replace(plan, state=_FATE[end]))]
     if end is ExecutionState.ROLLED_BACK:
         writes += await restoring(ledger, execution)
-    now = ledger.clock.now()
+    writes += [Put(_ended(ledger, execution, end, record)) for record in applications_of(plan)]
     before = {item.resource: item.workload for item in execution.before if item.workload}
     for item in plan.workloads:
         old = before.get(resource_id(item.target, "workload", item.name))
-        record = _deployment(plan, item, old.workload if old else None)
-        ended = replace(
-            record, id=ledger.ids.new("dep"), execution_id=execution.id, deployed_at=now, outcome=end.value,
-            success=end is ExecutionState.SUCCEEDED,
-        )  # fmt: skip
-        writes.append(Put(ended))
+        writes.append(Put(_ended(ledger, execution, end, _deployment(plan, item, old.workload if old else None))))
     return writes
+
+
+def _ended(ledger: Ledger, execution: Execution, end: ExecutionState, record: Deployment) -> Deployment:
+    return replace(
+        record, id=ledger.ids.new("dep"), execution_id=execution.id, deployed_at=ledger.clock.now(), outcome=end.value,
+        success=end is ExecutionState.SUCCEEDED,
+    )  # fmt: skip
 
 
 async def restoring(ledger: Ledger, execution: Execution) -> list[Write]:
@@ -81,7 +84,7 @@ async def _restore_workload(ledger: Ledger, plan_id: PlanId, item: Before) -> Se
 
 def _deployment(plan: Plan, item: WorkloadChange, previous: Workload | None) -> Deployment:
     shown = item.workload or previous
-    name, tag = _image_parts(shown)
+    name, tag = image_parts(shown.image) if shown else ("", "")
     limits = shown.resources if shown else None
     cpu = limits.cpu_millicores if limits else None
     memory = limits.memory_bytes if limits else None
@@ -95,26 +98,7 @@ def _deployment(plan: Plan, item: WorkloadChange, previous: Workload | None) -> 
     )  # fmt: skip
 
 
-def _image_parts(workload: Workload | None) -> tuple[str, str]:
-    if workload is None:
-        return "", ""
-    bare = workload.image.split("@")[0]
-    head, _, last = bare.rpartition("/")
-    name, _, tag = last.partition(":")
-    return (f"{head}/{name}" if head else name), tag or workload.image.partition("@")[2]
-
-
-_TYPES = {
-    "db": ("postgres", "mysql", "mariadb", "mongo"),
-    "cache": ("redis", "memcached", "valkey"),
-    "web": ("nginx", "httpd", "caddy", "traefik"),
-}
-"""Images whose purpose is known by name; everything else is said by the label `service-type` or left empty."""
-
-
 def _service_type(workload: Workload | None) -> str:
     if workload is None:
         return ""
-    base = _image_parts(workload)[0].rpartition("/")[2]
-    known = next((kind for kind, names in _TYPES.items() if base in names), "")
-    return workload.labels.get("service-type", known)
+    return workload.labels.get("service-type", purpose_of(workload.image))

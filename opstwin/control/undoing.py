@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from opstwin.control.building import Goal
+from opstwin.control.comparing import Wanted
 from opstwin.control.ledger import Ledger
 from opstwin.control.wording import worded
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.execution import Execution
+from opstwin.domain.kinds import STAYS
 from opstwin.domain.resource import WorkloadRecord
 from opstwin.domain.values import TargetId
 from opstwin.domain.workload import Workload
@@ -45,6 +47,8 @@ async def _of_workload(ledger: Ledger, subject: str, language: str) -> Return:
             next_step="See what was done: opstwin history",
             details={"field": "name", "workload": subject[:200]},
         )
+    if all(item.workload is None and item.previous is None for item in page.items):
+        return await _of_execution(ledger, page.items[0].execution_id, language)
     earlier = _earlier(page.items, record.workload if record else None)
     if earlier is None:
         raise NotFound(
@@ -67,6 +71,8 @@ async def _of_execution(ledger: Ledger, subject: str, language: str) -> Return:
     execution = await ledger.need(Execution, subject, next_step="See what was done: opstwin history")
     where: Mapping[str, str | bool | None] = {"target_cluster": execution.target, "success": True}
     done = [item async for item in ledger.each(Deployment, where) if item.execution_id == execution.id]
+    if any(item.workload is None and item.previous is None for item in done):
+        return Return(target=execution.target, goal=_resources_before(execution, language), notes=())
     if not done:
         raise NotFound(
             f"Execution {execution.id} left nothing behind that could be undone.",
@@ -79,6 +85,22 @@ async def _of_execution(ledger: Ledger, subject: str, language: str) -> Return:
         language=language,
     )
     return Return(target=execution.target, goal=goal, notes=_notes(goal, language))
+
+
+def _resources_before(execution: Execution, language: str) -> Goal:
+    """What was wanted of every resource of a cluster before the execution; what nobody wanted goes away."""
+    wanted: list[Wanted] = []
+    for item in execution.before:
+        _, kind, name = item.resource.split("/", 2)
+        if kind != "workload" and kind not in STAYS:
+            old = item.desired
+            wanted.append(
+                Wanted(
+                    resource=item.resource, kind=kind, name=name, workload=old.workload if old else None,
+                    spec=old.spec if old else None,
+                )
+            )  # fmt: skip
+    return Goal(resources=tuple(wanted), language=language)
 
 
 def _notes(goal: Goal, language: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from opstwin.domain.values import ExecutionId, PlanId, TargetId
 from opstwin.domain.workload import Workload
@@ -65,6 +65,28 @@ class Deployment:
     workload: Workload | None
     previous: Workload | None = None
     version: int = 0
+
+
+_TYPES: Final = {
+    "db": ("postgres", "mysql", "mariadb", "mongo"),
+    "cache": ("redis", "memcached", "valkey"),
+    "web": ("nginx", "httpd", "caddy", "traefik"),
+}
+"""Images whose purpose is known by name; everything else is said by the label `service-type` or left empty."""
+
+
+def image_parts(image: str) -> tuple[str, str]:
+    """An image's name, and its tag or, without one, its digest."""
+    bare = image.split("@", maxsplit=1)[0]
+    head, _, last = bare.rpartition("/")
+    name, _, tag = last.partition(":")
+    return (f"{head}/{name}" if head else name), tag or image.partition("@")[2]
+
+
+def purpose_of(image: str) -> str:
+    """What an image is for when its name says so (`db`, `cache`, `web`), else empty."""
+    base = image_parts(image)[0].rpartition("/")[2]
+    return next((kind for kind, names in _TYPES.items() if base in names), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

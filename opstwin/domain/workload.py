@@ -125,9 +125,10 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Autoscale:
-    """How many replicas there may be when their number follows their use. `minimum` None means the workload's replicas, `maximum` None three times that.
+    """How many replicas there may be when their number follows their use.
 
-    `cpu_percent` is the mean use of the CPU request, over all replicas, that is aimed at; `memory_percent` the same.
+    `minimum` None means the workload's replicas, `maximum` None three times that. `cpu_percent` is the mean use of the
+    CPU request, over all replicas, that is aimed at; `memory_percent` the same of memory.
     """
 
     minimum: int | None = None
