@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check conformance bench missing lock clean
+.PHONY: help demo up test kube-up kube-down check conformance bench missing lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(CORE) ## Set up, then show the main job on the local Docker Engine or the simulator
 	@$(BIN)/opstwin demo
@@ -28,6 +28,12 @@ up: $(CORE) ## Set up, then start the hub
 
 test: $(DEV) ## Set up what the tests need (PostgreSQL, Docker Engine), then run them all
 	@tests/with-bed $(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
+
+kube-up: ## Start the real Kubernetes 1.20 that tests use (built once, kept in OPSTWIN_KUBE_CACHE), print its kubeconfig
+	@tests/e2e/kube/up.sh
+
+kube-down: ## Stop it
+	@tests/e2e/kube/down.sh
 
 check: $(DEV) ## Lint, format, types, import contracts, architecture
 	$(BIN)/ruff check .

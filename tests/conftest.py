@@ -1,3 +1,3 @@
 """Fixtures and options that every test may use."""
 
-pytest_plugins = ["tests.plugins.promises", "tests.plugins.postgres", "tests.plugins.engine"]
+pytest_plugins = ["tests.plugins.promises", "tests.plugins.postgres", "tests.plugins.engine", "tests.plugins.cluster"]

@@ -9,6 +9,9 @@ from typing import Any, Final
 from opstwin.cli.exits import CliError, Exit
 
 MAX_FILE: Final = 1024 * 1024
+_RUNNING: Final = frozenset({"container", "daemonset", "deployment", "job", "pod", "statefulset"})
+"""Kinds that have logs and take commands."""
+
 _FILE_ENDINGS: Final = (".yaml", ".yml", ".json")
 _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str, str]]] = {
     "plans": (
@@ -61,8 +64,19 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 
 def fitting(known: Iterable[Mapping[str, Any]], name: str) -> list[str]:
-    """The ids of the resources that `name` may stand for: `web-1`, or `container/web-1`."""
-    return [str(item["id"]) for item in known if name in (item["name"], f"{item['kind']}/{item['name']}")]
+    """The ids of the resources that `name` may stand for: `web-1`, `container/web-1`, or `web` for `shop/web`.
+
+    Of several in a cluster that share a name, the one that runs is meant.
+    """
+    found = [item for item in known if name in _names(item)]
+    running = [item for item in found if item["kind"] in _RUNNING]
+    return [str(item["id"]) for item in (running if len(running) == 1 else found)]
+
+
+def _names(item: Mapping[str, Any]) -> tuple[str, ...]:
+    name, kind = str(item["name"]), item["kind"]
+    short = name.rpartition("/")[2]
+    return name, f"{kind}/{name}", short, f"{kind}/{short}"
 
 
 def owned(known: Iterable[dict[str, Any]], workload: str) -> list[dict[str, Any]]:

@@ -61,7 +61,7 @@ def targets_add(
         if kubeconfig or in_cluster:
             where = _cluster(kubeconfig, context, namespace)
         body = {"id": id, "display_name": display_name or id, **where}
-        added = hub.post("/targets", {**body, "is_default": default, "mode": mode})
+        added = hub.post("/targets", {**body, "mode": mode} | ({"is_default": True} if default else {}))
     else:
         raise CliError(
             Exit.ERROR, "A target needs a name and an endpoint.",

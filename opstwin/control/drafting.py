@@ -34,6 +34,11 @@ class Drafter:
         """What the target's driver knows without touching it."""
         return self.readers.renderer(self.scene.target)
 
+    @property
+    def _has_engine(self) -> bool:
+        """Whether containers stand on the target themselves, with ports of a host and images that are there or not."""
+        return self.scene.target.backend_type != "kubernetes"
+
     async def reaching(self, goal: Goal) -> "Drafted":
         """What brings the target to `goal`.
 
@@ -42,7 +47,7 @@ class Drafter:
         """
         for name in goal.remove:
             current_workload(name, self.scene)
-        goal, notes = resolved(self.scene, goal)
+        goal, notes = resolved(self.scene, goal) if self._has_engine else (goal, ())
         after = left_over(self.scene, goal)
         wanted = rendered(self.scene, self.renderer, goal)
         leaving, kept = freed(self.scene, goal, wanted)

@@ -20,7 +20,7 @@ from opstwin.domain.resource import Desired, Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId
 from opstwin.errors import Conflict, Forbidden, Rejected, TargetError
-from opstwin.targets.ports import Reader, Sighting, TargetInfo
+from opstwin.targets.ports import ALL_OF_A_KIND, Reader, Sighting, TargetInfo
 from opstwin.twin.store import Put, Remove, Require
 
 AT_ONCE: Final = 16
@@ -106,9 +106,13 @@ class Observer:
     async def _store(
         self, target: Target, known: Mapping[ResourceId, Observed], seen: Sequence[Sighting], began_at: datetime
     ) -> Discovery:
-        shown = {item.resource: item for item in seen}
+        shown = {item.resource: item for item in seen if item.name != ALL_OF_A_KIND}
+        dark = {item.kind for item in seen if item.name == ALL_OF_A_KIND}
         news = [News(resource, known.get(resource), item) for resource, item in shown.items()]
-        news += [News(old.id, old, gone=True) for old in known.values() if _vanished(old, shown)]
+        vanished = [old for old in known.values() if _vanished(old, shown)]
+        news += [News(old.id, old, gone=old.kind not in dark) for old in vanished]
+        away = [old for old in known.values() if old.presence is Presence.ABSENT and old.id not in shown]
+        news += [News(old.id, old, gone=True) for old in await self._missed(target, away) if old.kind not in dark]
         back = any(old.presence is Presence.UNKNOWN for old in known.values())
         opening = [_event(target.id, began_at, "target.reachable", f"{target.id} answers again.")] if back else []
         written = await self._recording.store(news, began_at, opening=opening)
@@ -163,6 +167,13 @@ class Observer:
         seen = await asyncio.gather(*map(one, resources))
         news = [News(item.resource, known.get(item.resource), item) for item in seen]
         return (await self._recording.store(news, began_at)).records
+
+    async def _missed(self, target: Target, away: Sequence[Observed]) -> list[Observed]:
+        """What is wanted and still gone: that was looked at too, so it does not grow old like what nobody looks at."""
+        if not away:
+            return []
+        wanted = {item.id async for item in self.ledger.each(Desired, {"target": target.id}) if item.spec is not None}
+        return [old for old in away if old.id in wanted]
 
     async def _forget(self, missing: Sequence[Observed], now: datetime) -> None:
         """Drop what is gone for long and wanted by nobody, so that the twin does not grow with every container."""

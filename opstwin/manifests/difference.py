@@ -26,6 +26,9 @@ from opstwin.manifests.ownership import (
 from opstwin.manifests.quantities import same_amount
 from opstwin.manifests.volatile import without_volatile
 
+MASK: Final = "•••"
+"""How a value that is never read is shown; nobody can compare it."""
+
 _FREE: Final = frozenset({
     "annotations", "binaryData", "data", "labels", "limits", "matchLabels", "nodeSelector", "requests", "stringData",
 })  # fmt: skip
@@ -185,6 +188,8 @@ class _Seen:
     def _same(self, field: str, wanted: Json, found: Json) -> bool:
         if wanted == found:
             return isinstance(wanted, bool) == isinstance(found, bool)
+        if isinstance(wanted, str) and MASK in wanted:
+            return isinstance(found, str)
         if field == _AMOUNT or field in _AMOUNT_FIELDS or (field == "value" and self.kind == "horizontalpodautoscaler"):
             return same_amount(wanted, found)
         return self.builtin and field in _NUMBER_OR_TEXT and str(wanted) == str(found)

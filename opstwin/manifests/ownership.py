@@ -61,10 +61,10 @@ def part_of(value: Json, owned: Owned) -> Json:
         return value
     if isinstance(value, dict):
         found = {key[2:]: part_of(value[key[2:]], below) for key, below in owned.items() if key[2:] in value}
-        return {key: item for key, item in found.items() if item is not None and not is_mark(key, item)} or None
+        return _filled(found)
     if isinstance(value, list):
-        kept = [part for item in value if (part := element_part(item, owned)) is not None]
-        return kept or None
+        parts: list[Json] = [part for item in value if (part := element_part(item, owned)) is not None]
+        return parts or None
     return value
 
 
@@ -83,18 +83,17 @@ def owned_of(item: Json, owned: Owned) -> Owned | None:
 def rest_of(value: Json, owned: Owned) -> Json:
     """The part of `value` that is not owned, with the keys of list elements; None when that is nothing."""
     if isinstance(value, dict):
-        found = {key: _rest_below(item, owned.get(f"f:{key}")) for key, item in value.items()}
-        return {key: item for key, item in found.items() if item is not None} or None
+        return _filled({key: _rest_below(item, owned.get(f"f:{key}")) for key, item in value.items()})
     if isinstance(value, list):
-        kept = [rest for item in value if (rest := _element_rest(item, owned)) is not None]
-        return kept or None
+        rests: list[Json] = [rest for item in value if (rest := _element_rest(item, owned)) is not None]
+        return rests or None
     return None
 
 
 def restricted(spec: Spec, owned: Owned) -> dict[str, Json]:
-    """`spec` with what is owned, and what says which object it is."""
+    """`spec` with what is owned, and what says which object it is; without Opstwin's marks on the object itself."""
     part = part_of(dict(spec), owned) if owned else None
-    return _identified(spec, part if isinstance(part, dict) else {})
+    return _identified(spec, _unmarked(part) if isinstance(part, dict) else {})
 
 
 def remainder(spec: Spec, owned: Owned) -> dict[str, Json] | None:
@@ -113,9 +112,30 @@ def is_mark(name: str, value: Json = None) -> bool:
     return name.startswith(OWN_ANNOTATIONS) or (name == MANAGED_BY and value == MANAGER)
 
 
+def _filled(found: Mapping[str, Json]) -> Json:
+    """Without what is None; None when nothing is left."""
+    kept: dict[str, Json] = {key: item for key, item in found.items() if item is not None}
+    return kept or None
+
+
+def _unmarked(part: dict[str, Json]) -> dict[str, Json]:
+    """`part` without marks in its own metadata; a template may carry texts of the same names that are wanted."""
+    metadata = part.get("metadata")
+    if not isinstance(metadata, dict):
+        return part
+    kept: dict[str, Json] = {}
+    for field, value in metadata.items():
+        if field in _CHOSEN and isinstance(value, dict):
+            value = {key: item for key, item in value.items() if not is_mark(key, item)}
+        if value not in (None, {}):
+            kept[field] = value
+    return {**{key: item for key, item in part.items() if key != "metadata"}, **({"metadata": kept} if kept else {})}
+
+
 def _identified(spec: Spec, part: Mapping[str, Json]) -> dict[str, Json]:
     metadata, own = spec.get("metadata"), part.get("metadata")
-    place = {key: metadata[key] for key in _PLACE if key in metadata} if isinstance(metadata, dict) else {}
+    held = metadata if isinstance(metadata, dict) else {}
+    place: dict[str, Json] = {key: held[key] for key in _PLACE if key in held}
     said = own if isinstance(own, dict) else {}
     return {**{key: spec[key] for key in _IDENTITY if key in spec}, **part, "metadata": {**said, **place}}
 

@@ -3,13 +3,17 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from opstwin.domain.diff import FieldChange
 from opstwin.domain.plan import Change
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec
 from opstwin.domain.workload import Workload
+
+
+ALL_OF_A_KIND: Final = "*"
+"""The name in a sighting that stands for all resources of a kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +83,11 @@ class Reader(Protocol):
         ...
 
     async def discover(self) -> Sequence[Sighting]:
-        """Everything of the kinds this driver knows. Complete, or it raises `TargetError`; never a silent part."""
+        """Everything of the kinds this driver knows. Complete, or it raises `TargetError`; never a silent part.
+
+        A kind that this account may not list is told by one sighting named `*`, unknown, that says why: what is known
+        of that kind is then unknown too, and not gone.
+        """
         ...
 
     async def observe(self, resource: ResourceId) -> Sighting:

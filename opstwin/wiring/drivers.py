@@ -76,10 +76,12 @@ class DriverPool:
             return self._sim(target)
         if target.backend_type == "host":
             return self._host(target)
+        if target.backend_type == "kubernetes":
+            return self._kubernetes(target)
         raise InvalidInput(
             f"No driver for {target.backend_type} is installed.",
             field="backend_type",
-            next_step="Use a docker, host or sim target.",
+            next_step="Use a docker, kubernetes, host or sim target.",
             details={"target": target.id},
         )
 
@@ -93,6 +95,15 @@ class DriverPool:
         return docker_driver(
             target, secrets=self.secrets, on_call=counted, clock=self.clock, stop_grace_s=self.stop_grace_s
         )
+
+    def _kubernetes(self, target: Target) -> Driver:
+        from opstwin.targets.kubernetes.driver import kubernetes_driver
+
+        def counted(call: str) -> None:
+            operation, _, outcome = call.partition(":")
+            self.on_call("kubernetes", operation, outcome or "ok")
+
+        return kubernetes_driver(target, secrets=self.secrets, clock=self.clock, on_call=counted)
 
     def _host(self, target: Target) -> Driver:
         from opstwin.targets.host.driver import host_driver

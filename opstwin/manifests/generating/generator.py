@@ -14,7 +14,7 @@ from opstwin.manifests.generating.environment import environment_of
 from opstwin.manifests.generating.images import Known, known_image, tag
 from opstwin.manifests.generating.info import ContainerInfo, info_of_workload
 from opstwin.manifests.generating.kinds import kind_of
-from opstwin.manifests.generating.naming import labels_of, selector_of
+from opstwin.manifests.generating.naming import check_name, labels_of, selector_of
 from opstwin.manifests.generating.options import GenerateOptions
 from opstwin.manifests.generating.parts import Parts
 from opstwin.manifests.generating.pods import ENDING
@@ -73,7 +73,6 @@ def manifests_of(
     Raises `InvalidInput` with the field for the first thing that the workload says and the manifests would not do.
     """
     info = info_of_workload(workload)
-    options = replace(options, autoscale=workload.autoscale or options.autoscale)
     result = generated(Request(containers=(info,), namespace=namespace, served=served, options=options))
     for finding in result.unsupported:
         raise InvalidInput(finding.text, field=finding.field, next_step=finding.next_step)
@@ -97,8 +96,10 @@ def _one(info: ContainerInfo, request: Request, shared: frozenset[str]) -> Gener
 
 def _parts(info: ContainerInfo, request: Request, shared: frozenset[str], notes: Notes) -> Parts:
     known, options = known_image(info.image), request.options_of.get(info.name, request.options)
+    options = replace(options, autoscale=info.autoscale or options.autoscale)
     kind = kind_of(info, options, known, notes)
     info = _listening(info, kind, options, known)
+    check_name(info.name, kind, listens=kind not in ENDING and bool(info.ports or info.udp_ports))
     labels, annotations = labels_of(info, options, notes)
     storage = storage_of(info, options, known, writes_of(info, options, known), notes)
     storage = for_many(storage, kind, by_many(info, kind, options, shared), notes)
@@ -126,6 +127,8 @@ def _look_at_the_rest(info: ContainerInfo, request: Request, notes: Notes) -> No
         notes.find("unreachable", Level.LOST, "ports", other=needy)
     for other in info.needs:
         notes.find("needs", Level.DIFFERS, "needs", other=other)
+    for old, new in sorted(info.renamed.items()):
+        notes.find("renamed", Level.DIFFERS, "name", old=old[:80], new=new)
     for word in info.not_in_spec:
         notes.find("engine_setting", Level.LOST, word, word=word)
     if "@" not in info.image and tag(info.image) in ("", "latest"):

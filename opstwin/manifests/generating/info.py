@@ -1,15 +1,19 @@
 """What is known of a container that shall run on Kubernetes: from a request, from an engine, or from the six fields."""
 
+import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from opstwin.domain.names import checked_env_key, checked_image, checked_name
 from opstwin.domain.values import Json, Spec
-from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
 from opstwin.logs import MASK
 
+_UNUSABLE: Final = re.compile(r"[^a-z0-9]+")
+_LONGEST: Final = 63
 MASKS: Final = (MASK, "•••")
 """How observed values are shown that may be secret: nobody here knows them."""
 
@@ -22,6 +26,7 @@ class ContainerInfo:
     (`128Mi`) may stand alone; empty usage means not measured. `published` are the ports with a number outside.
     `user` and `writes` are facts of the image (None: not known). `not_in_spec` names settings of the engine that
     nothing here can say. `kept_running` says that it was seen running, so it is no task that ends by itself.
+    `renamed` holds names that Kubernetes does not take, each with the one that stands for it here.
     """
 
     name: str
@@ -43,10 +48,12 @@ class ContainerInfo:
     restart: RestartPolicy = RestartPolicy.UNLESS_STOPPED
     running: bool = True
     needs: tuple[str, ...] = ()
+    autoscale: Autoscale | None = None
     user: str | None = None
     writes: tuple[str, ...] | None = None
     not_in_spec: tuple[str, ...] = ()
     kept_running: bool = False
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -78,6 +85,7 @@ def info_of_workload(workload: Workload) -> ContainerInfo:
         restart=workload.restart,
         running=workload.running,
         needs=workload.needs,
+        autoscale=workload.autoscale,
     )
 
 
@@ -86,9 +94,11 @@ def info_of_container(name: str, spec: Spec, facts: Mapping[str, Json] | None = 
 
     Facts that are read: `user` and `writes` (of the image, where known), `exposed_ports`, `not_in_spec`, `state`,
     `anonymous_volumes` (path → volume), `cpu_millicores` and `memory_bytes` (what it uses now).
+    Names of containers and volumes that Kubernetes does not take (`shop_api_1`) are replaced, see `renamed`.
     Raises `InvalidInput` for what is no such spec.
     """
     known = facts or {}
+    taken: dict[str, str] = {}
     ports = [_port(item) for item in _objects(spec.get("ports"))]
     exposed = [Port(container=port) for port in _numbers(known.get("exposed_ports"))]
     inner = [(port.container or port.host or 0, port.protocol) for port in (*ports, *exposed)]
@@ -96,7 +106,7 @@ def info_of_container(name: str, spec: Spec, facts: Mapping[str, Json] | None = 
         {"path": path, "volume": f"{name}-{place}"} for place, path in _places(known.get("anonymous_volumes"))
     ]
     return ContainerInfo(
-        name=name,
+        name=_usable(name, taken),
         image=_text(spec, "image"),
         ports=_once(number for number, protocol in inner if protocol == "tcp"),
         udp_ports=_once(number for number, protocol in inner if protocol == "udp"),
@@ -104,7 +114,7 @@ def info_of_container(name: str, spec: Spec, facts: Mapping[str, Json] | None = 
         env_vars=_texts(spec.get("env")),
         secret_env=_texts(spec.get("secret_env")),
         command=tuple(_words(spec.get("command"))) or None,
-        mounts=tuple(_mount(item) for item in (*_objects(spec.get("mounts")), *anonymous)),
+        mounts=tuple(_mount(item, taken) for item in (*_objects(spec.get("mounts")), *anonymous)),
         networks=tuple(_words(spec.get("networks"))),
         resources=Resources(cpu_millicores=_number(spec, "cpu_millicores"), memory_bytes=_number(spec, "memory_bytes")),
         health=_health(spec.get("health")),
@@ -117,7 +127,19 @@ def info_of_container(name: str, spec: Spec, facts: Mapping[str, Json] | None = 
         kept_running=known.get("state") == "running",
         cpu_usage=_usage(known, "cpu_millicores", "m"),
         memory_usage=_usage(known, "memory_bytes", ""),
+        renamed=taken,
     )
+
+
+def _usable(name: str, taken: dict[str, str]) -> str:
+    """`name`, or one in its place that Kubernetes takes; then `taken` remembers both."""
+    plain = _UNUSABLE.sub("-", name.lower()).strip("-")
+    if plain == name and len(name) <= _LONGEST:
+        return name
+    if len(plain) > _LONGEST or not plain:
+        plain = f"{plain[:40].strip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")
+    taken[name] = plain
+    return plain
 
 
 def _restart(spec: Spec) -> RestartPolicy:
@@ -149,10 +171,11 @@ def _port(item: Spec) -> Port:
     )
 
 
-def _mount(item: Spec) -> Mount:
+def _mount(item: Spec, taken: dict[str, str]) -> Mount:
+    volume = _text(item, "volume")
     return Mount(
         path=_text(item, "path"),
-        volume=_text(item, "volume") or None,
+        volume=_usable(volume, taken) if volume else None,
         host_path=_text(item, "host_path") or None,
         read_only=item.get("read_only") is True,
     )

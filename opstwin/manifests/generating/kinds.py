@@ -8,6 +8,13 @@ from opstwin.manifests.generating.options import GenerateOptions, RunAs
 from opstwin.manifests.generating.results import Level, Notes
 
 _CRON_WORDS = 5
+_TOOLS = frozenset({
+    "bash", "cqlsh", "createdb", "curl", "etcdctl", "influx", "mariadb", "mariadb-dump", "mc", "mongodump",
+    "mongorestore", "mongosh", "mysql", "mysqladmin", "mysqldump", "pg_dump", "pg_dumpall", "pg_restore", "psql",
+    "redis-cli", "sh", "valkey-cli",
+})  # fmt: skip
+"""Programs of server images that do one thing and end."""
+
 _ASKED = {RunAs.DEPLOYMENT: "Deployment", RunAs.STATEFUL: "StatefulSet", RunAs.JOB: "Job"}
 
 
@@ -18,7 +25,7 @@ def kind_of(info: ContainerInfo, options: GenerateOptions, known: Known | None, 
         return _decided("CronJob", "kind_schedule", "request", notes)
     if options.run_as is not RunAs.AUTO:
         return _decided(_ASKED[options.run_as], "kind_asked", "request", notes)
-    if _is_task(info):
+    if _is_task(info, known):
         notes.find("job", Level.DIFFERS, "restart")
         return _decided("Job", "kind_task", "restart policy", notes)
     if known is not None and known.data is not None and (not known.cache or _has_volume(info)):
@@ -42,10 +49,18 @@ def checked_schedule(schedule: str) -> str:
     )
 
 
-def _is_task(info: ContainerInfo) -> bool:
+def _is_task(info: ContainerInfo, known: Known | None) -> bool:
     """It is never restarted, nobody can call it and nobody asks how it does: it is there to end."""
-    listens = bool(info.ports or info.udp_ports or info.health)
+    listens = bool(info.ports or info.udp_ports or info.health) or _is_server(info, known)
     return info.restart is RestartPolicy.NEVER and not listens and not info.kept_running
+
+
+def _is_server(info: ContainerInfo, known: Known | None) -> bool:
+    """A known server, unless the image is borrowed to run one of its tools."""
+    if known is None or known.port is None:
+        return False
+    program = info.command[0].rpartition("/")[2] if info.command else ""
+    return program not in _TOOLS
 
 
 def _has_volume(info: ContainerInfo) -> bool:

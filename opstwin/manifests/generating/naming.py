@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from opstwin.errors import InvalidInput
 from opstwin.manifests.generating.images import known_image, tag
 from opstwin.manifests.generating.info import ContainerInfo
 from opstwin.manifests.generating.options import GenerateOptions
@@ -13,11 +14,30 @@ from opstwin.manifests.generating.secrecy import is_secret
 RECOMMENDED: Final = "app.kubernetes.io/"
 MANAGED_BY: Final = "opstwin"
 
+_LONGEST: Final = {"StatefulSet": 52, "CronJob": 52}
+"""A hash of ten characters is put behind these names in a label, or a moment behind them in the name of a Job."""
+
 _OURS: Final = frozenset({f"{RECOMMENDED}{word}" for word in ("name", "instance", "managed-by")})
 _PART: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 _KEY: Final = re.compile(rf"(?:[a-z0-9](?:[a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_PART}", re.ASCII)
 _VALUE: Final = re.compile(rf"(?:{_PART})?", re.ASCII)
 """Label keys and values by the Kubernetes API conventions."""
+
+
+def check_name(name: str, kind: str, *, listens: bool) -> None:
+    """Raises `InvalidInput` for a name that is fine on a container engine and is refused by a cluster."""
+    if len(name) > _LONGEST.get(kind, 63):
+        raise InvalidInput(
+            f"The name of a {kind} has at most {_LONGEST[kind]} characters, because its pods get longer ones.",
+            field="name",
+            next_step="Use a shorter name.",
+        )
+    if listens and not name[0].isalpha():
+        raise InvalidInput(
+            f"{name} gets a Service, whose name must begin with a letter.",
+            field="name",
+            next_step=f"Use a name such as app-{name[:50]}.",
+        )
 
 
 def selector_of(info: ContainerInfo) -> dict[str, str]:

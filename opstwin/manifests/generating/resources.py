@@ -25,7 +25,7 @@ OVER_PEAK: Final = 1.2
 AFTER_OOM: Final = 1.5
 """Room of a memory limit above the 95th percentile, above the peak, and above a limit that did not suffice."""
 
-_PROFILES: Final = {"S": (100.0, 128.0 * MI, 512.0 * MI), "M": (250.0, 512.0 * MI, 1024.0 * MI),
+PROFILE_SIZES: Final = {"S": (100.0, 128.0 * MI, 512.0 * MI), "M": (250.0, 512.0 * MI, 1024.0 * MI),
                     "L": (1000.0, 2048.0 * MI, 4096.0 * MI)}  # fmt: skip
 """Requested millicores, requested bytes, limit in bytes."""
 
@@ -138,7 +138,7 @@ def _of_reading(info: ContainerInfo) -> Sizes | None:
 def _of_profile(options: GenerateOptions, known: Known | None) -> Sizes:
     if options.profile is None:
         return Sizes()
-    cpu, memory, limit = _PROFILES[options.profile]
+    cpu, memory, limit = PROFILE_SIZES[options.profile]
     floor = float(known.floor_bytes) if known is not None else 0.0
     source = f"profile {options.profile}"
     return Sizes(

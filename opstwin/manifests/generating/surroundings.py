@@ -70,7 +70,7 @@ def _settings(parts: Parts, notes: Notes) -> Iterator[Made]:
 def _claims(parts: Parts, notes: Notes) -> Iterator[Made]:
     for volume, claim in parts.storage.claims.items():
         own = notes.apart()
-        own.why("spec.resources.requests.storage", claim["resources"], "claim", "volumes", volume=volume)
+        own.why("spec.resources", claim["resources"], "claim", "volumes", volume=volume)
         yield parts.document("PersistentVolumeClaim", volume, {"spec": {**claim}}), own
 
 

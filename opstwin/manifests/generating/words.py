@@ -306,6 +306,11 @@ FINDINGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "쿠버네티스는 모두 동시에 시작하므로 {other}을(를) 스스로 기다려야 합니다.",
         "Let it try again until {other} answers; its readiness probe keeps traffic away meanwhile.",
     ),
+    "renamed": (
+        "{old} is no name that Kubernetes takes: here it is {new}.",
+        "{old}은(는) 쿠버네티스가 받는 이름이 아니라 여기서는 {new}입니다.",
+        "Use {new} wherever it is named.",
+    ),
     "engine_setting": (
         "The container's setting {word} is not carried over.",
         "컨테이너 설정 {word}은(는) 옮기지 않습니다.",

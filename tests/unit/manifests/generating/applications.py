@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from opstwin.domain.deployment import Usage
-from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.intent.compose import read_compose
 from opstwin.manifests.generating.generator import Request
 from opstwin.manifests.generating.info import ContainerInfo, info_of_container, info_of_workload
 from opstwin.manifests.generating.options import (
-    Autoscale,
     Exposure,
     GenerateOptions,
     PastDeployment,

@@ -27,7 +27,7 @@ def test_no_expected_text_is_left_over() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(APPLICATIONS)
 
 
-@pytest.mark.req("S5.39", "S5.43")
+@pytest.mark.req("S5.43")
 @EACH
 @pytest.mark.parametrize("release", RELEASES, ids=["1.25", "1.37"])
 def test_every_manifest_is_valid_for_the_release_that_it_was_made_for(

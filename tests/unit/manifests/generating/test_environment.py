@@ -52,13 +52,11 @@ def test_what_looks_like_a_secret_is_referred_to_and_never_written(key: str, val
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("LOG_LEVEL", "debug"),
-        ("PASSWORD_FILE", "/run/secrets/db"),
-        ("MONKEY", "banana"),
-        ("API_KEY", ""),
-        ("URL", "http://a/b"),
+        ("LOG_LEVEL", "debug"), ("PASSWORD_FILE", "/run/secrets/db"), ("MONKEY", "banana"), ("API_KEY", ""),
+        ("URL", "http://a/b"), ("GIT_COMMIT", "0123456789abcdef0123456789abcdef01234567"), ("USE_AUTH", "true"),
+        ("PUBLIC_KEY", "abc"), ("KEYCLOAK_REALM", "shop"), ("CACHE_KEY_PREFIX", "shop"), ("AUTH_URL", "http://a/b"),
     ],
-)
+)  # fmt: skip
 def test_what_is_no_secret_stays_readable(key: str, value: str) -> None:
     assert not is_secret(key, value)
 

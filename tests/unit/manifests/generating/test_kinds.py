@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from opstwin.domain.workload import HealthCheck, Mount, Port, RestartPolicy, Workload
+from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
 from opstwin.manifests.generating.generator import Request, generated
 from opstwin.manifests.generating.info import info_of_workload
-from opstwin.manifests.generating.options import Autoscale, GenerateOptions, RunAs
+from opstwin.manifests.generating.options import GenerateOptions, RunAs
 from opstwin.manifests.generating.results import Level
 from opstwin.manifests.served import served_by
 from tests.unit.manifests.generating.looking import WORKLOADS, codes, container, document, finding, kinds, made, pod
@@ -60,6 +60,16 @@ def test_a_stateful_set_has_a_headless_service_of_its_name() -> None:
 
 def test_replicas_of_a_database_are_said_not_to_share_their_data() -> None:
     assert "own_data" in codes(made(Workload(name="db", image="postgres:16", replicas=3)))
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [(None, "StatefulSet"), (("postgres", "-c", "x=1"), "StatefulSet"), (("pg_dump", "shop"), "Job"), (("sh",), "Job")],
+)
+def test_a_database_that_is_never_restarted_still_serves_unless_one_of_its_tools_is_run(
+    command: tuple[str, ...] | None, expected: str
+) -> None:
+    assert kind(Workload(name="db", image="postgres:16", command=command, restart=RestartPolicy.NEVER)) == expected
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,13 @@ def test_the_memory_limit_leaves_room_above_the_highest_reading(name: str) -> No
     assert memory_limit(made(API, GenerateOptions(usage=usage_of(cpu, memory)))) >= 1.2 * max(memory)
 
 
+def test_one_short_peak_raises_the_limit_and_not_the_request() -> None:
+    usual = usage_of(*week_of("busy api", 1))
+    calm, peak = (made(API, GenerateOptions(usage=usage)) for usage in (usual, replace(usual, memory_max=2048.0 * MI)))
+    assert memory_limit(peak) >= 1.2 * 2048 * MI > memory_limit(calm)
+    assert requests(peak) == requests(calm)
+
+
 PAST = PastDeployment(
     id="41", service="api", image=IMAGE, success=True, memory_limit=300 * MI, memory_p95=180.0 * MI, cpu_p95=90.0
 )

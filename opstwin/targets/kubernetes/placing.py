@@ -1,0 +1,73 @@
+"""What manifests stand for on one cluster: resource ids, kinds, namespaces."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from opstwin.domain.names import checked_text
+from opstwin.domain.values import Json, Spec, TargetId
+from opstwin.errors import InvalidInput
+from opstwin.manifests.forms import text_at
+from opstwin.targets.kubernetes.renderer import rendered
+from opstwin.targets.kubernetes.serving import ServedKind, Serving, kind_of
+from opstwin.targets.ports import Rendered
+
+_CRD: Final = "CustomResourceDefinition"
+_SHOWN: Final = 80
+
+
+class Placing:
+    """Knows where manifests go on one target."""
+
+    def __init__(self, target: TargetId, namespace: str, serving: Serving) -> None:
+        self._target, self._namespace, self._serving = target, namespace, serving
+
+    async def placed(self, manifests: Sequence[Spec]) -> Sequence[Rendered]:
+        """The resources, in that order, each with its namespace filled in.
+
+        A custom kind may be defined by one of the manifests. Raises `InvalidInput` naming the manifest and the field.
+        """
+        defined = {defined_kind(item): _scope(item) for item in manifests if text_at(item, "kind") == _CRD}
+        return [await self._one(number, item, defined) for number, item in enumerate(manifests, start=1)]
+
+    async def _one(self, number: int, manifest: Spec, defined: dict[str, bool]) -> Rendered:
+        where = _named(number, manifest)
+        version, name = text_at(manifest, "apiVersion"), text_at(manifest, "metadata", "name")
+        for field, value in (("apiVersion", version), ("kind", text_at(manifest, "kind")), ("metadata.name", name)):
+            if not value:
+                raise InvalidInput(f"{where} has no {field}.", field=field, next_step="Write it, then plan again.")
+        checked_text(name, "metadata.name", 253)
+        kind = kind_of(version, text_at(manifest, "kind"))
+        namespaced = defined[kind] if kind in defined else (await self._served(where, kind, version)).namespaced
+        asked = text_at(manifest, "metadata", "namespace")
+        namespace = (asked or self._namespace) if namespaced else ""
+        metadata = manifest.get("metadata")
+        said: dict[str, Json] = {**metadata} if isinstance(metadata, dict) else {}
+        said.pop("namespace", None)
+        own: dict[str, Json] = {"name": name, **({"namespace": namespace} if namespace else {})}
+        document = {**manifest, "metadata": {**said, **own}}
+        return rendered(self._target, kind, document, namespace=namespace, name=name)
+
+    async def _served(self, where: str, kind: str, version: str) -> ServedKind:
+        found = await self._serving.find(kind, version)
+        if found is not None and found.api_version == version:
+            return found
+        instead = f"Write apiVersion: {found.api_version}." if found else "Install what defines it, then plan again."
+        raise InvalidInput(
+            f"{where}: the cluster does not serve {version[:_SHOWN]} {kind[:_SHOWN]}.", field="apiVersion",
+            next_step=instead, details={"kind": kind, "apiVersion": version},
+        )  # fmt: skip
+
+
+def defined_kind(definition: Spec) -> str:
+    """The kind, as in resource ids, that a CustomResourceDefinition brings; empty when it does not say."""
+    group, name = text_at(definition, "spec", "group"), text_at(definition, "spec", "names", "kind")
+    return kind_of(f"{group}/v1", name) if group and name else ""
+
+
+def _scope(definition: Spec) -> bool:
+    return text_at(definition, "spec", "scope") != "Cluster"
+
+
+def _named(number: int, manifest: Spec) -> str:
+    kind, name = text_at(manifest, "kind"), text_at(manifest, "metadata", "name")
+    return f"Manifest {number} ({kind[:_SHOWN]} {name[:_SHOWN]})" if kind or name else f"Manifest {number}"

@@ -1,0 +1,117 @@
+"""What a cluster says to changes before anybody approves them: dry runs, owners, rights. Nothing is changed."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from opstwin.clock import Clock
+from opstwin.domain.diff import FieldOp, diff
+from opstwin.domain.plan import Change, Op
+from opstwin.domain.values import Spec
+from opstwin.errors import InvalidInput, Rejected
+from opstwin.manifests.forms import text_at
+from opstwin.manifests.volatile import without_volatile
+from opstwin.targets.kubernetes.applying import Applied, Trial
+from opstwin.targets.kubernetes.placing import Placing, defined_kind
+from opstwin.targets.kubernetes.rights import Rights, needs_of
+from opstwin.targets.kubernetes.schema import check_schema
+from opstwin.targets.kubernetes.sending import Place, Wire
+from opstwin.targets.kubernetes.step import Step
+from opstwin.targets.ports import Order, Preview, Rendered
+from opstwin.targets.secrets import SecretSource
+
+AT_ONCE: Final = 8
+DEADLINE_S: Final = 30.0
+"""For all calls of one dry run; servers answer in milliseconds, admission webhooks may take 10 s each."""
+
+_DRY: Final = frozenset({Op.CREATE, Op.UPDATE, Op.REPLACE})
+_KEY: Final = "preview.0"
+_NO_DEFAULTS: Final = frozenset({"data", "metadata", "stringData"})
+
+
+class KubernetesPreviewer:
+    """Asks one cluster; see the port."""
+
+    def __init__(self, wire: Wire, placing: Placing, *, secrets: SecretSource, clock: Clock) -> None:
+        self._wire, self._placing, self._rights = wire, placing, Rights(wire.sender)
+        self._secrets, self._clock = secrets, clock
+
+    async def placed(self, manifests: Sequence[Spec]) -> Sequence[Rendered]:
+        """The resources that manifests stand for; see the port."""
+        return await self._placing.placed(manifests)
+
+    async def preview(self, changes: Sequence[Change]) -> Sequence[Preview]:
+        """One answer for each change, in that order; see the port.
+
+        What lies in a namespace, or is of a kind, that the same plan makes is checked without the cluster.
+        """
+        made = _made_by(changes)
+        places = [None if _is_ahead(change, made) else await self._place(change) for change in changes]
+        pairs = list(zip(changes, places, strict=True))
+        await self._rights.check(need for change, place in pairs if place for need in needs_of(change, place))
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def one(change: Change, place: Place | None) -> Preview:
+            async with slots:
+                return await self._one(change, place)
+
+        return await asyncio.gather(*(one(change, place) for change, place in pairs))
+
+    async def _place(self, change: Change) -> Place:
+        return await self._wire.locator.place(change.kind, change.name, text_at(change.after or {}, "apiVersion"))
+
+    async def _one(self, change: Change, place: Place | None) -> Preview:
+        if change.op not in _DRY or change.after is None:
+            return Preview(resource=change.resource)
+        if place is None:
+            return _without_the_cluster(change, change.after)
+        order = Order(change=change, key=_KEY, fence=0, deadline_s=DEADLINE_S)
+        step = Step(order, place, self._wire.sender, self._clock)
+        try:
+            return await self._dry(change, step)
+        except Rejected as refused:
+            return Preview(resource=change.resource, refused=str(refused.details.get("server") or refused.message))
+
+    async def _dry(self, change: Change, step: Step) -> Preview:
+        live = await step.look()
+        applied = Applied(step, self._secrets.resolve)
+        if change.op is Op.REPLACE and live is not None:
+            if change.kind == "service":
+                return _without_the_cluster(change, change.after or {})
+            trial = await applied.trial_new(live)
+        else:
+            trial = await applied.trial(live)
+        return _preview(change, trial)
+
+
+def _preview(change: Change, trial: Trial) -> Preview:
+    wanted = without_volatile(change.kind, change.after or {})
+    there = without_volatile(change.kind, trial.body)
+    filled_in = tuple(
+        item for item in diff(wanted, there) if item.op is FieldOp.ADD and item.path[0] not in _NO_DEFAULTS
+    )
+    return Preview(
+        resource=change.resource, defaults=filled_in, warnings=trial.warnings,
+        conflicts=tuple((item.owner, item.field) for item in trial.held),
+    )  # fmt: skip
+
+
+def _without_the_cluster(change: Change, wanted: Spec) -> Preview:
+    try:
+        check_schema(wanted)
+    except InvalidInput as wrong:
+        return Preview(resource=change.resource, refused=wrong.message)
+    return Preview(resource=change.resource)
+
+
+def _made_by(changes: Sequence[Change]) -> tuple[frozenset[str], frozenset[str]]:
+    """The namespaces and the custom kinds that the changes themselves make."""
+    made = [change for change in changes if change.op is Op.CREATE]
+    kinds = (defined_kind(change.after or {}) for change in made if change.kind == "customresourcedefinition")
+    return frozenset(change.name for change in made if change.kind == "namespace"), frozenset(kinds)
+
+
+def _is_ahead(change: Change, made: tuple[frozenset[str], frozenset[str]]) -> bool:
+    """Whether the cluster cannot know yet what this change is about."""
+    namespaces, kinds = made
+    return change.name.rpartition("/")[0] in namespaces or change.kind in kinds

@@ -1,0 +1,176 @@
+"""Reads one cluster: who it is, what is there, how one thing does, what it writes and uses."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from opstwin.clock import Clock
+from opstwin.domain.kinds import runs
+from opstwin.domain.resource import Presence
+from opstwin.domain.values import Json, ResourceId, TargetId, resource_id
+from opstwin.errors import NotFound, Rejected, TargetError
+from opstwin.targets.kubernetes.families import Families, newest, selector_of
+from opstwin.targets.kubernetes.health import at
+from opstwin.targets.kubernetes.listing import Denied, collection_of, everything, typed
+from opstwin.targets.kubernetes.logs import Logs
+from opstwin.targets.kubernetes.refusals import refusal
+from opstwin.targets.kubernetes.scope import Scope, is_shown
+from opstwin.targets.kubernetes.sending import Call, Sender
+from opstwin.targets.kubernetes.serving import ServedKind, Serving
+from opstwin.targets.kubernetes.sightings import full_name, maker_of, sighting_of, unreadable
+from opstwin.targets.kubernetes.streaming import Streams
+from opstwin.targets.kubernetes.usage import Uses
+from opstwin.targets.kubernetes.watching import Watch
+from opstwin.targets.ports import ALL_OF_A_KIND, LogLine, Sighting, TargetEvent, TargetInfo, UsageReading
+
+AT_ONCE: Final = 8
+"""Lists asked for at the same time."""
+
+LOOK_S: Final = 10.0
+_SYSTEM: Final = "/api/v1/namespaces/kube-system"
+_MADE_BY_TEMPLATE: Final = frozenset({"deployment", "statefulset", "daemonset", "job", "replicaset"})
+Object = Mapping[str, Any]
+
+
+class KubernetesReader:
+    """Reads for one target; see the port."""
+
+    def __init__(
+        self, target: TargetId, sender: Sender, streams: Streams, serving: Serving, scope: Scope, clock: Clock
+    ) -> None:
+        self._target, self._sender, self._serving, self._scope = target, sender, serving, scope
+        self._logs, self._uses = Logs(streams), Uses(sender, clock)
+        self._watch = Watch(target, sender, streams, serving, scope, clock)
+
+    async def info(self) -> TargetInfo:
+        """Who the cluster is: the uid of its namespace `kube-system` stays for life."""
+        system = await self._sender.send(Call(method="GET", path=_SYSTEM, deadline_s=LOOK_S))
+        if not system.ok:
+            raise refusal(system, "to say who it is (namespace kube-system)")
+        version = await self._sender.send(Call(method="GET", path="/version", deadline_s=LOOK_S))
+        kinds = await self._serving.kinds()
+        details: dict[str, Json] = {
+            "platform": version.body.get("platform"), "kinds": len({item.kind for item in kinds}),
+            "apis": [*sorted({item.api_version for item in kinds})],
+        }  # fmt: skip
+        return TargetInfo(
+            identity=str(at(system.body, "metadata", "uid") or ""),
+            version=str(version.body.get("gitVersion") or "unknown"), details=details,
+        )  # fmt: skip
+
+    async def discover(self) -> Sequence[Sighting]:
+        """Everything of the kinds in scope; see the port.
+
+        A kind that may not be listed is told by one sighting named `*` that says so.
+        """
+        kinds = self._scope.kinds(await self._serving.kinds())
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def one(kind: ServedKind) -> list[Object] | Denied:
+            async with slots:
+                return await self._listed(kind)
+
+        sets = next((item for item in await self._serving.kinds() if item.kind == "replicaset"), None)
+        wanted = [*kinds, *([sets] if sets else [])]
+        found = await asyncio.gather(*map(one, wanted))
+        pairs = list(zip(wanted, found, strict=True))
+        hidden = [self._hidden(kind, item) for kind, item in pairs if isinstance(item, Denied)]
+        if len(hidden) == len(pairs):
+            raise Rejected(
+                f"The hub's account may list nothing in the cluster: {hidden[0].error if hidden else 'no kinds'}.",
+                next_step="Give it a role that may get, list and watch, then: opstwin targets test <target>",
+            )
+        held = {kind.kind: [] if isinstance(items, Denied) else items for kind, items in pairs}
+        families = Families(held.get("pod", ()), held.get("replicaset", ()))
+        seen = [sighting for kind in kinds for sighting in self._seen(kind.kind, held[kind.kind], families)]
+        return [*seen, *hidden]
+
+    async def observe(self, resource: ResourceId) -> Sighting:
+        """One object and, of a workload, its newest pods; see the port."""
+        _, kind, name = (*resource.split("/", 2), "", "")[:3]
+        try:
+            return await self._looked(resource, kind, name)
+        except TargetError as error:
+            return Sighting(
+                resource=resource, kind=kind, name=name, presence=Presence.UNKNOWN, error=error.message
+            )  # fmt: skip
+
+    def watch(self) -> AsyncIterator[TargetEvent]:
+        """Changes as they happen; see the port and `opstwin.targets.kubernetes.watching`."""
+        return self._watch.events()
+
+    def logs(self, resource: ResourceId, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
+        """What a pod, or the pods of a workload, write; see the port."""
+        return self._logs.lines(resource, self._pods_of, tail=tail, follow=follow)
+
+    async def usage(self, resource: ResourceId) -> UsageReading:
+        """What a pod, or the pods of a workload together, use now; see the port."""
+        _, kind, name = resource.split("/", 2)
+        return await self._uses.of(resource, [full_name(pod) for pod in await self._pods_of(kind, name)])
+
+    async def _looked(self, resource: ResourceId, kind: str, name: str) -> Sighting:
+        place = await self._serving.place(kind, name)
+        answer = await self._sender.send(Call(method="GET", path=place.path, deadline_s=LOOK_S))
+        if answer.status == 404:
+            return Sighting(resource=resource, kind=kind, name=name, presence=Presence.ABSENT)
+        if not answer.ok:
+            raise refusal(answer, f"to show {place.words}")
+        if kind not in _MADE_BY_TEMPLATE:
+            return self._one(kind, answer.body, ())
+        pods = await self._by_selector("pods", kind, answer.body)
+        sets = await self._by_selector("replicasets", kind, answer.body) if kind == "deployment" else []
+        return self._one(kind, answer.body, newest(kind, answer.body, pods, sets))
+
+    async def _pods_of(self, kind: str, name: str) -> list[Object]:
+        """The pods of a workload, or the one pod. Raises `NotFound` or `TargetError`."""
+        place = await self._serving.place(kind, name)
+        answer = await self._sender.send(Call(method="GET", path=place.path, deadline_s=LOOK_S))
+        if answer.status == 404:
+            raise NotFound(f"There is no {place.words}.", next_step="See what there is: opstwin get")
+        if not answer.ok:
+            raise refusal(answer, f"to show {place.words}")
+        return [answer.body] if kind == "pod" else await self._by_selector("pods", kind, answer.body)
+
+    async def _by_selector(self, plural: str, kind: str, item: Object) -> list[Object]:
+        """What a workload's selector matches and it owns. Pods that may not be listed are none: health says less."""
+        selector = selector_of(item)
+        if not selector:
+            return []
+        root = "/apis/apps/v1" if plural == "replicasets" else "/api/v1"
+        path = f"{root}/namespaces/{at(item, 'metadata', 'namespace')}/{plural}"
+        try:
+            found = await everything(self._sender, path, query={"labelSelector": selector})
+        except Denied:
+            return []
+        own = full_name(item)
+        return [entry for entry in found if plural != "pods" or maker_of(entry) in ((kind, own), None)]
+
+    async def _listed(self, kind: ServedKind) -> list[Object] | Denied:
+        found: list[Object] = []
+        for namespace in self._scope.places(kind):
+            try:
+                found += await everything(
+                    self._sender, collection_of(kind, namespace), query=self._scope.query(kind.kind)
+                )  # fmt: skip
+            except Denied as denied:
+                return denied
+        return [typed(kind, item) for item in found]
+
+    def _seen(self, kind: str, items: Iterable[Object], families: Families) -> Iterator[Sighting]:
+        for item in items:
+            if is_shown(kind, item):
+                pods = families.newest(kind, item) if runs(kind) and kind != "pod" else ()
+                yield self._one(kind, item, pods)
+
+    def _one(self, kind: str, item: Object, pods: Sequence[Object]) -> Sighting:
+        try:
+            return sighting_of(self._target, kind, item, pods)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # One object of a form that nobody foresaw must not hide all others.
+            return unreadable(self._target, kind, item, error)
+
+    def _hidden(self, kind: ServedKind, denied: Denied) -> Sighting:
+        return Sighting(
+            resource=resource_id(self._target, kind.kind, ALL_OF_A_KIND), kind=kind.kind, name=ALL_OF_A_KIND,
+            presence=Presence.UNKNOWN, error=denied.why[:500],
+        )  # fmt: skip
