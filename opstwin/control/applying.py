@@ -22,6 +22,7 @@ from opstwin.control.reversing import back_steps, beyond_undoing, needs_undoing,
 from opstwin.control.running import Attempt, Effect, Ran
 from opstwin.control.starting import Gate, why_not
 from opstwin.control.stepping import failed_before, others_wait_for, ready_steps
+from opstwin.control.transcripts import ByLook, Covering
 from opstwin.control.verifying import Standing, Verifier, check_base, judge
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
@@ -82,6 +83,7 @@ class Applier:
     owner: str
     settings: ApplySettings = field(default_factory=ApplySettings)
     recheck: Recheck | None = None
+    veil: Covering = field(default_factory=ByLook)
     _away: dict[str, tuple[int, float]] = field(default_factory=dict, init=False)
     _driving: set[str] = field(default_factory=set, init=False)
 
@@ -124,8 +126,9 @@ class Applier:
             raise Forbidden(f"Target {target.id} is switched off.", next_step="Switch it on first.")
         self.breakers.check(target.id)
         effect = _effect_of(self.writers.writer(target), resource, command)
+        attempt = Attempt(ledger=self.ledger, resource=resource, command=command, actor=actor, veil=self.veil)
         try:
-            ran = await Attempt(ledger=self.ledger, resource=resource, command=command, actor=actor).at_once(effect)
+            ran = await attempt.at_once(effect)
         except Unreachable:
             self.breakers.record(target.id, ok=False)
             raise
@@ -137,7 +140,7 @@ class Applier:
         execution = await self.ledger.need(Execution, execution_id)
         if execution.state in FINISHED:
             return execution
-        journal = await Journal.take(self.ledger, execution, self.owner, self.settings.lease_s)
+        journal = await Journal.take(self.ledger, execution, self.owner, self.settings.lease_s, self.veil)
         error = Rejected(
             f"It could not go on: {why}", next_step="See what is there: opstwin drift. The hub's log says more."
         )
@@ -146,7 +149,7 @@ class Applier:
 
     async def _run(self, execution: Execution) -> Execution:
         lease_s = self.settings.step_s + self.settings.lease_s
-        journal = await Journal.take(self.ledger, execution, self.owner, lease_s)
+        journal = await Journal.take(self.ledger, execution, self.owner, lease_s, self.veil)
         refusal = await why_not(self.ledger, execution)
         if refusal is not None:
             await self._end(journal, ExecutionState.NEEDS_HUMAN, refusal)

@@ -50,7 +50,7 @@ def resolved(scene: Scene, goal: Goal) -> tuple[Goal, tuple[str, ...]]:
     notes: list[str] = []
     for workload in goal.workloads:
         image = full_image_name(workload.image)
-        ready, said = resolved_ports(workload, exposed.get(image, ()))
+        ready, said = resolved_ports(workload, exposed.get(image))
         done.append(ready)
         notes += said
         if image not in exposed:

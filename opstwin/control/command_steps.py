@@ -11,7 +11,7 @@ async def run_command(journal: Journal, step: Step, command: Command, effect: Ef
     """Run the command of an intended step and settle the step. Raises what ends the execution when it failed."""
     attempt = Attempt(
         ledger=journal.ledger, resource=step.change.resource, command=command, actor=journal.actor,
-        execution=journal.execution,
+        execution=journal.execution, veil=journal.veil,
     )  # fmt: skip
     try:
         ran = await attempt.or_stopped(effect)
@@ -20,7 +20,7 @@ async def run_command(journal: Journal, step: Step, command: Command, effect: Ef
         await journal.settle(step, StepState.FAILED, refusal, [attempt.failed(failure)])
         raise refusal from failure
     error = ran.failure()
-    await journal.settle(step, StepState.FAILED if error else StepState.DONE, error, [attempt.finished(ran)])
+    await journal.settle(step, StepState.FAILED if error else StepState.DONE, error, [await attempt.finished(ran)])
     if error is not None:
         raise error
 

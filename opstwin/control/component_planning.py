@@ -56,9 +56,12 @@ class ComponentPlanner:
         self._planner = planner
         self.catalog = components
 
-    async def discover_endpoint(self, url: str) -> EndpointSeen:
-        """Whether anything answers at a URL or an IP; `exists` is None when nobody can tell."""
-        return await discover_endpoint(self._prober, url)
+    async def discover_endpoint(self, url: str, asker: Actor) -> EndpointSeen:
+        """Whether anything answers at a URL or an IP; `exists` is None when nobody can tell.
+
+        Raises `InvalidInput` and, for what only a person may have asked, `Forbidden`.
+        """
+        return await discover_endpoint(self._prober, url, asker)
 
     async def plan(
         self, request: Mapping[str, Json], endpoint: str | None, target: str | None, actor: Actor,
@@ -71,7 +74,7 @@ class ComponentPlanner:
         """
         wanted = wishes(request, self.catalog, endpoint)
         place = await self._place(wanted, target)
-        verdict = together([await self._decided(wish, place) for wish in wanted])
+        verdict = together([await self._decided(wish, place, actor) for wish in wanted])
         check_before(verdict, await self._standing(place))
         plan = await self._planner.from_workloads(
             place, verdict.workloads, request=_REQUEST + canonical(as_asked(request, endpoint)),
@@ -93,7 +96,8 @@ class ComponentPlanner:
             return
         try:
             document = json.loads(plan.request.removeprefix(_REQUEST))
-            verdict = together([await self._decided(wish, plan.target) for wish in wishes(document, self.catalog)])
+            wanted, asker = wishes(document, self.catalog), plan.requested_by
+            verdict = together([await self._decided(wish, plan.target, asker) for wish in wanted])
             mode = verdict.mode.value
         except Unclear as question:
             mode = str(question.details.get("mode", Provision.NEEDS_DECISION.value))
@@ -118,7 +122,7 @@ class ComponentPlanner:
             raise InvalidInput("A reason is needed.", field="reason", next_step="Say how you know.")
         wanted = wishes(request, self.catalog)
         place = await self._place(wanted, target)
-        parts = [part for wish in wanted for part in await self._parts(wish, place) if part.seen is not None]
+        parts = [part for wish in wanted for part in await self._parts(wish, place, actor) if part.seen is not None]
         records = [self._never(place, part, actor) for part in parts if part.created is None]
         if any(part.created for part in parts) or not records:
             raise Conflict("The twin has a record of it already.", next_step="See it: opstwin get workloads")
@@ -156,14 +160,14 @@ class ComponentPlanner:
         ask = Ask(action=Action.DEPLOY, name="components", target=named.pop())
         return target_of(ask, await self._ledger.all(Target))
 
-    async def _decided(self, wish: Wish, place: TargetId) -> Decided:
-        return decided(wish, await self._parts(wish, place))
+    async def _decided(self, wish: Wish, place: TargetId, asker: Actor) -> Decided:
+        return decided(wish, await self._parts(wish, place, asker))
 
-    async def _parts(self, wish: Wish, place: TargetId) -> list[Part]:
+    async def _parts(self, wish: Wish, place: TargetId, asker: Actor) -> list[Part]:
         parts: list[Part] = []
         for component in wish.entry.parts:
             probe = component.existence(wish.settings)
-            seen: Seen | None = await look(self._prober, probe) if probe.url else None
+            seen: Seen | None = await look(self._prober, probe, asker) if probe.url else None
             created = await self._created(place, probe.workload)
             parts.append(Part(component=component, probe=probe, seen=seen, created=created))
         return parts

@@ -42,8 +42,8 @@ def call_text(call: NextCall) -> str:
 
 
 def as_text(tool: str, arguments: Mapping[str, Json]) -> str:
-    """A tool and its arguments as one line."""
-    return " ".join([tool, *(f"{name}={_shown(value)}" for name, value in arguments.items())])
+    """A tool and its arguments as one line: `plan_create(drift=true, target=local)`."""
+    return f"{tool}({', '.join(f'{name}={_shown(value)}' for name, value in arguments.items())})"
 
 
 def words_call(words: str, target: str) -> NextCall:
@@ -96,7 +96,7 @@ def _shown(value: Json) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return ",".join(map(str, value))
+        return f"[{', '.join(map(str, value))}]"
     return f'"{value}"' if isinstance(value, str) and " " in value else str(value)
 
 

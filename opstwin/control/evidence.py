@@ -20,6 +20,9 @@ _SWEPT: Final = 50
 _MAX_WAITING: Final = 256
 """Sources that wait for a twin that cannot be written; beyond that everything counts as read."""
 
+AT_ONCE: Final = 32
+"""Records that are read together: at most 13 MB."""
+
 Key = tuple[str, str]
 """An account and a source."""
 
@@ -76,13 +79,17 @@ class EvidenceStore:
             return False
         return True
 
-    async def of(self, accounts: Collection[str]) -> AsyncIterator[Evidence]:
-        """The evidence of these accounts that has not expired."""
+    async def pages(self, accounts: Collection[str]) -> AsyncIterator[list[Evidence]]:
+        """The evidence of these accounts that has not expired, some at a time: a day of it need not fit in memory."""
         now = self._ledger.clock.now()
         for account in accounts:
-            async for record in self._ledger.each(Evidence, {"account": account}):
-                if now < record.expires_at:
-                    yield record
+            after: str | None = None
+            while True:
+                page = await self._ledger.store.find(Query(Evidence, {"account": account}, after=after, limit=AT_ONCE))
+                yield [record for record in page.items if now < record.expires_at]
+                if page.next is None:
+                    break
+                after = page.next
 
     async def _stored(self, batch: dict[Key, Heard]) -> None:
         for attempt in range(_TRIES):

@@ -12,6 +12,7 @@ from typing import Final
 
 from opstwin.catalog.component import Identity, Probe
 from opstwin.catalog.endpoint import endpoint_of
+from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.resource import Presence
 from opstwin.domain.values import Json
 from opstwin.targets.probing import Met, ProbeAnswer, Prober
@@ -87,15 +88,19 @@ class EndpointSeen:
     seen: str
 
 
-async def look(prober: Prober, probe: Probe) -> Seen:
-    """What stands at the probe's URL. Raises `InvalidInput` for an address that may not be asked."""
-    return _read(await prober.get(probe.url, probe.timeout_s), probe.url, probe.identity)
+async def look(prober: Prober, probe: Probe, asker: Actor) -> Seen:
+    """What stands at the probe's URL, which `asker` named. Raises like the prober's `get`."""
+    answer = await prober.get(probe.url, probe.timeout_s, by_person=asker.kind is ActorKind.PERSON)
+    return _read(answer, probe.url, probe.identity)
 
 
-async def discover_endpoint(prober: Prober, text: str, timeout_s: float = PROBE_TIMEOUT_S) -> EndpointSeen:
-    """Whether anything answers at a URL or an IP. Raises `InvalidInput` for what is no address."""
+async def discover_endpoint(
+    prober: Prober, text: str, asker: Actor, timeout_s: float = PROBE_TIMEOUT_S
+) -> EndpointSeen:
+    """Whether anything answers at a URL or an IP. Raises `InvalidInput` for what is no address, and like `look`."""
     endpoint = endpoint_of(text)
-    seen = _read(await prober.get(endpoint.url, timeout_s), endpoint.url, None)
+    answer = await prober.get(endpoint.url, timeout_s, by_person=asker.kind is ActorKind.PERSON)
+    seen = _read(answer, endpoint.url, None)
     return EndpointSeen(
         exists=seen.exists, endpoint=endpoint.url, presence=seen.presence, status=seen.status, kind=seen.kind,
         id=seen.id, version=seen.version, seen=seen.message,

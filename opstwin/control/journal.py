@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from opstwin.control.ledger import Ledger
-from opstwin.control.transcripts import safe_words
+from opstwin.control.transcripts import ByLook, Covering, safe_words
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
@@ -32,12 +32,18 @@ class Journal:
         self.ledger = ledger
         self.execution = execution
         self.steps: dict[str, Step] = {step.id: step for step in steps}
+        self.veil: Covering = ByLook()
         self._owner = owner
         self._lock = asyncio.Lock()
 
     @classmethod
-    async def take(cls, ledger: Ledger, execution: Execution, owner: str, lease_s: float) -> "Journal":
-        """Take the lease with a higher fencing token. Raises `LeaseLost` when another worker was quicker."""
+    async def take(
+        cls, ledger: Ledger, execution: Execution, owner: str, lease_s: float, veil: Covering | None = None
+    ) -> "Journal":
+        """Take the lease with a higher fencing token. `veil` covers what is written down of commands.
+
+        Raises `LeaseLost` when another worker was quicker.
+        """
         now = ledger.clock.now()
         if execution.lease_owner != owner and now < execution.lease_expires_at:
             raise LeaseLost
@@ -50,7 +56,9 @@ class Journal:
         except Conflict as lost:
             raise LeaseLost from lost
         steps = await ledger.all(Step, {"execution_id": execution.id})
-        return cls(ledger, replace(taken, version=taken.version + 1), steps, owner)
+        journal = cls(ledger, replace(taken, version=taken.version + 1), steps, owner)
+        journal.veil = veil or journal.veil
+        return journal
 
     def of(self, phase: Phase) -> list[Step]:
         """The steps of one phase in order."""
@@ -63,6 +71,8 @@ class Journal:
 
     async def intend(self, steps: Sequence[Step], lease_s: float) -> list[Step]:
         """Mark steps `intended` with their inverses, and renew the lease, in one write: the effects may now happen."""
+        if any(step.change.command is not None for step in steps):
+            await self.veil.ready()
         now = self.ledger.clock.now()
         marked = [
             replace(item, state=StepState.INTENDED, attempts=item.attempts + 1, intended_at=now) for item in steps
@@ -161,7 +171,7 @@ class Journal:
             "fence": self.execution.fence, "attempt": step.attempts,
         }  # fmt: skip
         if change.command is not None:
-            details["argv"] = safe_words(change.command)
+            details["argv"] = safe_words(change.command, self.veil.over)
         return replace(
             _entry(self.execution, action, self.actor, details=details),
             subject=change.resource,

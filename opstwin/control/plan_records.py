@@ -132,7 +132,9 @@ class PlanRecords:
         ]
         taint = joined([occasion.taint, *set_before])
         tainted = occasion.tainted or taint is not None
-        judged = _with_taint(judged, tainted=tainted)
+        images = [item.name for item in scene.observed.values() if item.kind == "image"]
+        if occasion.tainted or (taint is not None and not taint.is_listed_as(images)):
+            judged = _at_least_high(judged)
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
         return sealed(
@@ -165,11 +167,13 @@ def _sources(taint: Taint) -> list[Json]:
     return [*sorted({item.source for item in taint.matches})]
 
 
-def _with_taint(judged: Judgement, *, tainted: bool) -> Judgement:
-    """What is at least high risk because it repeats what others wrote, so that no mandate covers it."""
-    if not tainted or not judged.changes or judged.risk.rank >= Risk.HIGH.rank:
-        return judged
-    return replace(judged, risk=Risk.HIGH)
+def _at_least_high(judged: Judgement) -> Judgement:
+    """What repeats texts of others.
+
+    Not so the name of an image that lies on the target and was read in a list: else nobody who is alone could deploy
+    one after a look at what is there. It is marked, and no mandate covers it.
+    """
+    return judged if not judged.changes or judged.risk.rank >= Risk.HIGH.rank else replace(judged, risk=Risk.HIGH)
 
 
 def _request(occasion: Occasion) -> str:

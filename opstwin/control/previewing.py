@@ -6,11 +6,13 @@ from typing import Final
 
 from opstwin.control.drafting import Drafted
 from opstwin.control.drivers import Readers
+from opstwin.control.manifest_findings import with_findings
 from opstwin.control.wording import worded
 from opstwin.domain.plan import Change, Op
 from opstwin.domain.plan_text import field_lines
 from opstwin.domain.reasons import reason
 from opstwin.errors import Conflict, Rejected
+from opstwin.manifests.checks.policy import Policy
 from opstwin.targets.ports import Preview
 
 _ASKED: Final = frozenset({Op.CREATE, Op.UPDATE, Op.REPLACE, Op.DELETE})
@@ -21,10 +23,11 @@ SHOWN_DEFAULTS: Final = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """How a draft is put to the target. `take_over` lets it take fields that others own."""
+    """How a draft is put to the target. `take_over` lets it take fields that others own; `policy` is the user's own."""
 
     take_over: bool = False
     language: str = "en"
+    policy: Policy | None = None
 
 
 async def previewed(readers: Readers, drafted: Drafted, asking: Asking) -> Drafted:
@@ -37,6 +40,8 @@ async def previewed(readers: Readers, drafted: Drafted, asking: Asking) -> Draft
     asked = [change for change in drafted.draft.changes if change.op in _ASKED]
     if previewer is None or not asked:
         return drafted
+    drafted = with_findings(drafted, await previewer.facts(), asking.policy)
+    asked = [change for change in drafted.draft.changes if change.op in _ASKED]
     said = {item.resource: item for item in await previewer.preview(asked)}
     changes = [
         _told(change, said[change.resource], asking) if change.resource in said else change

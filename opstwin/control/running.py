@@ -6,11 +6,11 @@ command whose caller went away is ended, and recorded as cancelled, its outcome 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from opstwin.control.ledger import Ledger
-from opstwin.control.transcripts import safe_words, transcript
+from opstwin.control.transcripts import ByLook, Covering, safe_words, transcript
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.command import Command
@@ -70,9 +70,11 @@ class Attempt:
     command: Command
     actor: Actor
     execution: Execution | None = None
+    veil: Covering = field(default_factory=ByLook)
 
     async def at_once(self, effect: Effect) -> Ran:
         """Run a command that only reads, with the intent before it and the transcript after it in the audit."""
+        await self.veil.ready()
         await self.ledger.commit([], [self.intended()])
         try:
             ran = await self.timed(effect)
@@ -82,7 +84,7 @@ class Attempt:
         except OpstwinError as failure:
             await surely(self._note(self.failed(failure)))
             raise
-        await surely(self._note(self.finished(ran)))
+        await surely(self._note_end(ran))
         return ran
 
     async def or_stopped(self, effect: Effect) -> Ran:
@@ -111,15 +113,17 @@ class Attempt:
 
     def intended(self) -> AuditEntry:
         """What is about to run."""
-        return self.entry(INTENDED, details={"argv": safe_words(self.command), "timeout_s": self.command.timeout_s})
+        words = safe_words(self.command, self.veil.over)
+        return self.entry(INTENDED, details={"argv": words, "timeout_s": self.command.timeout_s})
 
-    def finished(self, ran: Ran) -> AuditEntry:
-        """What ran, and everything it said."""
+    async def finished(self, ran: Ran) -> AuditEntry:
+        """What ran, and everything it said, without secrets; megabytes of it are gone through beside the event loop."""
+        await self.veil.ready()
         failure = ran.failure()
+        said = await asyncio.to_thread(transcript, self.command, ran.result, ran.duration_s, self.veil.over)
         return self.entry(
-            FINISHED, outcome="failed" if failure else "ok", reason=failure.message if failure else "",
-            details=transcript(self.command, ran.result, ran.duration_s),
-        )  # fmt: skip
+            FINISHED, outcome="failed" if failure else "ok", reason=failure.message if failure else "", details=said
+        )
 
     def failed(self, failure: OpstwinError) -> AuditEntry:
         """What was not run, or of which nobody knows whether it ran."""
@@ -135,8 +139,11 @@ class Attempt:
             action=action, subject=self.resource, actor=self.actor, outcome=outcome, reason=reason[:500],
             plan_id=of.plan_id if of else None, digest=of.digest if of else None,
             approval_id=",".join(of.approval_ids) if of else None, execution_id=of.id if of else None,
-            details=details if details is not None else {"argv": safe_words(self.command)},
+            details=details if details is not None else {"argv": safe_words(self.command, self.veil.over)},
         )  # fmt: skip
+
+    async def _note_end(self, ran: Ran) -> None:
+        await self._note(await self.finished(ran))
 
     async def _note(self, entry: AuditEntry) -> None:
         await self.ledger.commit([], [entry])

@@ -16,15 +16,18 @@ from opstwin.domain.access import Actor, ActorKind, Principal
 from opstwin.domain.approval import people_of
 from opstwin.domain.plan import Plan
 from opstwin.domain.resource import Desired, Observed
-from opstwin.domain.taint import MAX_TEXT, Taint, marks_of, matches, suspects, taint_of, tokens
+from opstwin.domain.taint import MAX_TEXT, Taint, TaintMatch, marks_of, matches, suspects, taint_of, tokens
 from opstwin.domain.values import Json
 from opstwin.twin.store import Query
 
 _REMEMBERED: Final = 2048
 """Answers of the last hour whose repetition costs one look into memory."""
 
-_AT_ONCE: Final = 20_000
-"""Characters that are read without leaving the event loop: about 10 ms."""
+_AT_ONCE: Final = 2_000
+"""Characters that are read without leaving the event loop: about 3 ms."""
+
+_JUDGED_AT_ONCE: Final = 4
+"""Requests that are compared at the same time: each holds a page of evidence."""
 
 _PLANS: Final = 200
 """The newest plans, among which a person's own words are looked for."""
@@ -51,6 +54,7 @@ class Taints:
         self._ledger = ledger
         self._evidence = EvidenceStore(ledger)
         self._noted: OrderedDict[tuple[str, int, bytes], None] = OrderedDict()
+        self._judging = asyncio.Semaphore(_JUDGED_AT_ONCE)
 
     async def note(self, asker: Asker, source: str, texts: Collection[str]) -> None:
         """Remember that an AI client was given `texts` from `source`. A person may read what they like.
@@ -64,18 +68,17 @@ class Taints:
         if key in self._noted:
             self._noted.move_to_end(key)
             return
-        small = sum(map(len, texts)) <= _AT_ONCE
-        self._evidence.add((account, source), _heard(texts, account) if small else await _in_thread(texts, account))
+        self._evidence.add((account, source), await _heard(texts, account))
         if await self._evidence.try_to_write():
             self._noted[key] = None
             while len(self._noted) > _REMEMBERED:
                 self._noted.popitem(last=False)
 
-    def hear(self, asker: Asker, source: str, texts: Collection[str]) -> None:
+    async def hear(self, asker: Asker, source: str, texts: Collection[str]) -> None:
         """Remember like `note`, but write it down later: with `keep`, or before the next request is judged here."""
         if not asker.is_person and texts:
             account = _account(asker.actor)
-            self._evidence.add((account, source), _heard(texts, account))
+            self._evidence.add((account, source), await _heard(texts, account))
 
     async def keep(self) -> None:
         """Write down what was only heard; what the twin does not take now waits for the next time."""
@@ -91,14 +94,25 @@ class Taints:
             return None
         await self._evidence.write()
         accounts = await self._accounts(asker.actor)
-        evidence = [record async for record in self._evidence.of(accounts)]
-        if not evidence:
-            return None
-        found = await asyncio.to_thread(lambda: matches(suspects(values, names), evidence))
+        async with self._judging:
+            found = await self._found(accounts, values, names)
         if found:
-            known = await self._known(accounts)
+            known = await self._known(accounts, found)
             found = {token: match for token, match in found.items() if token not in known}
         return taint_of(list(found.values()))
+
+    async def _found(
+        self, accounts: Collection[str], values: Collection[str], names: Collection[str]
+    ) -> dict[str, TaintMatch]:
+        """What of a request was given out, read page by page."""
+        wanted: set[str] | None = None
+        found: dict[str, TaintMatch] = {}
+        async for page in self._evidence.pages(accounts):
+            if page and wanted is None:
+                wanted = await asyncio.to_thread(suspects, values, names)
+            if page and wanted is not None:
+                found = await asyncio.to_thread(matches, wanted, page, found)
+        return found
 
     async def _accounts(self, actor: Actor) -> frozenset[str]:
         """All accounts of the human behind the actor: what one was given, another may repeat."""
@@ -108,8 +122,8 @@ class Taints:
         same = {item.id for item in principals if people.human(item.id) == human}
         return frozenset({_account(actor), human} | same)
 
-    async def _known(self, accounts: frozenset[str]) -> set[str]:
-        """Words that are ours already: of what should run, of resources by their id, and of what the human asked for.
+    async def _known(self, accounts: frozenset[str], found: Collection[str]) -> set[str]:
+        """Words of `found` that are ours already: of what should run, of resources by their id, of the human's words.
 
         What an AI client set is no such word, as long as no plan has brought it.
         """
@@ -121,7 +135,7 @@ class Taints:
         page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
         asked = (plan for plan in page.items if plan.requested_by.kind is ActorKind.PERSON)
         texts.update(plan.request for plan in asked if plan.requested_by.id in accounts)
-        return await asyncio.to_thread(lambda: {token for text in texts for token in tokens([text])})
+        return await asyncio.to_thread(lambda: {token for text in texts for token in tokens([text]) if token in found})
 
 
 def strings(value: Json) -> list[str]:
@@ -135,11 +149,14 @@ def strings(value: Json) -> list[str]:
     return []
 
 
-async def _in_thread(texts: Collection[str], account: str) -> Heard:
-    return await asyncio.to_thread(_heard, texts, account)
+async def _heard(texts: Collection[str], account: str) -> Heard:
+    """The fingerprints of texts; those of long ones are taken beside the event loop."""
+    if sum(map(len, texts)) <= _AT_ONCE:
+        return _marked(texts, account)
+    return await asyncio.to_thread(_marked, texts, account)
 
 
-def _heard(texts: Collection[str], account: str) -> Heard:
+def _marked(texts: Collection[str], account: str) -> Heard:
     kept: list[str] = []
     left = MAX_TEXT
     for text in texts:

@@ -252,7 +252,8 @@ def inverse(change: Change, found: Spec | None) -> Change | None:
     op = _inverse_op(change, found)
     if op is None:
         return None
-    return replace(change, op=op, before=change.after, after=found, needs=(), reasons=("undoes a failed change",))
+    back = replace(change, op=op, before=change.after, after=found, needs=(), reasons=("undoes a failed change",))
+    return None if found is not None and loses_data(back) else back
 
 
 def loses_data(change: Change) -> bool:

@@ -34,6 +34,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "the target says: {text}",
         "대상의 알림: {text}",
     ),
+    "finding": (
+        "check {rule}: {text}",
+        "검사 {rule}: {text}",
+    ),
     "hides_loss": (
         "an empty volume would hide that its data is gone",
         "빈 볼륨이 생기면 데이터가 사라진 것을 알 수 없게 됩니다",
@@ -93,6 +97,11 @@ _HOLE: Final = re.compile(r"\\\{(\w+)\\\}")
 def reason(key: str, **values: object) -> str:
     """The text of that name in English, as plans keep it."""
     return TEXTS[key][0].format(**values)
+
+
+def is_finding(text: str) -> bool:
+    """Whether a reason is what a check on a manifest warned of."""
+    return text.startswith(TEXTS["finding"][0].partition("{")[0])
 
 
 def told(text: str, language: str) -> str:

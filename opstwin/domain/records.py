@@ -20,7 +20,7 @@ from opstwin.domain.touched import Touched
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The stored answer to a call that carried an `Idempotency-Key`; `id` is `principal:key`."""
+    """The stored answer to a call that carried an `Idempotency-Key`; `id` is `principal:key`, the principal escaped."""
 
     INDEXED: ClassVar[tuple[str, ...]] = ()
     ORDER: ClassVar[str] = "id"

@@ -7,7 +7,7 @@ from typing import Final
 from opstwin.domain.command_risk import command_risk
 from opstwin.domain.kinds import CONTAINER, runs
 from opstwin.domain.plan import Change, Op, Risk, loses_data
-from opstwin.domain.reasons import reason
+from opstwin.domain.reasons import is_finding, reason
 from opstwin.domain.values import Json, Spec
 
 MANY_CHANGES: Final = 50
@@ -37,9 +37,11 @@ class Surroundings:
 
 def judged(change: Change, around: Surroundings) -> Change:
     """`change` with its risk and the reasons for it."""
-    found = [item for item in (_judge(change, around), _judge_image(change, around)) if item is not None]
+    judgements = (_judge(change, around), _judge_image(change, around), _judge_findings(change))
+    found = [item for item in judgements if item is not None]
     risk = max((item for item, _ in found), key=lambda item: item.rank, default=Risk.LOW)
-    return replace(change, risk=risk, reasons=(*change.reasons, *(reason for _, reason in found)))
+    told = [text for _, text in found if text not in change.reasons]
+    return replace(change, risk=risk, reasons=(*change.reasons, *told))
 
 
 def together(changes: Sequence[Change], around: Surroundings) -> tuple[Risk, tuple[str, ...]]:
@@ -78,6 +80,12 @@ def _judge_image(change: Change, around: Surroundings) -> Finding | None:
     if change.kind != "container" or stays or not isinstance(image, str) or not names_no_version(image):
         return None
     return Risk.LOW if image in around.approved_images else Risk.HIGH, reason("no_version", image=image)
+
+
+def _judge_findings(change: Change) -> Finding | None:
+    """What the checks on manifests warned of is high risk; the reason stands there already."""
+    warned = next((text for text in change.reasons if is_finding(text)), None)
+    return None if warned is None else (Risk.HIGH, warned)
 
 
 def names_no_version(image: str) -> bool:

@@ -3,11 +3,11 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from opstwin.logs import MASK, looks_secret, redacted
+from opstwin.logs import FOLDERS, MASK, looks_secret, redacted
 
 SHORTEST: Final = 6
 """A known secret shorter than this would mask ordinary words, and is no secret."""
@@ -25,7 +25,7 @@ Google, Vault and age by their published prefixes."""
 
 _VALUE: Final = r"(\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|'[^']*'|[^\s,;&\"'}\]]+)"
 _NAMED: Final = re.compile(
-    r"(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]{0,60}?(?:pass|secret|token|key|credential|authorization|cookie)"
+    r"(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]{0,60}?(?:pass|pwd|secret|token|key|credential|authorization|cookie)"
     r"[A-Za-z0-9_.-]{0,60})(\\?[\"']?\s*[=:]\s*)" + _VALUE,
     re.IGNORECASE,
 )
@@ -53,6 +53,19 @@ def without_secrets(text: str) -> str:
     if "=" in text or ":" in text:
         text = _NAMED.sub(_hidden, text)
     return _OPTION.sub(_hidden, text) if "--" in text else text
+
+
+def words_without_secrets(words: Sequence[str], cover: Callable[[str], str] = without_secrets) -> list[str]:
+    """The words of a command, each as `cover` leaves it; one that stands behind `--password` and such is masked."""
+    return [
+        MASK if place and word and hides_next(words[place - 1]) and not word.startswith("-") else cover(word)
+        for place, word in enumerate(words)
+    ]
+
+
+def hides_next(word: str) -> bool:
+    """Whether a word of a command is an option whose value, a secret by its name, is the word behind it."""
+    return word.startswith("-") and "=" not in word and looks_secret(word)
 
 
 def pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
@@ -99,7 +112,13 @@ def _in_base64(data: bytes, place: int) -> Iterator[str]:
 
 def _hidden(found: re.Match[str]) -> str:
     name, between, value = found[1], found[2], found[3]
-    if not looks_secret(name) or _REFERENCE.fullmatch(value) or value.startswith(MASK):
+    if not (looks_secret(name) or _is_password(found)) or _REFERENCE.fullmatch(value) or value.startswith(MASK):
         return found[0]
     prefix = "--" if found[0].startswith("--") else ""
     return f"{prefix}{name}{between}{MASK}"
+
+
+def _is_password(found: re.Match[str]) -> bool:
+    """Whether `PWD` stands in a connection string, and not for the folder of a shell."""
+    inside = found.string[: found.start()].endswith(";")
+    return found[1] in FOLDERS and (inside or not found[3].strip("\\\"'").startswith("/"))

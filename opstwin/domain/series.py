@@ -13,38 +13,70 @@ class Metric(StrEnum):
 
     CPU_MILLICORES = "cpu_millicores"
     MEMORY_BYTES = "memory_bytes"
+    OOM_KILLS = "oom_kills"
+    THROTTLED_PERIODS = "throttled_periods"
+
+
+COUNTERS: Final = frozenset({Metric.OOM_KILLS, Metric.THROTTLED_PERIODS})
+"""Metrics that only rise, and begin anew at 0 when what is measured starts anew."""
 
 
 class Aggregate(StrEnum):
-    """How the samples of one step become one value."""
+    """How the samples of one step become one value. `rate` is what a counter rose by in a second."""
 
     MEAN = "mean"
     MAX = "max"
     MIN = "min"
+    SUM = "sum"
+    P50 = "p50"
     P95 = "p95"
+    P99 = "p99"
     LAST = "last"
+    RATE = "rate"
 
 
 MAX_POINTS: Final = 500
 """Values of one series in an answer."""
 
+Labels = tuple[tuple[str, str], ...]
+"""Names with their values, in the order of the names."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One measurement of one resource. What could not be measured has no sample: a gap is never a zero."""
+    """One measurement of one resource, kept to the millisecond.
+
+    What could not be measured has no sample: a gap is never a zero, and a value that is no finite number is not kept.
+    `labels` tell more of the series, such as the workload that the resource belongs to.
+    """
 
     resource: ResourceId
-    metric: Metric
+    metric: str
     at: datetime
     value: float
+    labels: Labels = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selector:
+    """Which resources, when they are not named: those on a target, of a kind, with all of these labels; empty: any."""
+
+    target: str = ""
+    kind: str = ""
+    labels: Labels = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesQuery:
-    """From `start_at` on, `steps` values of `step_s` seconds each, for each of `resources` in that order."""
+    """From `start_at` on, `steps` values of `step_s` seconds each, for each of `resources` in that order.
 
-    metric: Metric
-    resources: tuple[ResourceId, ...]
+    With a `selector`, `resources` is empty, and those are told of which the store knows series, in the order of their
+    ids.
+    """
+
+    metric: str
+    resources: tuple[ResourceId, ...] = ()
+    selector: Selector | None = None
     start_at: datetime
     step_s: int
     steps: int
@@ -53,15 +85,18 @@ class SeriesQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """A whole series in numbers. `approximate` says that `p95` is an upper bound: it stands on peaks of minutes."""
+    """A whole series in numbers. `approximate` says that `p50` stands on means of minutes or hours, and that `p95` is
+    an upper bound: it stands on their peaks. `rise` is by how much a counter rose."""
 
     samples: int
     min: float
     mean: float
+    p50: float
     p95: float
     max: float
     last: float
     last_at: datetime
+    rise: float = 0.0
     approximate: bool = False
 
 

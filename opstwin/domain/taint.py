@@ -7,7 +7,7 @@ one more pair of eyes and refuses nothing.
 import base64
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
@@ -28,6 +28,10 @@ MAX_TEXT: Final = 400_000
 MAX_MARKS: Final = 60_000
 """Fingerprints of one record: 400 KB."""
 
+LISTS: Final = ("names and images", "names of resources")
+"""How sources begin that only list what is there: whoever asks for an image that lies on the target repeats them."""
+
+_UNNAMED: Final = "…"
 _RUN: Final = 4
 """Words in a row that count, however common each of them is."""
 
@@ -76,12 +80,28 @@ class TaintMatch:
     source: str
     at: datetime
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is known to stand in a list of what is there, and was not read in anything that tells more."""
+        return self.source.startswith(LISTS) and self.text != _UNNAMED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taint:
     """Why a request is tainted; at least one match."""
 
     matches: tuple[TaintMatch, ...]
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether lists of what is there are all that the request repeats."""
+        return all(match.is_listed for match in self.matches)
+
+    def is_listed_as(self, names: Iterable[str]) -> bool:
+        """Whether it only repeats words of these names, and has them from lists of what is there; no when in doubt."""
+        if not self.is_listed or len(self.matches) >= MAX_MATCHES:
+            return False
+        return {match.text for match in self.matches} <= {_shown(word) for word in tokens(names)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,9 +163,14 @@ def suspects(values: Iterable[str], names: Iterable[str] = ()) -> set[str]:
     return found | (named - _ORDINARY)
 
 
-def matches(wanted: Collection[str], evidence: Iterable[Evidence]) -> dict[str, TaintMatch]:
-    """Which of `wanted` were read, each with where it was read last; under "" that there was more than is kept."""
-    found: dict[str, TaintMatch] = {}
+def matches(
+    wanted: Collection[str], evidence: Iterable[Evidence], before: Mapping[str, TaintMatch] | None = None
+) -> dict[str, TaintMatch]:
+    """Which of `wanted` were read, each with where it was read last, rather in a text than in a list of what is there.
+
+    Under "" stands that there was more than is kept. `before` are matches in other evidence, to be told together.
+    """
+    found = dict(before or {})
     keyed: dict[str, dict[bytes, str]] = {}
     for record in evidence:
         if record.account not in keyed:
@@ -154,15 +179,19 @@ def matches(wanted: Collection[str], evidence: Iterable[Evidence]) -> dict[str, 
         asked = keyed[record.account]
         read = [asked[mark] for mark in unpacked(record.marks) & asked.keys()]
         for token in read if record.complete else (*read, ""):
-            if token not in found or found[token].at < record.at:
-                found[token] = TaintMatch(text=_shown(token), source=record.source, at=record.at)
+            match = TaintMatch(text=_shown(token), source=record.source, at=record.at)
+            if token not in found or _weight(found[token]) < _weight(match):
+                found[token] = match
     return found
 
 
 def taint_of(found: Collection[TaintMatch]) -> Taint | None:
-    """The matches that say most, at most one for each stretch of text; None where there are none."""
+    """The matches that say most, at most one for each stretch of text; None where there are none.
+
+    What was read in a text comes before what was only listed, so that a flood of names leaves none of it out.
+    """
     kept: list[TaintMatch] = []
-    for match in sorted(found, key=lambda item: (-len(item.text), item.text)):
+    for match in sorted(found, key=lambda item: (item.is_listed, -len(item.text), item.text)):
         if not any(match.text in other.text for other in kept):
             kept.append(match)
     return Taint(matches=tuple(kept[:MAX_MATCHES])) if kept else None
@@ -173,8 +202,12 @@ def joined(taints: Iterable[Taint | None]) -> Taint | None:
     return taint_of([match for taint in taints if taint is not None for match in taint.matches])
 
 
+def _weight(match: TaintMatch) -> tuple[bool, datetime]:
+    return not match.is_listed, match.at
+
+
 def _shown(token: str) -> str:
-    text = visible(token, one_line=True) or "…"
+    text = visible(token, one_line=True) or _UNNAMED
     return text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 1] + "…"
 
 

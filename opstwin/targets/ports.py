@@ -224,6 +224,14 @@ class Preview:
     refused: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a cluster is: its release, such as `1.29`, and the pairs of API version and kind that it serves."""
+
+    release: str
+    kinds: frozenset[tuple[str, str]]
+
+
 class Previewer(Protocol):
     """Asks a target what manifests stand for there and what a change would do. Nothing is changed by it."""
 
@@ -233,6 +241,10 @@ class Previewer(Protocol):
         Raises `InvalidInput` naming the manifest for a kind that the target does not serve, and `Unreachable` or
         `Timeout` when the target did not say.
         """
+        ...
+
+    async def facts(self) -> Facts:
+        """What the target is, for checks that need no call. Raises `Unreachable` or `Timeout`."""
         ...
 
     async def preview(self, changes: Sequence[Change]) -> Sequence[Preview]:

@@ -9,7 +9,7 @@ from opstwin.errors import InvalidInput
 from opstwin.manifests.forms import text_at
 from opstwin.targets.kubernetes.renderer import rendered
 from opstwin.targets.kubernetes.serving import ServedKind, Serving, kind_of
-from opstwin.targets.ports import Rendered
+from opstwin.targets.ports import Facts, Rendered
 
 _CRD: Final = "CustomResourceDefinition"
 _SHOWN: Final = 80
@@ -28,6 +28,12 @@ class Placing:
         """
         defined = {defined_kind(item): _scope(item) for item in manifests if text_at(item, "kind") == _CRD}
         return [await self._one(number, item, defined) for number, item in enumerate(manifests, start=1)]
+
+    async def facts(self) -> Facts:
+        """The cluster's release and what it serves. Raises `TargetError`."""
+        kinds = await self._serving.kinds()
+        major, minor = self._serving.release
+        return Facts(release=f"{major}.{minor}", kinds=frozenset((item.api_version, item.name) for item in kinds))
 
     async def _one(self, number: int, manifest: Spec, defined: dict[str, bool]) -> Rendered:
         where = _named(number, manifest)

@@ -17,7 +17,7 @@ from opstwin.targets.kubernetes.rights import Rights, needs_of
 from opstwin.targets.kubernetes.schema import check_schema
 from opstwin.targets.kubernetes.sending import Place, Wire
 from opstwin.targets.kubernetes.step import Step
-from opstwin.targets.ports import Order, Preview, Rendered
+from opstwin.targets.ports import Facts, Order, Preview, Rendered
 from opstwin.targets.secrets import SecretSource
 
 AT_ONCE: Final = 8
@@ -39,6 +39,10 @@ class KubernetesPreviewer:
     async def placed(self, manifests: Sequence[Spec]) -> Sequence[Rendered]:
         """The resources that manifests stand for; see the port."""
         return await self._placing.placed(manifests)
+
+    async def facts(self) -> Facts:
+        """What the cluster is; see the port."""
+        return await self._placing.facts()
 
     async def preview(self, changes: Sequence[Change]) -> Sequence[Preview]:
         """One answer for each change, in that order; see the port.

@@ -20,8 +20,8 @@ from opstwin.targets.ports import Rendered
 class KubernetesRenderer:
     """Renders for one cluster.
 
-    `served` says what the cluster serves, None before it was asked. The writer puts what was written in one version into
-    another of the same shape where only that is served.
+    `served` says what the cluster serves, None before it was asked. The writer puts what was written in one version
+    into another of the same shape where only that is served.
     """
 
     def __init__(self, target: TargetId, namespace: str, served: Callable[[], Served | None]) -> None:

@@ -92,6 +92,11 @@ class Serving:
             namespace=namespace if found.namespaced else "",
         )  # fmt: skip
 
+    @property
+    def release(self) -> tuple[int, int]:
+        """Major and minor of the cluster's release, as of the last answer; zeros before the first."""
+        return self._release
+
     def served(self) -> Served | None:
         """What is known without asking, in the form of the manifest generator; None before the first answer."""
         if self._asked_s is None:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[3] / "opstwin"
 VALUES = {
     "name": "web-data", "image": "nginx:latest", "count": 60, "removed": 5, "standing": 10, "fields": "image, ports",
     "names": "DB, CACHE", "kind": "namespace", "field": "spec.replicas", "owner": "kubectl", "text": "unknown field",
+    "rule": "security/privileged",
 }  # fmt: skip
 
 
