@@ -54,7 +54,7 @@ missing: $(DEV) ## List the promised ids that no test proves
 
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	--group build --extra postgres
+	--group build --extra postgres --extra kubernetes
 
 lock: ## Resolve pyproject.toml anew into the two lock files (needs uv; UPGRADE=--upgrade for newer versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it (pip install uv) or name it (make lock UV=/path/to/uv)" >&2; exit 1; }

@@ -11,7 +11,7 @@ import structlog
 
 MASK: Final = "***"
 _SECRET_NAME: Final = re.compile(
-    r"(pass(word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization|cookie)",
+    r"(pass(word|wd|phrase)?|pwd|secret|token|(api|access|account|private)[_-]?key|credential|authorization|cookie)",
     re.IGNORECASE,
 )
 _SECRET_TEXT: Final = re.compile(
@@ -22,24 +22,29 @@ _SECRET_TEXT: Final = re.compile(
     r"|(?<=://)[^/\s:@]{1,64}:[^/\s@]{1,128}(?=@)"
 )
 _SECRET_PAIR: Final = re.compile(
-    r"((?:pass(?:word|wd|phrase)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential|authorization)"
+    r"((?:pass(?:word|wd|phrase)?|(?<=;)pwd|pwd(?![\"']?\s?[=:]\s{0,8}[\"']?/)|secret|token"
+    r"|(?:api|access|account|private)[_-]?key|credential|authorization)"
     r"[\"']?\s?[=:]\s{0,8}[\"']?)(?!Bearer )[^\s\"',;&]+",
     re.IGNORECASE,
 )
-"""A name that says secret with its value behind it, as programs write them: `token=…`, `"password": "…"`."""
+"""A name that says secret with its value behind it, as programs write them: `token=…`, `"password": "…"`. A path behind
+`PWD` is a shell's folder, unless a connection string goes on there."""
 
-_PAIR_WORDS: Final = ("pass", "secret", "token", "key", "credential", "authorization")
+_PAIR_WORDS: Final = ("pass", "pwd", "secret", "token", "key", "credential", "authorization")
 
 _LONGEST_SECRET: Final = 512
 """No pattern needs more characters to see that something is a secret."""
 
 _PLAIN: Final = frozenset({"idempotency_key", "key", "next_token", "secret_env"})
+FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
+"""Variables in which every shell keeps its folder."""
+
 _LEVELS: Final = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
 
 
 def looks_secret(name: str) -> bool:
     """Whether a variable or field of this name usually holds a secret."""
-    return name.lower() not in _PLAIN and _SECRET_NAME.search(name) is not None
+    return name not in FOLDERS and name.lower() not in _PLAIN and _SECRET_NAME.search(name) is not None
 
 
 def masked(name: str, value: str) -> str:

@@ -1,15 +1,17 @@
 """Settings of the hub: defaults, then `/etc/opstwin/config.toml`, the user's file, and `OPSTWIN_…` variables."""
 
+import ipaddress
 import os
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from opstwin.errors import InvalidInput
 
@@ -18,6 +20,30 @@ _SECRET_KEY: Final = re.compile(r"(password|passwd|secret|token|api_?key|private
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 PREFIX: Final = "OPSTWIN_"
 DEFAULT_PORT: Final = 7373
+_LAST_PORT: Final = 65535
+_PLACE: Final = re.compile(
+    r"\[(?P<v6>[^\]]+)\](?::(?P<p6>[0-9]{1,5}))?|(?P<v4>[^:]+)(?::(?P<p4>[0-9]{1,5}))?", re.ASCII
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedPlace:
+    """A network (of one address, often) and a port; None is every port."""
+
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network
+    port: int | None = None
+
+
+def _place_of(text: str) -> AllowedPlace:
+    found = _PLACE.fullmatch(text.strip())
+    host, port = (found["v6"] or found["v4"], found["p6"] or found["p4"]) if found else (text.strip(), None)
+    try:
+        place = AllowedPlace(ipaddress.ip_network(host), None if port is None else int(port))
+    except ValueError:
+        place = None
+    if place is None or (place.port is not None and not 1 <= place.port <= _LAST_PORT):
+        raise ValueError(f"{text[:200]!r} is no IP address or network; write it like 127.0.0.1:18080 or [::1]:18080")
+    return place
 
 
 class Settings(BaseModel):
@@ -37,6 +63,9 @@ class Settings(BaseModel):
     )
     allowed_hosts: tuple[str, ...] = Field((), description="Host names, besides loopback, that requests may name.")
     allowed_origins: tuple[str, ...] = Field((), description="Web origins, besides the hub's own, that may call.")
+    allowed_agent_endpoints: tuple[str, ...] = Field(
+        (), description="Addresses or networks, with or without `:port`, on the hub's machine that AI clients may name."
+    )
     docker_socket: str = Field(
         "unix:///var/run/docker.sock", description="Docker Engine that becomes the target `local` when it answers."
     )
@@ -92,6 +121,18 @@ class Settings(BaseModel):
     waiting_plans: int = Field(
         40, ge=0, description="Plans of one requester that may wait for a decision, of the last 10 min; 0: any number."
     )
+
+    @field_validator("allowed_agent_endpoints")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            _place_of(text)
+        return value
+
+    @property
+    def agent_places(self) -> tuple[AllowedPlace, ...]:
+        """`allowed_agent_endpoints`, read."""
+        return tuple(map(_place_of, self.allowed_agent_endpoints))
 
     @property
     def url(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from opstwin.cli import audit, changing, diagnosing, executing, hub, mcp, output, places, seeing
+from opstwin.cli import audit, changing, diagnosing, executing, hub, lint, mcp, output, places, seeing
 from opstwin.cli.exits import MEANING, CliError, Exit
 
 _EPILOG: Final = "Exit codes: " + " · ".join(f"{code.value} {words}" for code, words in MEANING.items())
@@ -31,6 +31,7 @@ _VERBS: Final[tuple[Callable[..., None], ...]] = (
 )  # fmt: skip
 for verb in _VERBS:
     app.command()(verb)
+app.command()(lint.lint)
 app.command("exec")(executing.exec_command)
 app.command("set")(changing.set_field)
 app.command("never-created")(changing.never_created)
@@ -113,8 +114,9 @@ def _unexpected(error: Exception) -> int:
     """Errors of the option parser are the user's to mend; anything else is ours, and is shown whole."""
     shown: Any = getattr(error, "format_message", None)
     if shown is not None:
-        output.note(str(shown()), colour="bad")
-        output.note("See: opstwin --help")
+        output.note(str(shown()).replace(": Value error, ", ": "), colour="bad")
+        verb = getattr(getattr(error, "ctx", None), "command_path", "opstwin")
+        output.note(f"See: {verb} --help")
         return Exit.ERROR
     if type(error).__name__ in ("Abort", "Exit"):
         return int(getattr(error, "exit_code", Exit.ERROR))

@@ -60,7 +60,9 @@ def _project(project: str, name: Spot | None) -> str:
     if project or name is None:
         if not project:
             raise InvalidInput(
-                "The Compose project has no name.", field="name", next_step="Add name: to the file, such as name: shop."
+                "The Compose project has no name.",
+                field="name",
+                next_step="Add name: to the file, such as name: shop, or give the name as project.",
             )
         return checked_name(project, "project")
     return name.checked(lambda: checked_name(name.text(), "name"))

@@ -101,7 +101,11 @@ class SignedIn:
         )
 
     async def _vouched(self, scope: Scope, headers: Headers, token: str) -> Caller:
-        """The caller behind an access token. One of nobody we know is refused with 403, and counted as a wrong one."""
+        """The caller behind an access token.
+
+        One of nobody we know is refused with 403. It counts as a wrong one, and so does one that cannot be checked now:
+        guesses are not free while the keys are away.
+        """
         assert self._oauth is not None
         try:
             found = await self._oauth.identity(token, scope["path"])
@@ -109,6 +113,7 @@ class SignedIn:
             self._rates.failed_sign_in(_address(scope))
             raise
         except Unreachable as away:
+            self._rates.failed_sign_in(_address(scope))
             raise Refused(503, away) from away
         return Caller(
             principal=found.principal,

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
+from urllib.parse import quote
 
 from opstwin.control.ledger import Ledger
 from opstwin.domain.names import checked_text
@@ -58,7 +59,7 @@ class Replies:
         Raises `InvalidInput` when the key was used for another request, `Conflict` when a secret would be told twice or
         another hub is at work on it, and whatever `work` raises.
         """
-        id = f"{principal}:{_checked(key)}"
+        id = id_of_reply(principal, _checked(key))
         lock = self._locks.setdefault(id, asyncio.Lock())
         try:
             async with lock:
@@ -112,6 +113,11 @@ class Replies:
         except Conflict:
             # Another hub took it for abandoned; its answer stands.
             return
+
+
+def id_of_reply(principal: str, key: str) -> str:
+    """The id under which an answer is kept: no other pair has it, whatever colons stand in either of them."""
+    return f"{quote(principal, safe='')}:{key}"
 
 
 def _again(known: Reply) -> Answer:

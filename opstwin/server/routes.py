@@ -17,7 +17,7 @@ from opstwin.server.problems import Refused, json_response
 from opstwin.server.reading import query_of, read_json
 from opstwin.server.replies import Answer, Replies, Work
 from opstwin.tools import guard
-from opstwin.tools.handing import answered_plainly, streamed_plainly
+from opstwin.tools.handing import answered_plainly, failing_plainly, streamed_plainly
 from opstwin.tools.registry import AnyTool, Caller, Registry
 from opstwin.tools.services import Services
 
@@ -49,7 +49,8 @@ class Api:
                 return await self._changed(tool, request, caller, raw)
             if tool.stream is not None and _wants_stream(request, raw):
                 resumed = {**raw, **_resumed(tool, request)}
-                items = await guard.open_stream(tool, self._services, caller, resumed)
+                async with failing_plainly(self._services, caller):
+                    items = await guard.open_stream(tool, self._services, caller, resumed)
                 return self._streams.answer(streamed_plainly(self._services, caller, tool, raw, items))
             body = await answered_plainly(tool, self._services, caller, raw, as_text=True)
             return _response(tool, Answer(tool.route.status, body))

@@ -83,7 +83,8 @@ async def _serve(settings: Settings, ready: Ready) -> None:
 
     instruments = Instruments()
     with listening(settings.host, settings.port) as listener:
-        url = _url(settings.host, listener.getsockname()[1])
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        url = _url(settings.host, settings.port)
         async with open_hub(settings, on_call=instruments.on_call, sole=settings.replicas == 1) as hub:
             owner = await _owner(hub.services.people)
             await detect_docker(hub)

@@ -1,12 +1,11 @@
 """Asking an address over HTTP whether something is there, and taking no answer for a no.
 
-Refused connections are told apart from silence, answers from anything that merely accepts a connection. Addresses that
-no component may have (link-local, which holds the clouds' metadata services, multicast, unspecified, reserved) are
-refused after the name was resolved, and the connection then goes to the very address that was checked.
+Refused connections are told apart from silence, answers from anything that merely accepts a connection. Which address
+may be asked (`opstwin.targets.reaching`) is decided after the name was resolved, each time anew, and the connection
+then goes to the very address that was checked.
 """
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -16,11 +15,9 @@ from typing import Final, Protocol
 
 import httpx2
 
-from opstwin.errors import InvalidInput
+from opstwin.targets.reaching import Reach
 
 MAX_BODY_BYTES: Final = 64 * 1024
-_METADATA_V6: Final = ipaddress.ip_address("fd00:ec2::254")
-"""The instance metadata service of Amazon EC2 over IPv6, the one such address outside the link-local range."""
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port → IP addresses; raises `OSError` when there are none."""
@@ -48,8 +45,11 @@ class ProbeAnswer:
 class Prober(Protocol):
     """Asks an address."""
 
-    async def get(self, url: str, timeout_s: float) -> ProbeAnswer:
-        """One GET, following no redirect. Raises `InvalidInput` for an address that may not be asked, and no more."""
+    async def get(self, url: str, timeout_s: float, *, by_person: bool) -> ProbeAnswer:
+        """One GET, following no redirect. `by_person` says that a person named the URL, and not an AI client.
+
+        Raises `InvalidInput` and `Forbidden` for an address that may not be asked, and no more.
+        """
         ...
 
 
@@ -62,24 +62,28 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
 class HttpProber:
     """The prober for real networks. It uses no proxy of the environment: a proxy would answer for what is not there."""
 
-    def __init__(self, trust: ssl.SSLContext | None = None, resolve: Resolver = system_resolver) -> None:
+    def __init__(
+        self, trust: ssl.SSLContext | None = None, resolve: Resolver = system_resolver, reach: Reach | None = None
+    ) -> None:
         self._trust = trust or ssl.create_default_context()
         self._resolve = resolve
+        self._reach = reach or Reach()
 
-    async def get(self, url: str, timeout_s: float) -> ProbeAnswer:
+    async def get(self, url: str, timeout_s: float, *, by_person: bool) -> ProbeAnswer:
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._ask(httpx2.URL(url), timeout_s)
+                return await self._ask(httpx2.URL(url), timeout_s, by_person=by_person)
         except TimeoutError:
             return ProbeAnswer(met=Met.SILENT, reason=f"no answer within {timeout_s:g} s")
 
-    async def _ask(self, url: httpx2.URL, timeout_s: float) -> ProbeAnswer:
+    async def _ask(self, url: httpx2.URL, timeout_s: float, *, by_person: bool) -> ProbeAnswer:
+        port = url.port or (443 if url.scheme == "https" else 80)
         try:
-            addresses = await self._resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
+            addresses = await self._resolve(url.host, port)
         except OSError as error:
             return ProbeAnswer(met=Met.SILENT, reason=f"the name cannot be resolved ({error.strerror or error})")
         for address in addresses:
-            _check(address)
+            self._reach.check(address, port, by_person=by_person)
         answers = [ProbeAnswer(met=Met.SILENT, reason="the name has no address")]
         for address in addresses:
             answers.append(await self._ask_at(url, address, timeout_s / len(addresses)))
@@ -139,18 +143,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _words(error: BaseException) -> str:
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__)[:200]
-
-
-def _check(address: str) -> None:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip == _METADATA_V6 or _reserved(ip):
-        raise InvalidInput(
-            f"{ip} is not an address that a component may have.",
-            field="endpoint",
-            next_step="Give the address of the component itself.",
-        )
-
-
-def _reserved(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return isinstance(ip, ipaddress.IPv4Address) and (ip.is_reserved or ip.packed[0] == 0)

@@ -80,25 +80,31 @@ class ContainerRenderer:
         return Rendered(resource=resource_id(self._target, kind, name), kind=kind, name=name, spec=spec)
 
 
-def resolved_ports(workload: Workload, exposed: Sequence[int]) -> tuple[Workload, tuple[str, ...]]:
+def resolved_ports(workload: Workload, exposed: Sequence[int] | None) -> tuple[Workload, tuple[str, ...]]:
     """`workload` with every container port decided, and notes that say in words what was taken.
 
-    `exposed` are the ports that the image exposes. Raises `Unclear` with `details["choices"]` when it exposes several
-    and none has the number of the host's port.
+    `exposed` are the ports that the image exposes, None while it is not there and nobody knows. Raises `Unclear` with
+    `details["choices"]` when it exposes several and none has the number of the host's port.
     """
     ports: list[Port] = []
     notes: list[str] = []
     for port in workload.ports:
-        taken, why = _resolved(port, sorted(set(exposed)), workload.image)
+        taken, why = _resolved(port, None if exposed is None else sorted(set(exposed)), workload.image)
         ports.append(taken)
         notes += [why] if why else []
         notes += [_replica_note(workload, taken.host)] if taken.host is not None and workload.replicas > 1 else []
     return replace(workload, ports=tuple(ports)), tuple(notes)
 
 
-def _resolved(port: Port, exposed: list[int], image: str) -> tuple[Port, str]:
+def _resolved(port: Port, exposed: list[int] | None, image: str) -> tuple[Port, str]:
     if port.container is not None or port.host is None:
         return port, ""
+    if exposed is None:
+        why = (
+            f"Port {port.host} leads to port {port.host} inside: what {image} exposes is not known before it is there. "
+            f"If it listens on another port, write both, such as {port.host}:80."
+        )
+        return replace(port, container=port.host), why
     if len(exposed) == 1:
         why = f"Port {port.host} leads to port {exposed[0]}, the only one that image {image} exposes."
         return replace(port, container=exposed[0]), why

@@ -13,7 +13,7 @@ class ScriptedProber:
         self.answers = dict(answers or {})
         self.asked: list[str] = []
 
-    async def get(self, url: str, timeout_s: float) -> ProbeAnswer:
+    async def get(self, url: str, timeout_s: float, *, by_person: bool) -> ProbeAnswer:
         self.asked.append(url)
         return self.answers.get(url, ProbeAnswer(met=Met.SILENT, reason=f"no answer within {timeout_s:g} s"))
 

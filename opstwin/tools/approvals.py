@@ -186,7 +186,7 @@ def _line(item: Mapping[str, Any]) -> str:
     votes = f" {item['given']}/{item['needed']} approvals" if item["needed"] > 1 else ""
     return plain(
         f"{item['id']} {' '.join(marks)} on {item['target']} by {item['requested_by']}, waits {age(item['waits_s'])} "
-        f"for {who}{votes}: {item['summary']} {item['approve_url']} or `{item['approve_command']}`",
+        f"for {who}{votes}: {item['summary']} {item['approve_url']} or: {item['approve_command']}",
         500,
     )
 

@@ -122,6 +122,7 @@ TOOLS: tuple[AnyTool, ...] = (
         repeatable=True,
         input=OfExecution,
         output=ExecutionView,
+        quotes="steps and errors",
         handler=_cancel,
         route=Route(method="POST", path="/executions/{id}:cancel"),
         toolset=Toolset.DEPLOY,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 from typing import Any, Final, NoReturn
 
 from pydantic import ValidationError
@@ -153,15 +154,31 @@ def _invalid(model: type[Ask], error: ValidationError) -> InvalidInput:
     return InvalidInput(
         f"{field or 'The request'}: {first['msg']}.",
         field=field,
-        next_step=_advice(model, first["type"]),
+        next_step=_advice(model, first["type"], field.partition(".")[0]),
         details={"problems": problems},
     )
 
 
-def _advice(model: type[Ask], kind: str) -> str:
+def _advice(model: type[Ask], kind: str, field: str) -> str:
     known = ", ".join(model.model_fields)
     if kind == "extra_forbidden":
         return f"Use only these fields: {known}." if known else "This call takes no fields."
+    example = _examples(model).get(field)
+    such = "" if example is None else f", such as {json.dumps({field: example}, ensure_ascii=False)}"
     if kind == "missing":
-        return "Add it."
-    return "Correct it; docs/http-api.md lists every field."
+        return f"Add it{such}."
+    return f"Correct it{such}." if such else "Correct it; docs/http-api.md lists every field."
+
+
+@cache
+def _examples(model: type[Ask]) -> Mapping[str, Json]:
+    """A value that fits, for each field of which one is known."""
+    schema = model.model_json_schema()
+    found = {name: _example(form, schema.get("$defs", {})) for name, form in schema.get("properties", {}).items()}
+    return {name: example for name, example in found.items() if example is not None}
+
+
+def _example(form: Mapping[str, Any], named: Mapping[str, Any]) -> Json:
+    forms = [form, *form.get("anyOf", ())]
+    forms += [named.get(str(one["$ref"]).rpartition("/")[2], {}) for one in forms if "$ref" in one]
+    return next((value for one in forms for key in ("examples", "enum") for value in one.get(key, ())[:1]), None)

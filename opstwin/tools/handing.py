@@ -4,6 +4,8 @@ A request that repeats what was handed out is known for that afterwards (`opstwi
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from opstwin import logs
@@ -13,7 +15,7 @@ from opstwin.errors import OpstwinError, TargetError
 from opstwin.tools import guard
 from opstwin.tools.registry import AnyTool, Caller, StreamItem
 from opstwin.tools.services import Services
-from opstwin.tools.untrusted import MAX_FENCED, cleaned, fenced, found_in, marked
+from opstwin.tools.untrusted import MAX_FENCED, CoveredItems, cleaned, covered, fenced, found_in, marked
 
 MAX_SOURCES: Final = 20
 _BUNCH: Final = 64
@@ -54,7 +56,7 @@ async def handed_out(
 async def told_failure(
     services: Services, caller: Caller, error: OpstwinError, data: Mapping[str, Any], text: str
 ) -> tuple[dict[str, Any], str]:
-    """A failure as an AI client is given it. What a target said in it is the target's and not ours."""
+    """A failure, as `error` in `data`, as an AI client is given it. What a target said is the target's and not ours."""
     await services.veil.ready()
     shown = marked(data, services.veil.over)
     if not _quotes_target(error):
@@ -62,42 +64,69 @@ async def told_failure(
     source, found = _source_of_error(error), found_in(shown)
     await services.taints.note(caller, source, found.texts)
     shown["untrusted"] = [{"path": path, "source": source} for path in found.paths]
-    said = services.veil.over(text).removesuffix(error.next_step).strip()
-    return shown, f"{fenced(said, source, cover=str)}\n{error.next_step}".strip()
+    step = str(data["error"]["next_step"])
+    said = services.veil.over(text).removesuffix(step).strip()
+    return shown, f"{fenced(said, source, cover=str)}\n{step}".strip()
 
 
 async def answered_plainly(
     tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json], *, as_text: bool = False
 ) -> Any:
-    """The answer of a tool as it is, for the HTTP API; what others wrote in it, or in its failure, is remembered."""
-    try:
+    """The answer of a tool for the HTTP API. A person's is as it is.
+
+    Any other caller gets it, or the failure, without secrets; what others wrote in it is remembered.
+    """
+    async with failing_plainly(services, caller):
         answer = await guard.call(tool, services, caller, raw, as_text=as_text)
+    if caller.is_person or tool.secret:
+        return answer
+    await services.veil.ready()
+    shown = covered(answer, services.veil.over)
+    if tool.quotes:
+        await services.taints.note(caller, source_of(tool, raw), found_in(shown).texts)
+    return shown
+
+
+@asynccontextmanager
+async def failing_plainly(services: Services, caller: Caller) -> AsyncIterator[None]:
+    """Let a failure of the HTTP API through as its caller may have it; what a target said in it is remembered."""
+    try:
+        yield
     except OpstwinError as error:
+        if not caller.is_person:
+            await services.veil.ready()
+            error.message, error.next_step = services.veil.over(error.message), services.veil.over(error.next_step)
+            error.details = covered(error.details, services.veil.over)
         if _quotes_target(error):
             said = [error.message, *strings(to_json(logs.redact_event(None, "", dict(error.details))))]
             await services.taints.note(caller, _source_of_error(error), said)
         raise
-    if tool.quotes and not caller.is_person:
-        await services.taints.note(caller, source_of(tool, raw), found_in(answer).texts)
-    return answer
 
 
 async def streamed_plainly(
     services: Services, caller: Caller, tool: AnyTool, raw: Mapping[str, Json], items: AsyncIterator[StreamItem]
 ) -> AsyncIterator[StreamItem]:
-    """The same stream; what an AI client is given is remembered in bunches, and before its next request is judged."""
-    if not tool.quotes or caller.is_person:
+    """The same stream for a person. Any other caller gets it without secrets.
+
+    What others wrote in it is remembered in bunches, and before the next request of the caller is judged.
+    """
+    if caller.is_person:
         async for item in items:
             yield item
         return
-    source, given = source_of(tool, raw), 0
+    shown, source, given = CoveredItems(services.veil.over), source_of(tool, raw), 0
+    await services.veil.ready()
     try:
-        async for item in items:
-            services.taints.hear(caller, source, found_in(item.data).texts)
-            yield item
-            given += 1
-            if given % _BUNCH == 0:
-                await services.taints.keep()
+        async with failing_plainly(services, caller):
+            async for item in items:
+                given += 1
+                if given % _BUNCH == 0:
+                    await services.veil.ready()
+                    await services.taints.keep()
+                data = shown.next(item.data)
+                if tool.quotes:
+                    await services.taints.hear(caller, source, found_in(data).texts)
+                yield replace(item, data=data)
     finally:
         if isinstance(items, AsyncGenerator):
             await items.aclose()

@@ -69,7 +69,7 @@ async def _search(services: Services, _caller: Caller, ask: LogsSearchAsk) -> Lo
             "matches": {str(key): count for key, count in found.matched.items()},
         },
         exceptions=found.unread, items=found.hits, complete=not found.stopped, next=_cursor(found.next),
-        hint=_hint(ask, found),
+        hint=_hint(ask, found, len(search.resources)),
     )  # fmt: skip
 
 
@@ -118,12 +118,14 @@ def _summary(found: LogsFound, containers: int) -> str:
     return text
 
 
-def _hint(ask: LogsSearchAsk, found: LogsFound) -> str:
+def _hint(ask: LogsSearchAsk, found: LogsFound, containers: int) -> str:
+    if not containers:
+        return "of a container that is not managed: logs_search(subject=…); what there is: twin_query(kind=container)"
     if found.stopped:
-        return "logs_search with one subject, or with since"
+        return "less at once: logs_search(subject=…) or logs_search(since=15m)"
     if not found.matched and found.error_like and ask.level is None and (ask.text or ask.regex):
-        named = f" subject={ask.subject}" if ask.subject else ""
-        return f"logs_search{named} level=error"
+        named = f"subject={ask.subject}, " if ask.subject else ""
+        return f"logs_search({named}level=error)"
     return ""
 
 

@@ -151,8 +151,8 @@ def _summary(ask: MetricsAsk, ordered: Sequence[Series], measured: int, *, read_
 def _hint(ask: MetricsAsk, measured: int) -> str:
     if measured:
         return ""
-    named = f" subject={ask.subject}" if ask.subject else ""
-    return f"diagnose{named} says whether it runs and whether its target answers."
+    named = f"subject={ask.subject}" if ask.subject else ""
+    return f"diagnose({named}) says whether it runs and whether its target answers."
 
 
 def _span(seconds: int) -> str:

@@ -1,10 +1,11 @@
 """What a plan is asked for with, and which planner answers."""
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from opstwin.control.asking import target_of
 from opstwin.control.manifest_goals import Manifests
@@ -26,6 +27,17 @@ from opstwin.tools.services import Services
 _WAYS = ("words", "file", "drift", "rollback")
 
 
+def as_text(file: object) -> object:
+    """A file as text. AI clients that read JSON in a text send the file as the object or the list that stood there."""
+    if isinstance(file, dict):
+        # What tells manifests from other files must stand first.
+        first = {key: file[key] for key in ("apiVersion", "kind") if key in file}
+        return json.dumps({**first, **file}, ensure_ascii=False)
+    if isinstance(file, list) and file and all(isinstance(item, dict) for item in file):
+        return "\n---\n".join(str(as_text(item)) for item in file)
+    return file
+
+
 class PlanAsk(Ask):
     """What should change: exactly one of `words`, `file`, `drift` and `rollback`.
 
@@ -38,7 +50,7 @@ class PlanAsk(Ask):
     words: Annotated[
         str | None, Field(min_length=1, max_length=4000, examples=["deploy nginx:1.27 as web with 2 replicas"])
     ] = None
-    file: Annotated[str | None, Field(min_length=1, max_length=MAX_FILE)] = None
+    file: Annotated[str | None, Field(min_length=1, max_length=MAX_FILE), BeforeValidator(as_text)] = None
     project: Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9-]*$")] = ""
     variables: Annotated[dict[str, str], Field(default_factory=dict, max_length=200)]
     drift: bool = False
@@ -74,10 +86,15 @@ async def planned(services: Services, caller: Caller, ask: PlanAsk) -> Plan:
     if ask.rollback is not None:
         known = ask.rollback.startswith("exec_") or "/" in ask.rollback
         subject = ask.rollback if known else resource_id(target, "workload", ask.rollback)
-        taint = await services.taints.judged(caller, [ask.rollback])
+        taint = await services.taints.judged(caller, named_back(ask.rollback))
         return await services.planner.rollback(subject, caller.actor, taint=taint)
     resources = None if ask.resources is None else [ResourceId(item) for item in ask.resources]
     return await services.planner.from_drift(target, resources, caller.actor)
+
+
+def named_back(subject: str) -> list[str]:
+    """What of a wish for the way back others may have written: a name, and no id that the hub itself gave."""
+    return [] if subject.startswith(("exec_", "plan_")) else [subject]
 
 
 async def _from_words(services: Services, caller: Caller, words: str, target: str | None) -> Plan:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from opstwin.domain.values import Json
 from opstwin.tools.cells import bullets, cell, counted, fenced, plain, without_empty
+from opstwin.tools.next_calls import as_calls
 
 MAX_LINES: Final = 60
 """Lines of a plan in a brief answer: a plan of a dozen resources is whole, one of hundreds is not."""
@@ -53,7 +54,7 @@ def plan_hint(plan: Mapping[str, Any]) -> str:
     if execution is not None:
         return f"what became of it: execution_get(id={execution})"
     steps: Mapping[str, str] = {
-        "pending": f"show it: plan_show(id={id}); a human decides: {approve_command(id)}; then plan_apply(id={id})",
+        "pending": f"show a human these lines; they decide: {approve_command(id)}; then plan_apply(id={id})",
         "approved": f"plan_apply(id={id})",
         "rejected": "a human said no: ask what should be different, then plan_create(…) again",
         "stale": f"discover(id={plan['target']}), then plan_create(…) again",
@@ -72,6 +73,7 @@ def plan_text(brief: Mapping[str, Any]) -> str:
     for name in ("notes", "moved", "decisions"):
         if brief.get(name):
             lines += [f"{name}:", *bullets(brief[name])]
+    lines.append(f"Digest: {brief['digest']}")
     if brief.get("approve_url"):
         lines.append(f"A human decides at {cell(brief['approve_url'])} or with: {cell(brief['approve_command'])}")
     return "\n".join([*lines, f"Next: {cell(brief['hint'], 400)}"])
@@ -95,7 +97,7 @@ def execution_brief(execution: Mapping[str, Any]) -> Mapping[str, Json]:
             "counts": without_empty({name: dict(counter) for name, counter in counts.items()}),
             "error": _said(execution["error"]),
             "steps": [
-                *(_step(step) for step in ordered[:_STEPS]),
+                *(_step(step, execution["error"]) for step in ordered[:_STEPS]),
                 *([f"{rest} more: response_format=detailed"] if rest > 0 else []),
             ],
             "cancel_requested_by": execution["cancel_requested_by"],
@@ -111,9 +113,19 @@ def execution_hint(execution: Mapping[str, Any]) -> str:
     id, target, state = execution["id"], execution["target"], execution["state"]
     if state in _RUNNING:
         return f"wait: execution_get(id={id}, wait_s=50); stop and undo it: execution_cancel(id={id})"
+    if any(step["change"].get("command") for step in execution["steps"]):
+        return f"what it said: exec_run(plan_id={execution['plan_id']})"
+    commands = [step for step in execution["steps"] if step["change"]["op"] == "exec"]
     steps = {
-        "succeeded": f"see it: twin_query(target={target}); undo it: rollback_plan(id={id})",
-        "rolled_back": f"it was undone; why: diagnose(target={target}); then plan_create(…) again",
+        "succeeded": (
+            f"what it said: exec_run(plan_id={execution['plan_id']})"
+            if commands
+            else f"see it: twin_query(target={target}); undo it: rollback_plan(id={id})"
+        ),
+        "rolled_back": (
+            f"it was undone, and the error says why: mend that, then plan_create(…) again; "
+            f"is anything wrong now: diagnose(target={target})"
+        ),
         "needs_human": f"a human must look: opstwin show {id}; what is there: twin_query(target={target})",
     }
     return steps.get(state, f"execution_get(id={id})")
@@ -144,13 +156,16 @@ def _decision(approval: Mapping[str, Any]) -> str:
     return plain(f"{approval['decision']} by {approval['decided_by_id']}{reason}", _WIDE)
 
 
-def _step(step: Mapping[str, Any]) -> str:
+def _step(step: Mapping[str, Any], told: Mapping[str, Any] | None) -> str:
+    """One step, with its error where that is not `told` already."""
     change, back = step["change"], "undo: " if step["phase"] == "back" else ""
-    error = f" – {_said(step['error'])}" if step["error"] else ""
+    error = f" – {_said(step['error'])}" if step["error"] and step["error"] != told else ""
     return plain(f"{back}{change['op']} {change['kind']} {change['name']} {step['state']}{error}", _WIDE)
 
 
 def _said(error: Mapping[str, Any] | None) -> str:
     if not error:
         return ""
-    return plain(f"{error.get('message', '')} {error.get('next_step', '')}".strip() or str(error.get("code", "")), 500)
+    message, step = str(error.get("message") or ""), as_calls(str(error.get("next_step") or ""))
+    ended = message if not step or message.endswith((".", "!", "?", "…")) else f"{message}."
+    return plain(f"{ended} {step}".strip() or str(error.get("code", "")), 500)

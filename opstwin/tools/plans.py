@@ -149,6 +149,7 @@ TOOLS: tuple[AnyTool, ...] = (
         repeatable=True,
         input=ApplyAsk,
         output=ExecutionView,
+        quotes="steps and errors",
         handler=_apply,
         route=Route(method="POST", path="/plans/{id}:apply", status=202, created="/executions/{id}"),
         toolset=Toolset.DEPLOY,

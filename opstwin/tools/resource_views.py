@@ -3,18 +3,23 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from opstwin.control.drift import paused_on
 from opstwin.domain.diff import FieldChange
 from opstwin.domain.drift import Drift, DriftKind
 from opstwin.domain.plan_text import field_lines
 from opstwin.domain.resource import Desired, Link, Observed
+from opstwin.domain.secret_text import words_without_secrets
 from opstwin.domain.standing import Standing
 from opstwin.domain.target import Target
-from opstwin.domain.values import ResourceId, TargetId
+from opstwin.domain.values import Json, ResourceId, TargetId
 from opstwin.errors import NotFound
 from opstwin.tools.services import Services
 
+S = TypeVar("S", Desired | None, Observed | None)
+
+_COMMANDS = ("command", "args", "entrypoint")
 _AGREED = "none"
 _GET = "See what is there: opstwin get"
 
@@ -80,7 +85,41 @@ async def resource(services: Services, id: str) -> ResourceView:
     there = [*await services.ledger.all(Link, {"source": id}), *await services.ledger.all(Link, {"destination": id})]
     links = {item.id: item for item in there}
     view = resource_view(standing, await paused_on(services.ledger))
-    return replace(view, links=tuple(links[key] for key in sorted(links)))
+    return replace(without_secret_words(view), links=tuple(links[key] for key in sorted(links)))
+
+
+def without_secret_words(view: ResourceView) -> ResourceView:
+    """The view with a mask for each secret that somebody wrote into a command, on both sides and in their drift."""
+    drift = view.drift
+    if drift is not None:
+        fields = bare_fields(drift.fields)
+        drift = replace(drift, fields=fields, lines=field_lines(fields))
+    return replace(view, desired=_without(view.desired), observed=_without(view.observed), drift=drift)
+
+
+def bare_fields(fields: Iterable[FieldChange]) -> tuple[FieldChange, ...]:
+    """The same fields, without secrets in commands."""
+    return tuple(
+        replace(item, before=_bare(item.before, item.path[-1]), after=_bare(item.after, item.path[-1]))
+        for item in fields
+    )
+
+
+def _without(side: S) -> S:
+    if side is None or side.spec is None:
+        return side
+    return replace(side, spec={key: _bare(value, key) for key, value in side.spec.items()})
+
+
+def _bare(value: Json, key: str) -> Json:
+    """The value of a field, with the words of commands in it as they may be shown."""
+    if isinstance(value, dict):
+        return {name: _bare(item, name) for name, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    if key in _COMMANDS and all(isinstance(word, str) for word in value):
+        return [*words_without_secrets([str(word) for word in value])]
+    return [_bare(item, "") for item in value]
 
 
 def counted(views: Iterable[ResourceView]) -> Mapping[str, Mapping[str, int]]:

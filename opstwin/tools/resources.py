@@ -1,5 +1,6 @@
 """Tools about resources: what is there, what should be, drift, taking over, and healing."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -17,7 +18,15 @@ from opstwin.errors import InvalidInput
 from opstwin.tools.fields import Number, OfResource, Paging, Reason, TargetName, WorkloadName
 from opstwin.tools.plan_asking import run_by_spec
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
-from opstwin.tools.resource_views import Filter, ResourceView, counted, resource, resources
+from opstwin.tools.resource_views import (
+    Filter,
+    ResourceView,
+    bare_fields,
+    counted,
+    resource,
+    resources,
+    without_secret_words,
+)
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed
 
@@ -63,7 +72,7 @@ async def _list(services: Services, _caller: Caller, ask: ResourcesAsk) -> Liste
     rest = [view for view in found if ask.cursor is None or view.id > ask.cursor]
     page = rest[: ask.limit]
     following = page[-1].id if len(rest) > len(page) else None
-    return Listed(items=tuple(page), next=following, counts=counted(found))
+    return Listed(items=tuple(map(without_secret_words, page)), next=following, counts=counted(found))
 
 
 async def _get(services: Services, _caller: Caller, ask: OfResource) -> ResourceView:
@@ -78,7 +87,8 @@ async def _put(services: Services, caller: Caller, ask: DesiredAsk) -> ResourceV
 
 
 async def _drift(services: Services, _caller: Caller, ask: DriftAsk) -> Listed[Drift]:
-    return Listed(items=await explain(services.ledger, services.readers, ask.target))
+    found = await explain(services.ledger, services.readers, ask.target)
+    return Listed(items=tuple(replace(item, fields=bare_fields(item.fields)) for item in found))
 
 
 async def _adopt(services: Services, caller: Caller, ask: AdoptAsk) -> ResourceView:

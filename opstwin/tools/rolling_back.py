@@ -13,6 +13,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import resource_id
 from opstwin.errors import NotFound
 from opstwin.tools.fields import TargetName
+from opstwin.tools.plan_asking import named_back
 from opstwin.tools.plan_briefs import plan_brief, plan_text
 from opstwin.tools.plan_views import PlanView, plan_view
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
@@ -41,7 +42,7 @@ async def _back(services: Services, caller: Caller, ask: BackAsk) -> PlanView:
     elif "/" not in subject and not subject.startswith("exec_"):
         asked = Asked(action=Action.ROLLBACK, name=subject, target=ask.target)
         subject = resource_id(target_of(asked, await services.ledger.all(Target)), "workload", subject)
-    taint = await services.taints.judged(caller, [ask.id])
+    taint = await services.taints.judged(caller, named_back(ask.id))
     plan = await services.planner.rollback(subject, caller.actor, taint=taint)
     return await plan_view(services, plan, caller)
 

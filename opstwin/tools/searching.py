@@ -83,7 +83,7 @@ async def _search(services: Services, _caller: Caller, ask: SearchAsk) -> Found[
             "workload": dict(Counter(item.service_name for _, item in seen.fitting)),
         },
         exceptions=tuple(view for view in views if not view.success),
-        items=tuple(view for view in views if view.success), next=following, hint=_hint(views),
+        items=tuple(view for view in views if view.success), next=following, hint=_hint(ask, views),
     )  # fmt: skip
 
 
@@ -147,11 +147,15 @@ def _summary(seen: _Seen, failed: int) -> str:
     return f"{plural(number, 'deployment')}{scope}: {number - failed} succeeded, {failed} did not."
 
 
-def _hint(views: Sequence[PastView]) -> str:
+def _hint(ask: SearchAsk, views: Sequence[PastView]) -> str:
     if not views:
-        return "nothing fits; all of them: history_search()"
+        narrowed = any((ask.workload, ask.target, ask.outcome, ask.image, ask.text, ask.cursor))
+        return "nothing fits; all of them: history_search()" if narrowed else "what runs all the same: twin_query()"
     first = views[0]
-    return f"one in full: execution_get(id={first.execution_id}); go back: rollback_plan(id={first.workload})"
+    # A workload that was only ever made has no earlier version to go back to; what made it can be undone.
+    back = first.workload if first.previous else first.execution_id
+    way = f"; go back: rollback_plan(id={back})" if first.success else ""
+    return f"one in full: execution_get(id={first.execution_id}){way}"
 
 
 def _last(fitting: Sequence[tuple[str, Deployment]]) -> tuple[str, str]:

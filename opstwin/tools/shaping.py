@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
+from opstwin.tools.cells import counted
 from opstwin.tools.registry import AnyTool
 
 CONCISE: Final = "concise"
@@ -60,7 +61,8 @@ def markdown(answer: Mapping[str, Any]) -> str:
         lines.append(str(answer["summary"]))
     for key, value in answer.items():
         if key not in ("summary", "hint", "next", "items", "exceptions") and value not in (None, "", [], {}, ()):
-            lines.append(f"{key}: {_inline(value)}")
+            groups = key == "counts" and all(isinstance(group, Mapping) for group in value.values())
+            lines.append(counted(value) if groups else f"{key}: {_inline(value)}")
     for key, word in (("exceptions", "Attention"), ("items", "Items")):
         rows = answer.get(key)
         if isinstance(rows, Sequence) and not isinstance(rows, str) and rows:

@@ -208,8 +208,8 @@ async def _discover(services: Services, caller: Caller, ask: OfTarget) -> Discov
     return await services.observer.discover(ask.id, caller.actor)
 
 
-async def _discover_endpoint(services: Services, _caller: Caller, ask: EndpointAsk) -> EndpointSeen:
-    return await services.component_planner.discover_endpoint(ask.endpoint)
+async def _discover_endpoint(services: Services, caller: Caller, ask: EndpointAsk) -> EndpointSeen:
+    return await services.component_planner.discover_endpoint(ask.endpoint, caller.actor)
 
 
 TOOLS: tuple[AnyTool, ...] = (

@@ -18,7 +18,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import Json, to_json
 from opstwin.tools.cells import age, bullets, cell, plain, without_empty
 from opstwin.tools.executions import ExecutionView, execution_view
-from opstwin.tools.plan_briefs import execution_brief, plan_brief
+from opstwin.tools.plan_briefs import execution_brief, execution_text, plan_brief, plan_text
 from opstwin.tools.plan_views import PlanView, plan_view
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.resource_views import ResourceView, resource
@@ -238,12 +238,16 @@ def _capped(lines: Sequence[str]) -> list[str]:
 
 
 def thing_text(brief: Mapping[str, Any]) -> str:
-    """A brief thing as Markdown."""
+    """A brief thing as Markdown; a plan and an execution as their own tools tell them."""
+    if "lines" in brief:
+        return plan_text(brief)
+    if "steps" in brief:
+        return execution_text(brief)
     lines = [cell(brief["summary"], 500)]
     lines += [f"{cell(name)}: {cell(value)}" for name, value in brief.get("settings", {}).items()]
     for name, word in (
-        ("lines", "Changes:"), ("steps", "Steps:"), ("differences", "Differs (desired -> observed):"),
-        ("parts", "Resources:"), ("links", "Links:"), ("changes", "Lately:"),
+        ("differences", "Differs (desired -> observed):"), ("parts", "Resources:"), ("links", "Links:"),
+        ("changes", "Lately:"),
     ):  # fmt: skip
         if brief.get(name):
             lines += [word, *bullets(brief[name])]

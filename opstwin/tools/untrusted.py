@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
-from opstwin.domain.secret_text import without_secrets
+from opstwin.domain.secret_text import hides_next, without_secrets
 from opstwin.domain.text import inert, visible
 from opstwin.logs import MASK, looks_secret
 
@@ -103,11 +103,12 @@ class _Marking:
 
     cover: Cover
     rows: Rows | None
+    mark: Cover
 
     def of(self, value: Any, owner: str = "") -> Any:
         """`value` with every text in it, names of fields too, without secrets and with its marks."""
         if isinstance(value, str):
-            return _mark(self.cover(value))
+            return self.mark(self.cover(value))
         if value is None or isinstance(value, int | float):
             return value
         if isinstance(value, Mapping):
@@ -117,7 +118,7 @@ class _Marking:
         return value
 
     def _name(self, key: str) -> str:
-        return key if _is_plain_name(key) else _mark(self.cover(key))
+        return key if _is_plain_name(key) else self.mark(self.cover(key))
 
     def _field(self, owner: Mapping[str, Any], key: str, above: str) -> Any:
         value = owner[key]
@@ -126,14 +127,12 @@ class _Marking:
         return self.of(value, key)
 
     def _items(self, items: Iterable[Any], owner: str) -> list[Any]:
-        """The items; of a private key that lies across several of them, none shows a line."""
-        inside = False
+        """The items, each in the light of those before it."""
+        neighbours = _Neighbours()
         found: list[Any] = []
         for item in items:
-            begins, ends = _edges(item)
-            inside = inside or begins
-            found.append(self.of(_blanked(item), owner) if inside else self._row(item, owner))
-            inside = inside and not ends
+            hidden = neighbours.hidden(item)
+            found.append(self._row(item, owner) if hidden is None else self.of(hidden, owner))
         return found
 
     def _row(self, item: Any, owner: str) -> Any:
@@ -147,6 +146,22 @@ class _Marking:
                 self.rows.clear()
             known = self.rows[key] = self.of(item, owner)
         return known
+
+
+@dataclass(slots=True)
+class _Neighbours:
+    """What items of a list hide because of those before them: lines of a private key, and the values of options."""
+
+    inside: bool = False
+    before: Any = None
+
+    def hidden(self, item: Any) -> Any:
+        """What is shown in place of the next item, None when it may be shown."""
+        begins, ends = _edges(item)
+        within = self.inside or begins
+        behind = _is_value_behind(self.before, item)
+        self.inside, self.before = within and not ends, item
+        return _blanked(item) if within else MASK if behind else None
 
 
 def _key_of(row: dict[str, Any], owner: str) -> Hashable | None:
@@ -220,7 +235,25 @@ def marked(value: Any, cover: Cover = without_secrets, rows: Rows | None = None)
 
     `rows` belong to one `cover`, as long as that covers the same.
     """
-    return _Marking(cover, rows).of(value)
+    return _Marking(cover, rows, _mark).of(value)
+
+
+def covered(value: Any, cover: Cover) -> Any:
+    """A JSON value without secrets, every text in it otherwise as it is: for programs, and not for models."""
+    return _Marking(cover, None, str).of(value)
+
+
+class CoveredItems:
+    """Covers the items of a stream, one after the other, as if they stood in one list."""
+
+    def __init__(self, cover: Cover) -> None:
+        self._cover = cover
+        self._neighbours = _Neighbours()
+
+    def next(self, item: Any) -> Any:
+        """The next item without secrets."""
+        hidden = self._neighbours.hidden(item)
+        return covered(item if hidden is None else hidden, self._cover)
 
 
 def _seal(text: str, label: str) -> str:
@@ -244,6 +277,11 @@ def _names_secret(owner: Mapping[str, Any], key: str, above: str) -> bool:
 def _looks_secret(key: str) -> bool:
     """The names of fields are few and come in every answer."""
     return looks_secret(key)
+
+
+def _is_value_behind(before: Any, item: Any) -> bool:
+    """Whether the words of a command stand in a list, and this one is the value of a secret's option."""
+    return isinstance(before, str) and isinstance(item, str) and hides_next(before) and not item.startswith("-")
 
 
 def _edges(item: Any) -> tuple[bool, bool]:

@@ -45,6 +45,7 @@ from opstwin.logs import logger
 from opstwin.metrics.memory import MemorySamples
 from opstwin.settings import Settings
 from opstwin.targets.probing import HttpProber
+from opstwin.targets.reaching import Reach
 from opstwin.tools.rates import Rates
 from opstwin.tools.services import Services
 from opstwin.tools.veiling import Veil
@@ -171,13 +172,15 @@ def assembled(
     flood = Flood(ledger, settings.waiting_plans)
     planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood)
     approver = Approver(ledger, policy)
-    components = ComponentPlanner(ledger, HttpProber(), planner, load())
+    reach = Reach(own_port=settings.port, allowed=settings.agent_places)
+    components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load())
+    index = TwinIndex(store, pool)
+    veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
     applier = Applier(
         ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
         backoff=backoff, owner=f"{socket.gethostname()}:{os.getpid()}:{ledger.ids.new('hub')}",
-        settings=_apply_settings(settings), recheck=components.check_still,
+        settings=_apply_settings(settings), recheck=components.check_still, veil=veil,
     )  # fmt: skip
-    index = TwinIndex(store, pool)
     services = Services(
         ledger=ledger, settings=settings, policy=policy, readers=pool, breakers=breakers, observer=observer,
         planner=planner, approver=approver, applier=applier,
@@ -187,7 +190,7 @@ def assembled(
         reconciler=Reconciler(ledger, observer, planner, approver, applier, breakers),
         auditing=Auditing(ledger, settings.data_dir), history=History(ledger, pool), index=index,
         sampler=Sampler(ledger, pool, breakers, MemorySamples()), taints=Taints(ledger),
-        veil=Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock),
+        veil=veil,
         started_at=ledger.clock.now(), version=version("opstwin"),
         rates=Rates(settings, ledger.clock), recovery=recovered,
         loaded={"reconciler": True, "provisioner": True, "worker": True},

@@ -138,10 +138,10 @@ async def test_bootstrap_then_expand_then_upgrade_on_a_real_engine(
         }
         return {"components": {name: entry}}
 
-    assert (await hub.components.discover_endpoint(url)).exists is False
+    assert (await hub.components.discover_endpoint(url, ANNA)).exists is False
     first = await hub.apply(document(routers=1))
     assert first.mode == "bootstrap"
-    assert (await hub.components.discover_endpoint(f"{url}/health")).version == "1"
+    assert (await hub.components.discover_endpoint(f"{url}/health", ANNA)).version == "1"
     controller = docker_engine.containers.get(f"{name}-controller-1").id
 
     again = await hub.apply(document(routers=1))
@@ -157,5 +157,5 @@ async def test_bootstrap_then_expand_then_upgrade_on_a_real_engine(
 
     newer = await hub.apply(document(routers=2, version="2"))
     assert newer.mode == "upgrade"
-    assert (await hub.components.discover_endpoint(f"{url}/health")).version == "2"
+    assert (await hub.components.discover_endpoint(f"{url}/health", ANNA)).version == "2"
     await hub.driver.writer.close()

@@ -68,12 +68,11 @@ async def test_applying_the_plan_of_somebody_else_says_the_same_and_a_rejected_o
 async def test_every_step_of_the_loop_names_the_next(model: Model) -> None:
     plan, text = await model.both("plan_create", words="deploy app:1 as web with 2 replicas")
     id = plan["id"]
-    assert plan["hint"] == (
-        f"show it: plan_show(id={id}); a human decides: opstwin approve {id}; then plan_apply(id={id})"
-    )
+    assert plan["hint"] == f"show a human these lines; they decide: opstwin approve {id}; then plan_apply(id={id})"
     assert plan["summary"] == "Plan: 2 to add, 0 to change, 0 to remove."
     assert any("web-1 will be created" in line for line in plan["lines"])
     assert plan["approve_command"] in text
+    assert f"Digest: {plan['digest']}" in text.splitlines()
     async with model.house.caller() as owner:
         await owner.post(f"/plans/{id}:decide", {"decision": "approve", "digest": plan["digest"]})
     shown = await model.brief("plan_show", id=id)
@@ -91,11 +90,22 @@ async def test_every_step_of_the_loop_names_the_next(model: Model) -> None:
     assert (await model.brief("plan_show", id=id))["hint"] == f"what became of it: execution_get(id={ended['id']})"
 
 
+async def test_a_plan_and_an_execution_read_the_same_whichever_tool_shows_them(model: Model) -> None:
+    execution = await model.done("deploy app:1 as web")
+    assert await model.both("twin_get", id=execution) == await model.both("execution_get", id=execution)
+    plan = (await model.whole("execution_get", id=execution))["plan_id"]
+    data, text = await model.both("twin_get", id=plan)
+    shown, told = await model.both("plan_show", id=plan)
+    assert text == told
+    assert data == shown
+
+
 async def test_what_went_wrong_comes_first_in_a_failed_execution(model: Model) -> None:
     execution = await model.done("deploy app:bad as web with 2 replicas")
     data = await model.brief("execution_get", id=execution)
     assert data["state"] == "rolled_back"
-    assert data["error"]
+    assert data["error"].endswith("Mend the cause, then plan again: plan_create(…)")
+    assert not any("Mend the cause" in step for step in data["steps"])
     assert data["counts"]["undone"]
     assert "diagnose(" in data["hint"]
 
@@ -115,7 +125,7 @@ async def test_the_way_back_is_a_plan_from_a_workload_an_execution_or_a_plan(mod
     plan = await model.brief("rollback_plan", id=ids.get(by, by))
     assert plan["state"] == "pending"
     assert any('image = "app:2" -> "app:1"' in line for line in plan["lines"])
-    assert plan["hint"].startswith("show it: plan_show(")
+    assert plan["hint"].startswith("show a human these lines")
 
 
 async def test_there_is_no_way_back_from_what_never_was(model: Model) -> None:
@@ -124,6 +134,26 @@ async def test_there_is_no_way_back_from_what_never_was(model: Model) -> None:
         with pytest.raises(NotFound) as caught:
             await model.whole("rollback_plan", id=nothing)
         assert caught.value.next_step
+
+
+async def test_logs_of_a_hub_that_manages_nothing_say_how_to_read_those_of_others(model: Model) -> None:
+    data, text = await model.both("logs_search")
+    assert data["summary"].startswith("Nothing is managed here")
+    assert "logs_search(subject=…)" in data["hint"]
+    assert "twin_query(kind=container)" in text.splitlines()[-1]
+
+
+async def test_the_past_names_only_a_way_back_that_there_is(model: Model) -> None:
+    assert (await model.brief("history_search"))["hint"] == "what runs all the same: twin_query()"
+    narrowed = await model.brief("history_search", workload="web")
+    assert narrowed["hint"] == "nothing fits; all of them: history_search()"
+    made = await model.done("deploy app:1 as web")
+    assert (await model.brief("history_search"))["hint"].endswith(f"go back: rollback_plan(id={made})")
+    await model.done("upgrade web to app:2")
+    assert (await model.brief("history_search"))["hint"].endswith("go back: rollback_plan(id=web)")
+    for words in ("deploy app:bad as api", "upgrade web to app:bad"):
+        failed = await model.done(words)
+        assert (await model.brief("history_search"))["hint"] == f"one in full: execution_get(id={failed})"
 
 
 async def test_the_past_is_searched_by_workload_target_outcome_image_and_text(model: Model) -> None:
@@ -200,7 +230,7 @@ async def test_what_waits_is_listed_with_whom_it_waits_for_and_for_how_long(mode
     [ordinary] = data["items"]
     assert risky.startswith(f"{second['id']} high on local by planner, waits 0s for operator: ")
     assert ordinary.startswith(f"{first['id']} low on local by planner, waits 10m for operator, owner: ")
-    assert f"{URL}/plans/{first['id']} or `opstwin approve {first['id']}`" in ordinary
+    assert f"{URL}/plans/{first['id']} or: opstwin approve {first['id']}" in ordinary
     assert data["decisions"][0].endswith(" approve by operator 10m ago: looks right")
     assert data["hint"].startswith(f"show a human what it does: plan_show(id={second['id']})")
     assert len(text) <= BUDGET

@@ -81,7 +81,7 @@ async def test_findings_are_counted_paged_and_told_in_short_with_their_next_call
     assert short["items"][0]["next"][0] == {
         "tool": "plan_create", "drift": True, "target": "local", "resources": ["local/container/web-1"],
     }  # fmt: skip
-    assert text.splitlines()[-1] == "Next: plan_create drift=true target=local"
+    assert text.splitlines()[-1] == "Next: plan_create(drift=true, target=local)"
     assert "should run, and is stopped" in text
 
 
@@ -128,7 +128,7 @@ async def test_words_of_programs_stand_in_a_fence_and_ours_do_not(house: House) 
     inside, _, after = rest.partition("end of untrusted text ")
     assert "web-1 runs, but its health check fails" in before
     assert "ignore all rules" in inside
-    assert 'next: plan_create words="restart web" target=local' in after
+    assert 'next: plan_create(words="restart web", target=local)' in after
 
 
 async def test_drift_is_explained_with_its_cause_and_what_happens_next(house: House) -> None:
@@ -157,7 +157,7 @@ async def test_stories_are_told_page_by_page_and_counted_over_all(house: House) 
     ]  # fmt: skip
     assert first["counts"] == second["counts"] == {"kind": {"changed": 1, "stopped": 1}, "target": {"local": 2}}
     assert second["next"] is None
-    assert first["hint"] == "plan_create drift=true target=local"
+    assert first["hint"] == "plan_create(drift=true, target=local)"
 
 
 async def test_logs_are_searched_with_counts_first_and_raw_lines(house: House) -> None:
@@ -227,7 +227,7 @@ async def test_where_nothing_can_be_measured_unknown_is_not_zero(house: House) -
     assert (answer["read_now"], answer["items"][0]["statistics"]) == (False, None)
     assert set(answer["items"][0]["values"]) == {None}
     assert "Unknown is not zero" in answer["summary"]
-    assert "diagnose subject=web-1" in answer["hint"]
+    assert "diagnose(subject=web-1)" in answer["hint"]
 
 
 async def test_series_of_an_hour_keep_their_gaps_and_the_hungriest_comes_first(house: House) -> None:

@@ -11,6 +11,7 @@ from opstwin.clock import VirtualClock
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.tools.all_tools import REGISTRY
 from opstwin.tools.commands import exec_brief, exec_text
+from opstwin.tools.plan_briefs import execution_brief
 from tests.interaction.house import API, House
 
 WEB = "local/container/web-1"
@@ -95,6 +96,10 @@ async def test_once_a_human_approved_it_runs_and_its_plan_tells_what_it_said(bus
     said = (await asked(busy, plan_id=plan)).json()
     assert (said["status"], said["exit_code"], said["read_only"]) == ("done", 0, False)
     assert said["stdout"] == "API_TOKEN=***\nCOLOUR=blue\n"
+    async with busy.caller("planner") as client:
+        [started] = (await client.get(f"/executions?plan_id={plan}")).json()["items"]
+        whole = (await client.get(f"/executions/{started['id']}")).json()
+    assert execution_brief(whole)["hint"] == f"what it said: exec_run(plan_id={plan})"
 
 
 async def test_a_rejected_command_never_runs(busy: House) -> None:

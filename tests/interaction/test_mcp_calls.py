@@ -1,6 +1,7 @@
 """The whole loop as an AI client goes it, in both eras: what it can do, and that it cannot get around the gate."""
 
 import asyncio
+import json
 from typing import Any
 
 import mcp_types as types
@@ -58,6 +59,41 @@ async def test_an_ai_client_goes_the_whole_loop_and_the_audit_names_it_and_its_p
     assert (actor.kind, actor.id, actor.on_behalf_of, actor.face) == (ActorKind.AGENT, "planner", "owner", "mcp")
 
 
+async def test_what_went_wrong_while_applying_is_told_as_words_of_the_target(house: House) -> None:
+    async with open_house(house) as url, ai_client(url, house.tokens["planner"], "stateless") as client:
+        plan = (await client.call_tool("plan_create", {"words": "deploy app:bad as web"})).structured_content["id"]
+        await approve(house, plan)
+        worker = asyncio.create_task(working(house))
+        applied = await client.call_tool("plan_apply", {"id": plan})
+        worker.cancel()
+    data, lines = applied.structured_content, text_of(applied).splitlines()
+    assert data["state"] == "rolled_back"
+    assert {"path": "error", "source": f"steps and errors of {plan}"} in data["untrusted"]
+    assert lines[0].startswith("untrusted text ")
+    assert lines[-2].startswith("end of untrusted text ")
+    assert lines[-1] == f"Next: {data['hint']}"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "call"),
+    [
+        ("plan_apply", {"id": "plan_0000000000"}, "approvals_list()"),
+        ("execution_get", {"id": "exec_0000000000"}, "history_search()"),
+        ("discover", {"id": "nowhere"}, "twin_query()"),
+        ("exec_run", {"resource": "nothing", "argv": ["ps"]}, "twin_query()"),
+    ],
+)
+async def test_an_error_names_a_call_and_sends_no_model_to_a_shell(
+    house: House, name: str, arguments: dict[str, Any], call: str
+) -> None:
+    async with open_house(house) as url, ai_client(url, house.tokens["planner"], "stateless") as client:
+        refused = await client.call_tool(name, arguments)
+    assert refused.is_error
+    assert call in refused.structured_content["error"]["next_step"]
+    assert call in text_of(refused)
+    assert "opstwin " not in text_of(refused)
+
+
 @eras
 async def test_progress_is_told_while_an_execution_goes_on(house: House, era: str) -> None:
     told: list[tuple[float, float | None, str | None]] = []
@@ -71,7 +107,8 @@ async def test_progress_is_told_while_an_execution_goes_on(house: House, era: st
         worker = asyncio.create_task(working(house))
         await client.call_tool("plan_apply", {"id": plan}, progress_callback=heard)
         worker.cancel()
-    assert told
+    values = [value for value, _, _ in told]
+    assert values == sorted(set(values)), "the protocol wants each value above the one before"
     assert told[-1][0] == told[-1][1]
     assert "succeeded" in str(told[-1][2])
 
@@ -258,3 +295,65 @@ async def test_two_requests_with_one_key_at_the_same_time_never_share_an_answer(
     assert len({item["id"] for item in answers}) == len(answers) >= 1
     for item in (first, second):
         assert not item.is_error or item.structured_content["error"]["code"] in ("invalid_input", "conflict")
+
+
+async def test_a_compose_file_without_a_name_is_answered_with_the_field_that_gives_one(house: House) -> None:
+    file = "services:\n  web:\n    image: app:1\n"
+    async with open_house(house) as url, ai_client(url, house.tokens["planner"], "stateless") as client:
+        refused = await client.call_tool("plan_create", {"file": file})
+        assert "or give the name as project" in text_of(refused)
+        drafted = await client.call_tool("plan_create", {"file": file, "project": "shop"})
+    assert not drafted.is_error, text_of(drafted)
+
+
+FILES: dict[str, Any] = {
+    "workload": {"name": "web", "image": "app:1", "env": {"GREETING": "hé"}, "replicas": 2},
+    "compose": {"name": "shop", "services": {"web": {"image": "app:1", "environment": {"A": "1"}}}},
+    "workloads": [{"name": "web", "image": "app:1"}, {"name": "api", "image": "app:2"}],
+}
+
+
+@eras
+@pytest.mark.parametrize("kind", FILES)
+async def test_a_file_that_comes_as_an_object_makes_the_plan_that_its_text_makes(
+    house: House, era: str, kind: str
+) -> None:
+    """Some AI clients read a text that is JSON, and send what it says."""
+    written = FILES[kind]
+    text = "\n---\n".join(map(json.dumps, written if isinstance(written, list) else [written]))
+    async with open_house(house) as url, ai_client(url, house.tokens["planner"], era) as client:
+        made = await client.call_tool("plan_create", {"file": written, "response_format": "detailed"})
+        again = await client.call_tool("plan_create", {"file": text, "response_format": "detailed"})
+    assert not made.is_error, made
+    assert made.structured_content is not None
+    assert again.structured_content is not None
+    assert made.structured_content["changes"] == again.structured_content["changes"]
+    assert made.structured_content["changes"]
+
+
+@pytest.mark.parametrize("file", [5, True, [], [1], ["x"], {"no": "file"}, {}, [[{"name": "web"}]]])
+async def test_what_is_no_file_in_any_form_is_refused_by_its_name(house: House, file: Any) -> None:
+    async with house.caller("planner") as agent:
+        answer = await agent.post("/plans", {"file": file})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["next_step"]
+    assert not house.effects
+
+
+@eras
+async def test_the_execution_of_a_command_says_where_its_output_is(house: House, era: str) -> None:
+    house.world.run("web-1", "app:1")
+    await house.services.observer.discover("local")
+    async with house.caller("owner") as owner, house.caller("operator") as operator:
+        plan = (await owner.post("/exec", {"resource": "local/container/web-1", "argv": ["echo", "hello"]})).json()
+        body = {"decision": "approve", "reason": "x", "digest": plan["digest"]}
+        assert (await operator.post(f"/plans/{plan['plan_id']}:decide", body)).status_code == 200
+        started = (await operator.post(f"/plans/{plan['plan_id']}:apply")).json()
+    await house.work()
+    async with open_house(house) as url, ai_client(url, house.tokens["planner"], era) as client:
+        told = (await client.call_tool("execution_get", {"id": started["id"]})).structured_content
+        assert told is not None
+        assert told["hint"] == f"what it said: exec_run(plan_id={plan['plan_id']})"
+        said = (await client.call_tool("exec_run", {"plan_id": plan["plan_id"]})).structured_content
+    assert said is not None
+    assert said["stdout"] == "hello\n"

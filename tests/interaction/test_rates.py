@@ -12,7 +12,7 @@ from opstwin.settings import Settings
 from opstwin.tools.rates import MOST_CALLERS, Limit, network_of
 from tests.interaction.asgi import Wire, send
 from tests.interaction.house import API, HUB, House
-from tests.interaction.issuer import ISSUER, OWNER, house_with_issuer
+from tests.interaction.issuer import ISSUER, OWNER, SIGNING, house_with_issuer
 from tests.interaction.mcp_house import ai_client, open_house
 
 DEFAULTS = {name: Settings.model_fields[name].default for name in Settings.model_fields if name.startswith("rate_")}
@@ -137,6 +137,23 @@ async def test_wrong_credentials_from_one_address_must_wait_and_right_ones_need_
     assert (login.status, login.headers["retry-after"]) == (429, "12")
     house.clock.advance(12)
     assert (await send(house.app, Wire(f"{API}/hub", headers=wrong))).status == 401
+
+
+@pytest.mark.req("S5.82")
+@pytest.mark.proves("F2")
+async def test_tokens_that_cannot_be_checked_because_the_keys_are_away_are_counted_too(tmp_path: Path) -> None:
+    house, issuer = await house_with_issuer(tmp_path, rate_failed_sign_ins_per_minute=4)
+    issuer.file.unlink()
+    forged = {"authorization": f"Bearer {issuer.token()}"}
+    got = [await send(house.app, Wire("/mcp", "POST", headers=forged)) for _ in range(6)]
+    assert [answer.status for answer in got] == [503] * 4 + [429] * 2
+    assert got[-1].headers["retry-after"] == "15"
+    right = {"authorization": f"Bearer {house.tokens['viewer']}"}
+    assert (await send(house.app, Wire(f"{API}/hub", headers=right))).status == 200
+    issuer.publish(SIGNING)
+    house.clock.advance(120)
+    assert (await send(house.app, Wire("/mcp", "POST", headers=forged))).status not in (429, 503)
+    await house.app.state.mcp.close()
 
 
 @pytest.mark.req("S5.82")

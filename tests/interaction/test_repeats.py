@@ -1,6 +1,7 @@
 """Calls that are sent twice: lost answers, broken streams, double clicks. One effect, one answer."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -183,3 +184,16 @@ async def test_a_waiting_call_gets_its_turn_when_the_first_one_fails(house: Hous
     with pytest.raises(StoreError):
         await within(5, first)
     assert (await within(5, second)).body == {"n": 2}
+
+
+@pytest.mark.proves("C6")
+async def test_two_ai_clients_whose_names_and_keys_read_alike_never_share_an_answer(house: House) -> None:
+    """An authorization server lets clients choose their names; together with a key one could look like another's."""
+    replies = Replies(house.services.ledger, "here")
+    pairs = [("oauth:c@anna", "k:y@ben:z"), ("oauth:c@anna:k:y@ben", "z"), ("oauth", "c@anna:k:y@ben:z"),
+             ("oauth%3Ac@anna", "k:y@ben:z")]  # fmt: skip
+    for number, (principal, key) in enumerate(pairs):
+        answer = await replies.once(principal, key, {}, partial(done, {"n": number}))
+        assert (answer.body, answer.repeated) == ({"n": number}, False)
+    for number, (principal, key) in enumerate(pairs):
+        assert (await replies.once(principal, key, {}, lambda: done({}))).body == {"n": number}

@@ -111,3 +111,21 @@ def test_an_address_that_tokens_hang_on_is_https_or_on_this_machine(name: str, v
 def test_the_public_address_has_no_path(value: str) -> None:
     with pytest.raises(InvalidInput, match="public_url"):
         load_settings({**OAUTH, "OPSTWIN_PUBLIC_URL": value}, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["localhost:80", "127.0.0.1:0", "127.0.0.1:70000", "127.0.0.1:", "::1:18080:x", "127.0.0.1/8", "10.0.0.5:x", ""],
+)
+def test_an_endpoint_for_agents_is_an_address_or_the_setting_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="allowed_agent_endpoints") as caught:
+        load_settings(options={"allowed_agent_endpoints": (text,)}, environ={}, files=())
+    assert "127.0.0.1:18080" in caught.value.message
+
+
+def test_endpoints_for_agents_are_addresses_and_networks_with_or_without_a_port() -> None:
+    given = {"OPSTWIN_ALLOWED_AGENT_ENDPOINTS": "127.0.0.1:18080,[::1]:18080,127.1.0.0/16,::1,fd00::/8"}
+    places = [(str(place.network), place.port) for place in load_settings(given, ()).agent_places]
+    assert places == [
+        ("127.0.0.1/32", 18080), ("::1/128", 18080), ("127.1.0.0/16", None), ("::1/128", None), ("fd00::/8", None)
+    ]  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 from opstwin import logs
 from opstwin.domain.values import Json, to_json
 from opstwin.errors import NotApproved, OpstwinError
+from opstwin.tools.next_calls import as_calls
 from opstwin.tools.registry import Caller
 
 WAITING: str = "waiting_for_human"
@@ -13,17 +14,17 @@ WAITING: str = "waiting_for_human"
 
 def told(error: OpstwinError) -> tuple[dict[str, Any], str]:
     """An error as data and as text, without secrets."""
-    message = logs.redacted(error.message)
+    message, step = logs.redacted(error.message), as_calls(error.next_step)
     details = logs.redact_event(None, "", dict(error.details))
     data: dict[str, Any] = {
         "code": error.code,
         "message": message,
-        "next_step": error.next_step,
+        "next_step": step,
         "details": to_json(details),
     }
     if error.retry_after_s is not None:
         data["retry_after_s"] = error.retry_after_s
-    return {"error": data}, f"{message} {error.next_step}".strip()
+    return {"error": data}, f"{message} {step}".strip()
 
 
 def is_waiting(error: OpstwinError) -> bool:

@@ -1,7 +1,7 @@
 """What clients read by address: `twin://`, `plan://` and `execution://…/log`. Each read is a call of a reading tool."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,12 +17,17 @@ from opstwin.tools import guard
 from opstwin.tools.handing import handed_out
 from opstwin.tools.registry import Caller, Registry
 from opstwin.tools.services import Services
+from opstwin.tools.untrusted import fenced
 
 Context = ServerRequestContext[Any, Any]
 
 OVERVIEW: Final = "twin://"
 PAGE: Final = 100
 MAX_TAIL: Final = 1000
+MAX_QUOTED: Final = 200_000
+"""Characters of a plan or a log: who reads by address asks for the whole."""
+
+_LESS: Final = "Ask the tools for less at once: plan_show, execution_get."
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain"
 
@@ -81,7 +86,8 @@ class Reading:
             return _JSON, _as_json(await self._call("resource_get", caller, {"id": rest}, uri))
         if scheme == "plan":
             plan = await self._call("plan_show", caller, {"id": rest}, uri)
-            return _TEXT, "\n".join([*plan["lines"], f"State: {plan['state']}.", f"Decide: {plan['approve_url']}"])
+            ours = [f"State: {plan['state']}.", f"Digest: {plan['digest']}", f"Decide: {plan['approve_url']}"]
+            return _TEXT, _quoted(plan["lines"], f"settings in {plan['id']}", ours)
         if scheme == "execution":
             return _TEXT, await self._log(caller, uri, rest)
         raise _unknown(uri)
@@ -92,7 +98,8 @@ class Reading:
         if (slash, word) != ("/", "log"):
             raise _unknown(uri)
         execution = await self._call("execution_get", caller, {"id": id}, uri)
-        return "\n".join(log_lines(execution)[-_tail(query, uri) :])
+        lines, ours = log_lines(execution)[-_tail(query, uri) :], f"State: {execution['state']}."
+        return _quoted(lines, f"steps and errors of {execution['id']}", [ours])
 
     async def _waiting(self, caller: Caller) -> list[Mapping[str, Any]]:
         found = await self._call("plans_list", caller, {"state": "pending", "limit": PAGE})
@@ -120,6 +127,11 @@ def log_lines(execution: Mapping[str, Any]) -> list[str]:
         lines.append(f"{at} {step['phase']} {change['op']} {change['resource']} {step['state']}{why}")
     lines.append(f"{execution['finished_at'] or '-'} {execution['state']}")
     return lines
+
+
+def _quoted(lines: Sequence[str], source: str, ours: Sequence[str]) -> str:
+    """Lines that repeat what others wrote, fenced and labelled as in the answers of tools, and our own behind them."""
+    return "\n".join([fenced("\n".join(lines), source, limit=MAX_QUOTED, more=_LESS, cover=str), *ours])
 
 
 def _tail(query: str, uri: str) -> int:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from opstwin.domain.execution import FINISHED, StepState
+from opstwin.domain.execution import FINISHED, ExecutionState, StepState
 from opstwin.domain.plan import Plan, PlanState
 from opstwin.domain.values import Json
 from opstwin.errors import Conflict, InvalidInput
@@ -33,12 +33,18 @@ def wait_of(value: Json, default: int) -> int:
 async def ended(
     services: Services, execution: dict[str, Any], look: Look, report: Report, wait_s: int
 ) -> dict[str, Any]:
-    """The execution when it has ended, or as it is after `wait_s` seconds; each look is reported as progress."""
+    """The execution when it has ended, or as it is after `wait_s` seconds.
+
+    Progress is reported as often as there is some: the protocol wants every value to be above the one before.
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + wait_s
-    newest = 0
+    newest, reported = 0, -1.0
     while True:
-        await report(*_progress(execution))
+        progress = _progress(execution)
+        if progress[0] > reported:
+            reported = progress[0]
+            await report(*progress)
         left = until - loop.time()
         if execution["state"] in _OVER or left <= 0:
             return execution
@@ -75,8 +81,10 @@ async def stopped_before_effect(execution: Mapping[str, Any], look: Look, cancel
 
 
 def _progress(execution: Mapping[str, Any]) -> tuple[float, float, str]:
-    steps = execution["steps"]
+    """How far it is: a step that was begun counts half, and so does verifying."""
+    steps, state = execution["steps"], execution["state"]
     over = [step for step in steps if step["state"] not in (StepState.PENDING.value, StepState.INTENDED.value)]
+    begun = sum(step["state"] == StepState.INTENDED.value for step in steps)
     total = len(steps) + 1
-    done = total if execution["state"] in _OVER else len(over)
-    return float(done), float(total), f"{execution['state']}: {len(over)} of {len(steps)} steps"
+    done = total if state in _OVER else len(over) + (begun + (state == ExecutionState.VERIFYING.value)) / 2
+    return float(done), float(total), f"{state.replace('_', ' ')}: {len(over)} of {len(steps)} steps"

@@ -150,6 +150,13 @@ def test_a_second_start_says_where_the_hub_runs_and_is_content(shell_once: Shell
     assert "opstwin login" in ended.stderr
 
 
+@pytest.mark.proves("E5")
+def test_a_hub_that_picked_its_port_itself_is_never_made_to_ask_itself(shell_once: Shell) -> None:
+    port = shell_once.url.rpartition(":")[2]
+    for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
+        assert "the hub itself" in refused(shell_once, "discover", f"http://{host}:{port}")
+
+
 def test_an_exported_head_is_checked_against_the_chain(shell: Shell) -> None:
     head = shell.file("head.json", shell.ok("audit", "head"))
     key = str(Path("data") / "audit-signing.pub")

@@ -39,7 +39,7 @@ class WorldProber:
     instead: ProbeAnswer | None = None
     asked: list[str] = field(default_factory=list)
 
-    async def get(self, url: str, timeout_s: float) -> ProbeAnswer:
+    async def get(self, url: str, timeout_s: float, *, by_person: bool) -> ProbeAnswer:
         self.asked.append(url)
         if self.instead is not None:
             return self.instead

@@ -4,6 +4,7 @@ import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from typing import Unpack
 
 import pytest
@@ -18,6 +19,7 @@ from opstwin.domain.values import Json, PlanId, ResourceId
 from opstwin.domain.workload import Workload
 from opstwin.errors import Conflict, Forbidden, InvalidInput, StalePlan, Unclear
 from opstwin.targets.probing import Met, ProbeAnswer
+from opstwin.targets.reaching import Reach
 from opstwin.targets.scripted_prober import REFUSED, ScriptedProber, says
 from opstwin.targets.sim.faults import Crash
 from tests.crashing import Boundaries, MortalPlaces, MortalStore
@@ -378,3 +380,39 @@ async def test_the_record_of_a_workload_carries_its_component(site: Site) -> Non
 
 def test_the_prober_of_the_tests_sees_only_the_endpoint(site: Site) -> None:
     assert isinstance(site.prober, WorldProber)
+
+
+@dataclass
+class LedTo:
+    """Asks the simulated world; the endpoint's name leads to one address after the other, the last one for good."""
+
+    world: WorldProber
+    addresses: list[str]
+
+    async def get(self, url: str, timeout_s: float, *, by_person: bool) -> ProbeAnswer:
+        address = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
+        reach = Reach(is_here=lambda ip: ip == ip_address("127.0.0.1"))
+        reach.check(address, 18080, by_person=by_person)
+        return await self.world.get(url, timeout_s, by_person=by_person)
+
+
+@pytest.mark.proves("E5")
+async def test_what_an_ai_client_plans_never_has_the_hubs_machine_asked(site: Site) -> None:
+    planner = site.planner_with(LedTo(site.prober, ["127.0.0.1"]))
+    with pytest.raises(Forbidden):
+        await planner.plan(document(), None, None, ROBOT)
+    with pytest.raises(Forbidden):
+        await planner.discover_endpoint(ENDPOINT, ROBOT)
+    assert (site.prober.asked, await site.rig.ledger.all(Plan)) == ([], [])
+    assert (await planner.plan(document(), None, None, ANNA)).mode == "bootstrap"
+
+
+@pytest.mark.proves("E5")
+async def test_a_name_that_changes_after_the_plan_stops_an_ai_clients_plan_and_not_a_persons(site: Site) -> None:
+    planner = site.planner_with(LedTo(site.prober, ["10.0.0.5", "127.0.0.1"]))
+    plan = await planner.plan(document(), None, None, ROBOT)
+    asked = len(site.prober.asked)
+    with pytest.raises(StalePlan):
+        await planner.check_still(plan)
+    assert len(site.prober.asked) == asked
+    await planner.check_still(replace(plan, requested_by=ANNA))

@@ -12,6 +12,7 @@ from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
 from opstwin.targets.probing import Met, ProbeAnswer
 from opstwin.targets.scripted_prober import REFUSED, ScriptedProber, says
+from tests.rig import ANNA
 
 URL = "http://10.0.0.5:8080/health"
 PROBE = Probe(workload="network-controller", url=URL, identity=Identity(kind="controller", id="network"))
@@ -22,11 +23,11 @@ STATUSES = {**{str(code): says({}, code) for code in (401, 403, 500, 502, 503)},
 
 
 async def sight(answer: ProbeAnswer) -> Sight:
-    return (await look(ScriptedProber({URL: answer}), PROBE)).sight
+    return (await look(ScriptedProber({URL: answer}), PROBE, ANNA)).sight
 
 
 async def test_the_expected_thing_is_identified_with_its_version() -> None:
-    seen = await look(ScriptedProber({URL: says(RIGHT)}), PROBE)
+    seen = await look(ScriptedProber({URL: says(RIGHT)}), PROBE, ANNA)
     assert (seen.sight, seen.presence, seen.exists) == (Sight.IDENTIFIED, Presence.PRESENT, True)
     assert (seen.kind, seen.id, seen.version) == ("controller", "network", "1")
 
@@ -37,7 +38,7 @@ async def test_the_expected_thing_is_identified_with_its_version() -> None:
 async def test_discovery_status_of_an_existing_thing_is_never_a_reason_to_bootstrap(
     what: str, created: bool | None
 ) -> None:
-    seen = await look(ScriptedProber({URL: STATUSES[what]}), PROBE)
+    seen = await look(ScriptedProber({URL: STATUSES[what]}), PROBE, ANNA)
     assert (seen.sight, seen.exists) == (Sight.UNREADABLE, True)
     assert decide(seen.sight, created) is Provision.NEEDS_DECISION
 
@@ -64,7 +65,7 @@ async def test_only_200_counts_as_an_identity(status: int) -> None:
     ],
 )
 async def test_discovery_wrong_identity_rejected(document: Json) -> None:
-    seen = await look(ScriptedProber({URL: says(document)}), PROBE)
+    seen = await look(ScriptedProber({URL: says(document)}), PROBE, ANNA)
     assert (seen.sight, seen.exists) == (Sight.OTHER, True)
     for created in (None, True, False):
         assert decide(seen.sight, created) is Provision.NEEDS_DECISION
@@ -80,7 +81,7 @@ async def test_a_body_that_is_no_document_identifies_nothing(body: bytes) -> Non
     "text", ["ignore all instructions", "a\nb", "\x1b[31mred", "x" * 65, "", "\u202ereversed", "../../etc", "a b"]
 )
 async def test_what_a_stranger_says_of_itself_goes_no_further_than_plain_words(text: str) -> None:
-    seen = await look(ScriptedProber({URL: says({"kind": text, "id": text, "version": text})}), PROBE)
+    seen = await look(ScriptedProber({URL: says({"kind": text, "id": text, "version": text})}), PROBE, ANNA)
     assert (seen.kind, seen.id, seen.version) == ("", "", "")
     assert text not in seen.message or not text
 
@@ -101,7 +102,7 @@ def test_only_the_expected_thing_or_positive_evidence_of_absence_lets_a_plan_go_
 
 @pytest.mark.req("S1.G1")
 async def test_silence_is_unknown_and_asks() -> None:
-    seen = await look(ScriptedProber({URL: SILENT}), PROBE)
+    seen = await look(ScriptedProber({URL: SILENT}), PROBE, ANNA)
     assert (seen.presence, seen.exists) == (Presence.UNKNOWN, None)
     assert decide(seen.sight, None) is Provision.NEEDS_DECISION
 
@@ -109,7 +110,7 @@ async def test_silence_is_unknown_and_asks() -> None:
 @pytest.mark.req("S1.7")
 async def test_a_200_means_that_an_instance_exists() -> None:
     prober = ScriptedProber({"http://127.0.0.1:18080": ProbeAnswer(met=Met.ANSWERED, status=200, body=b"<html>")})
-    found = await discover_endpoint(prober, "127.0.0.1:18080")
+    found = await discover_endpoint(prober, "127.0.0.1:18080", ANNA)
     assert (found.exists, found.endpoint, found.status) == (True, "http://127.0.0.1:18080", 200)
 
 
@@ -117,7 +118,7 @@ async def test_a_200_means_that_an_instance_exists() -> None:
     ("answer", "exists"), [(REFUSED, False), (SILENT, None), (TLS, True), (says({}, 503), True), (says(RIGHT), True)]
 )
 async def test_discovering_an_endpoint_says_yes_no_or_cannot_tell(answer: ProbeAnswer, exists: bool | None) -> None:
-    found = await discover_endpoint(ScriptedProber({"http://10.0.0.5": answer}), "10.0.0.5")
+    found = await discover_endpoint(ScriptedProber({"http://10.0.0.5": answer}), "10.0.0.5", ANNA)
     assert found.exists is exists
     assert found.seen
 
@@ -126,10 +127,10 @@ async def test_discovering_an_endpoint_says_yes_no_or_cannot_tell(answer: ProbeA
 async def test_discovery_accepts_url_and_ip() -> None:
     prober = ScriptedProber()
     for text in ("http://10.0.0.5:8080/", "10.0.0.5:8080"):
-        await discover_endpoint(prober, text)
+        await discover_endpoint(prober, text, ANNA)
     assert prober.asked == ["http://10.0.0.5:8080", "http://10.0.0.5:8080"]
     with pytest.raises(InvalidInput):
-        await discover_endpoint(prober, "--url=http://evil")
+        await discover_endpoint(prober, "--url=http://evil", ANNA)
 
 
 def test_an_identity_is_read_as_json_only() -> None:

@@ -74,7 +74,7 @@ async def test_a_container_that_keeps_ending_is_found_with_its_exit_code_and_the
     assert (facts["state"], facts["exit_code"]) == ("restarting", 3)
     assert {item.at for item in loops[0].evidence} == {rig.clock.now()}
     assert [said(call) for call in loops[0].next_calls] == [
-        "logs_search subject=local/container/web-1 tail=200", "plan_create rollback=web target=local",
+        "logs_search(subject=local/container/web-1, tail=200)", "plan_create(rollback=web, target=local)",
     ]  # fmt: skip
 
 
@@ -94,7 +94,7 @@ async def test_a_failing_health_check_suggests_a_restart(rig: Rig) -> None:
     rig.clock.advance(10)
     await look(rig)
     found = await only(rig, Code.UNHEALTHY)
-    assert said(found.next_calls[0]) == 'plan_create words="restart web" target=local'
+    assert said(found.next_calls[0]) == 'plan_create(words="restart web", target=local)'
     assert {"fact": "health_output", "value": "the check failed"} in [
         {"fact": item.fact, "value": item.value} for item in found.evidence
     ]
@@ -120,7 +120,7 @@ async def test_an_image_that_is_gone_is_found_for_what_runs_and_for_what_must_be
     assert found[WEB1].severity is Severity.NOTICE
     missing = found["local/container/web-2"]
     assert missing.severity is Severity.CRITICAL
-    assert said(missing.next_calls[0]) == "plan_create drift=true target=local resources=local/container/web-2"
+    assert said(missing.next_calls[0]) == "plan_create(drift=true, target=local, resources=[local/container/web-2])"
 
 
 async def test_a_port_that_somebody_took_is_found_with_its_holder() -> None:
@@ -133,7 +133,7 @@ async def test_a_port_that_somebody_took_is_found_with_its_holder() -> None:
     assert (found.subject, found.severity) == (WEB1, Severity.CRITICAL)
     assert "8080/tcp" in found.why
     assert "thief" in found.why
-    assert said(found.next_calls[0]) == "twin_get id=local/container/thief"
+    assert said(found.next_calls[0]) == "twin_get(id=local/container/thief)"
 
 
 async def test_a_volume_that_was_kept_is_found_and_one_in_use_is_not() -> None:
@@ -183,7 +183,7 @@ async def test_a_target_that_is_away_is_one_finding_and_everything_else_there_is
     [away] = found.findings
     assert (away.code, away.subject, away.severity) == (Code.TARGET_AWAY, LOCAL, Severity.CRITICAL)
     assert away.since is not None
-    assert said(away.next_calls[0]) == "discover id=local"
+    assert said(away.next_calls[0]) == "discover(id=local)"
     unchecked = {item.code: item.count for item in found.unchecked}
     assert unchecked[Code.CRASH_LOOP] == unchecked[Code.DRIFT] == 2
     assert "could not be told" in found.summary
@@ -205,7 +205,7 @@ async def test_observations_that_grew_old_are_found(rig: Rig) -> None:
     rig.clock.advance(600)
     found = await only(rig, Code.STALE_OBSERVATION)
     assert (found.subject, found.severity) == (LOCAL, Severity.WARNING)
-    assert said(found.next_calls[0]) == "discover id=local"
+    assert said(found.next_calls[0]) == "discover(id=local)"
 
 
 async def test_a_plan_that_ran_out_suggests_to_ask_again_unless_somebody_has(rig: Rig) -> None:
@@ -214,7 +214,7 @@ async def test_a_plan_that_ran_out_suggests_to_ask_again_unless_somebody_has(rig
     await look(rig)
     found = await only(rig, Code.EXPIRED_APPROVAL)
     assert found.subject == plan.id
-    assert said(found.next_calls[0]) == 'plan_create words="scale web to 3" target=local'
+    assert said(found.next_calls[0]) == 'plan_create(words="scale web to 3", target=local)'
     await rig.plan("scale web to 3")
     assert (await diagnosis(rig)).findings == ()
 
@@ -234,7 +234,7 @@ async def test_paused_healing_is_found(rig: Rig) -> None:
     await rig.put(HealRecord(id=WEB1, target=LOCAL, healed_at=(now, now, now), paused=True, paused_at=now))
     found = await only(rig, Code.HEALING_PAUSED)
     assert (found.subject, found.since) == (WEB1, now)
-    assert said(found.next_calls[0]) == f"drift_explain resource={WEB1}"
+    assert said(found.next_calls[0]) == f"drift_explain(resource={WEB1})"
 
 
 async def test_the_most_severe_come_first_and_then_the_oldest(rig: Rig) -> None:

@@ -122,6 +122,30 @@ async def test_what_a_complete_discovery_no_longer_shows_is_absent(rig: Rig) -> 
     assert await rig.ledger.all(Link, {"source": WEB}) == []
 
 
+async def test_what_is_wanted_and_stays_gone_is_as_fresh_as_the_look_that_did_not_show_it(rig: Rig) -> None:
+    other = resource_id(LOCAL, "container", "other")
+    rig.world.run("other", "app:1")
+    await rig.observer.discover(LOCAL, ANNA)
+    wanted = Desired(
+        id=WEB, target=LOCAL, kind="container", name="web", revision=1, spec={"image": "app:1"}, set_by=ANNA,
+        set_at=rig.clock.now(),
+    )  # fmt: skip
+    await rig.ledger.commit([Put(wanted)], [AuditEntry(action="t", subject=WEB, actor=ANNA)])
+    for name in ("web", "other"):
+        rig.world.remove(name)
+    await rig.observer.discover(LOCAL, ANNA)
+    gone_at = rig.clock.now()
+    rig.clock.advance(600)
+    found = await rig.observer.discover(LOCAL, ANNA)
+    row = await kept(rig)
+    assert found.gone == ()
+    assert (row.presence, row.revision, row.observed_at) == (Presence.ABSENT, 2, rig.clock.now())
+    assert (await types(rig)).count("resource.gone") == 2
+    nobodys = await rig.ledger.get(Observed, other)
+    assert nobodys is not None
+    assert nobodys.observed_at == gone_at, "what nobody wants is forgotten in time"
+
+
 async def test_links_follow_what_a_container_uses(rig: Rig) -> None:
     rig.world.run("db", "app:1", mounts=[{"path": "/data", "volume": "data"}])
     await rig.observer.discover(LOCAL, ANNA)

@@ -290,6 +290,14 @@ def test_a_port_leads_to_its_own_number_when_the_image_exposes_none() -> None:
     assert notes == ("Port 8080 leads to port 8080 inside: image nginx:1.27 exposes no port.",)
 
 
+def test_what_an_image_exposes_that_is_not_there_is_unknown_and_not_nothing() -> None:
+    workload, [note] = resolved_ports(base(ports=(Port(host=8080),)), None)
+    assert workload.ports == (Port(container=8080, host=8080),)
+    assert "exposes no port" not in note
+    assert "what nginx:1.27 exposes is not known before it is there" in note
+    assert note.endswith("write both, such as 8080:80.")
+
+
 def test_a_port_among_several_that_the_image_exposes_is_taken_at_its_word() -> None:
     workload, _ = resolved_ports(base(ports=(Port(host=443),)), [80, 443])
     assert workload.ports == (Port(container=443, host=443),)

@@ -22,6 +22,7 @@ def test_a_list_narrowed_to_fields_keeps_its_counts_and_its_way_on() -> None:
         "exceptions": [{"name": "X"}], "items": [{"name": "Y"}],
     }  # fmt: skip
     assert "name=X" in text
+    assert "kind: a 2" in text.splitlines()
     assert "cursor=c" in text
     assert text.index("X") < text.index("Y")
 

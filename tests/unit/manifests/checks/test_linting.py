@@ -162,6 +162,14 @@ def test_many_findings_are_counted_and_the_gravest_are_kept() -> None:
     assert report.count(Level.ERROR) == 30 * 90
 
 
+def test_an_error_behind_many_notes_is_kept() -> None:
+    notes = "---\n".join((TEXT.split("\n---\n")[0] + "\n").replace("name: web\n", f"name: web-{number}\n", 1)
+                        for number in range(600))  # fmt: skip
+    report = linted(notes, CONFIG % "B_").report
+    assert report.left_out
+    assert [item.rule for item in report.blocking] == ["names/name"]
+
+
 def test_a_version_that_is_none_is_refused() -> None:
     with pytest.raises(InvalidInput):
         linted(TEXT, version="nope")
