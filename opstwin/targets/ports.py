@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from opstwin.domain.diff import FieldChange
 from opstwin.domain.plan import Change
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec
 from opstwin.domain.workload import Workload
-
 
 ALL_OF_A_KIND: Final = "*"
 """The name in a sighting that stands for all resources of a kind."""
@@ -68,11 +67,15 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageReading:
-    """What one resource uses now."""
+    """What one resource uses now.
+
+    `throttled_periods` is how often its CPU limit held it back since it began; None where the target does not say.
+    """
 
     at: datetime
     cpu_millicores: float
     memory_bytes: int
+    throttled_periods: int | None = None
 
 
 class Reader(Protocol):
@@ -104,6 +107,15 @@ class Reader(Protocol):
 
     async def usage(self, resource: ResourceId) -> UsageReading:
         """CPU and memory now. Raises `NotFound` or `TargetError`."""
+        ...
+
+
+@runtime_checkable
+class UsageOfMany(Protocol):
+    """Beside `Reader`, where one answer of the target tells of all that runs there: it is asked once a round."""
+
+    async def usage_of_many(self, resources: Sequence[ResourceId]) -> Mapping[ResourceId, UsageReading]:
+        """Those of the resources that are measured. Raises `TargetError` when the target does not say."""
         ...
 
 

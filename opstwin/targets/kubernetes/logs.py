@@ -30,9 +30,7 @@ class Logs:
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
 
-    async def lines(
-        self, resource: ResourceId, pods_of: PodsOf, *, tail: int, follow: bool
-    ) -> AsyncIterator[LogLine]:
+    async def lines(self, resource: ResourceId, pods_of: PodsOf, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
         """See `Reader.logs`; with more than one container each line begins with the name of who wrote it."""
         _, kind, name = resource.split("/", 2)
         pods = sorted(await pods_of(kind, name), key=_name)[:MOST_PODS]

@@ -1,6 +1,7 @@
 """Reads one cluster: who it is, what is there, how one thing does, what it writes and uses."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from opstwin.targets.kubernetes.health import at
 from opstwin.targets.kubernetes.listing import Denied, collection_of, everything, typed
 from opstwin.targets.kubernetes.logs import Logs
 from opstwin.targets.kubernetes.refusals import refusal
-from opstwin.targets.kubernetes.scope import Scope, is_shown
+from opstwin.targets.kubernetes.scope import SETS, Scope, is_shown
 from opstwin.targets.kubernetes.sending import Call, Sender
 from opstwin.targets.kubernetes.serving import ServedKind, Serving
 from opstwin.targets.kubernetes.sightings import full_name, maker_of, sighting_of, unreadable
@@ -70,7 +71,7 @@ class KubernetesReader:
             async with slots:
                 return await self._listed(kind)
 
-        sets = next((item for item in await self._serving.kinds() if item.kind == "replicaset"), None)
+        sets = next((item for item in await self._serving.kinds() if item.kind == SETS), None)
         wanted = [*kinds, *([sets] if sets else [])]
         found = await asyncio.gather(*map(one, wanted))
         pairs = list(zip(wanted, found, strict=True))
@@ -81,7 +82,7 @@ class KubernetesReader:
                 next_step="Give it a role that may get, list and watch, then: opstwin targets test <target>",
             )
         held = {kind.kind: [] if isinstance(items, Denied) else items for kind, items in pairs}
-        families = Families(held.get("pod", ()), held.get("replicaset", ()))
+        families = Families(held.get("pod", ()), held.get(SETS, ()))
         seen = [sighting for kind in kinds for sighting in self._seen(kind.kind, held[kind.kind], families)]
         return [*seen, *hidden]
 
@@ -107,6 +108,23 @@ class KubernetesReader:
         """What a pod, or the pods of a workload together, use now; see the port."""
         _, kind, name = resource.split("/", 2)
         return await self._uses.of(resource, [full_name(pod) for pod in await self._pods_of(kind, name)])
+
+    async def usage_of_many(self, resources: Sequence[ResourceId]) -> Mapping[ResourceId, UsageReading]:
+        """What runs of all these, from one answer for the whole cluster; see `UsageOfMany`."""
+        pods = next((item for item in await self._serving.kinds() if item.kind == "pod" and not item.group), None)
+        listed = await self._listed(pods) if pods is not None else []
+        if isinstance(listed, Denied):
+            return {}
+        members: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for pod in listed:
+            name = full_name(pod)
+            members["pod", name].append(name)
+            maker = maker_of(pod)
+            if maker is not None:
+                members[maker].append(name)
+        wanted = {resource: members.get((parts[1], parts[2]), []) for resource in resources
+                  if len(parts := resource.split("/", 2)) == 3}  # fmt: skip
+        return await self._uses.of_many(wanted)
 
     async def _looked(self, resource: ResourceId, kind: str, name: str) -> Sighting:
         place = await self._serving.place(kind, name)

@@ -21,6 +21,9 @@ NOISE: Final = frozenset({
 })  # fmt: skip
 """Kinds that the cluster writes for itself, all the time; nobody asks for them."""
 
+SETS: Final = "replicaset"
+"""Listed whole and not shown: they say which pods are of a Deployment's newest template."""
+
 OURS: Final = {"labelSelector": f"{MANAGED_BY}={MANAGER}"}
 """Of all other kinds only what Opstwin made is reflected."""
 
@@ -58,7 +61,7 @@ class Scope:
 
     def query(self, kind: str) -> Mapping[str, str]:
         """What narrows the list of a kind."""
-        return {} if self._is_whole(kind) else OURS
+        return {} if self._is_whole(kind) or kind == SETS else OURS
 
     def places(self, kind: ServedKind) -> Sequence[str]:
         """The namespaces in which a kind is listed one by one; one empty name stands for all at once."""

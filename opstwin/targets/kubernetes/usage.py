@@ -48,17 +48,19 @@ class Uses:
 
         Raises `NotFound` when none of them is measured, and `TargetError` when the cluster does not say.
         """
-        held = await self.all()
-        found = [held[pod] for pod in pods if pod in held]
-        if not found:
+        found = await self.of_many({resource: pods})
+        if resource not in found:
             raise NotFound(
                 f"The use of {resource} is not measured.",
                 next_step="It takes a minute after a pod began; else see: opstwin targets test <target>",
             )
-        return UsageReading(
-            at=max(item.at for item in found), cpu_millicores=sum(item.cpu_millicores for item in found),
-            memory_bytes=sum(item.memory_bytes for item in found),
-        )  # fmt: skip
+        return found[resource]
+
+    async def of_many(self, pods: Mapping[ResourceId, Sequence[str]]) -> dict[ResourceId, UsageReading]:
+        """The same for several at once, without those that are not measured. Raises `TargetError`."""
+        held = await self.all()
+        found = {resource: [held[name] for name in names if name in held] for resource, names in pods.items()}
+        return {resource: _together(uses) for resource, uses in found.items() if uses}
 
     async def all(self) -> Mapping[str, Use]:
         """The use of every pod by `namespace/name`. Raises `TargetError`."""
@@ -99,6 +101,13 @@ class Uses:
                 continue  # a node that is away must not hide the others
             found |= dict(_of_summary(answer))
         return found
+
+
+def _together(uses: Sequence[Use]) -> UsageReading:
+    return UsageReading(
+        at=max(item.at for item in uses), cpu_millicores=sum(item.cpu_millicores for item in uses),
+        memory_bytes=sum(item.memory_bytes for item in uses),
+    )  # fmt: skip
 
 
 def _of_metrics(item: Object) -> tuple[str, Use] | None:
