@@ -10,6 +10,7 @@ from opstwin.control.wording import worded
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.execution import Execution
 from opstwin.domain.kinds import STAYS
+from opstwin.domain.plan import Plan
 from opstwin.domain.resource import WorkloadRecord
 from opstwin.domain.values import TargetId
 from opstwin.domain.workload import Workload
@@ -72,7 +73,8 @@ async def _of_execution(ledger: Ledger, subject: str, language: str) -> Return:
     where: Mapping[str, str | bool | None] = {"target_cluster": execution.target, "success": True}
     done = [item async for item in ledger.each(Deployment, where) if item.execution_id == execution.id]
     if any(item.workload is None and item.previous is None for item in done):
-        return Return(target=execution.target, goal=_resources_before(execution, language), notes=())
+        plan = await ledger.need(Plan, execution.plan_id)
+        return Return(target=execution.target, goal=_resources_before(execution, plan, language), notes=())
     if not done:
         raise NotFound(
             f"Execution {execution.id} left nothing behind that could be undone.",
@@ -87,8 +89,9 @@ async def _of_execution(ledger: Ledger, subject: str, language: str) -> Return:
     return Return(target=execution.target, goal=goal, notes=_notes(goal, language))
 
 
-def _resources_before(execution: Execution, language: str) -> Goal:
+def _resources_before(execution: Execution, plan: Plan, language: str) -> Goal:
     """What was wanted of every resource of a cluster before the execution; what nobody wanted goes away."""
+    applications = {change.resource: change.workload for change in plan.changes}
     wanted: list[Wanted] = []
     for item in execution.before:
         _, kind, name = item.resource.split("/", 2)
@@ -96,8 +99,8 @@ def _resources_before(execution: Execution, language: str) -> Goal:
             old = item.desired
             wanted.append(
                 Wanted(
-                    resource=item.resource, kind=kind, name=name, workload=old.workload if old else None,
-                    spec=old.spec if old else None,
+                    resource=item.resource, kind=kind, name=name,
+                    workload=old.workload if old else applications.get(item.resource), spec=old.spec if old else None,
                 )
             )  # fmt: skip
     return Goal(resources=tuple(wanted), language=language)

@@ -22,6 +22,7 @@ from opstwin.manifests.ownership import (
     part_of,
     restricted,
     union,
+    unmarked,
 )
 from opstwin.manifests.quantities import same_amount
 from opstwin.manifests.volatile import without_volatile
@@ -154,7 +155,7 @@ class _Seen:
         for text, below in owned.items():
             key = text[2:]
             if key not in wanted and text[:2] == "f:" and key in found and not is_mark(key, found[key]):
-                part = part_of(found[key], below)
+                part = unmarked(part_of(found[key], below))
                 if part is not None and not _is_empty(part):
                     yield key, part
         for key in found if strict else ():

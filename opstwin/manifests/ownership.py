@@ -125,11 +125,15 @@ def _unmarked(part: dict[str, Json]) -> dict[str, Json]:
         return part
     kept: dict[str, Json] = {}
     for field, value in metadata.items():
-        if field in _CHOSEN and isinstance(value, dict):
-            value = {key: item for key, item in value.items() if not is_mark(key, item)}
-        if value not in (None, {}):
-            kept[field] = value
+        own = unmarked(value) if field in _CHOSEN else value
+        if own not in (None, {}):
+            kept[field] = own
     return {**{key: item for key, item in part.items() if key != "metadata"}, **({"metadata": kept} if kept else {})}
+
+
+def unmarked(value: Json) -> Json:
+    """Labels or annotations without Opstwin's marks."""
+    return {key: item for key, item in value.items() if not is_mark(key, item)} if isinstance(value, dict) else value
 
 
 def _identified(spec: Spec, part: Mapping[str, Json]) -> dict[str, Json]:

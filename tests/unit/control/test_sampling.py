@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from opstwin.control.sampling import LONGEST_PAUSE_S, Sampler
+from opstwin.control.sampling import AT_ONCE, LONGEST_PAUSE_S, Sampler, usage_readings
 from opstwin.domain.resource import Health, Observed
 from opstwin.domain.series import Metric, Series, SeriesQuery
+from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.metrics.memory import MemorySamples
 from opstwin.targets.sim.faults import Fault, FaultKind
@@ -104,10 +105,11 @@ async def test_a_target_that_is_away_is_asked_less_and_less_often_and_at_once_ag
 
 
 async def test_the_first_sign_that_a_target_is_away_ends_the_round(rig: Rig) -> None:
-    await rig.change_to(app(replicas=20))
     rig.world.faults.add(Fault(call="usage", kind=FaultKind.UNREACHABLE, times=None))
-    await sampler_of(rig).once(15.0)
-    assert len(rig.world.faults.struck) <= 8
+    assert rig.places is not None
+    reader = rig.places.reader(await rig.ledger.need(Target, LOCAL))
+    assert await usage_readings(reader, [WEB1, WEB2] * 50) == ({}, True)
+    assert len(rig.world.faults.struck) <= AT_ONCE
 
 
 async def test_a_target_behind_an_open_breaker_is_not_asked(rig: Rig) -> None:

@@ -1,0 +1,256 @@
+"""The whole loop on a cluster: what is planned is what happens, and what does not hold is taken back."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opstwin.domain.deployment import Deployment
+from opstwin.domain.execution import ExecutionState
+from opstwin.domain.plan import Op, Risk
+from opstwin.domain.resource import Desired, Observed, Presence
+from opstwin.errors import Conflict, Forbidden, InvalidInput, Rejected
+from opstwin.targets.sim.kube.life.images import Image
+from tests.cluster_rig import PROD, ClusterRig, cluster_rig
+from tests.rig import ANNA
+
+
+def workload(image: str = "shop:1", name: str = "web", **container: Any) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "shop"}
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
+        "spec": {
+            "replicas": 2, "selector": {"matchLabels": {"app.kubernetes.io/name": name}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "app", "image": image, **container}]},
+            },
+        },
+    }  # fmt: skip
+
+
+def config(name: str = "web-config", **data: str) -> dict[str, Any]:
+    labels = {"app.kubernetes.io/part-of": "shop"}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "labels": labels},
+        "data": data or {"A": "1"},
+    }
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[ClusterRig]:
+    async with cluster_rig(tmp_path) as here:
+        await here.discover()
+        yield here
+
+
+def replicas(here: ClusterRig) -> object:
+    return here.owned("Deployment", "web")["spec"]["replicas"]
+
+
+async def test_manifests_are_planned_applied_and_verified_and_a_second_time_nothing_is_left_to_do(
+    shop: ClusterRig,
+) -> None:
+    plan = await shop.from_manifests(config(), workload())
+    assert [(item.op, item.kind, item.name, item.workload) for item in plan.changes] == [
+        (Op.CREATE, "configmap", "default/web-config", "shop"),
+        (Op.CREATE, "deployment", "default/web", "shop"),
+    ]
+    execution = await shop.rig.carry_out(plan)
+    assert execution.state is ExecutionState.SUCCEEDED
+    assert (await shop.from_manifests(config(), workload())).changes == ()
+    [record] = await shop.rig.ledger.all(Deployment)
+    assert (record.service_name, record.image_name, record.replicas, record.success) == ("shop", "shop", 2, True)
+
+
+async def test_a_rollout_that_breaks_is_taken_back_to_exactly_what_ran_before(shop: ClusterRig) -> None:
+    await shop.apply(config(), workload())
+    before = shop.owned("Deployment", "web")["spec"]
+    shop.cluster.image("shop:2", Image(exits=3))
+    execution = await shop.apply(config(A="2"), workload("shop:2"))
+    assert execution.state is ExecutionState.ROLLED_BACK
+    assert execution.error is not None
+    assert "CrashLoopBackOff" in str(execution.error["message"])
+    assert shop.owned("Deployment", "web")["spec"] == before
+    assert shop.owned("ConfigMap", "web-config")["data"] == {"A": "1"}
+    assert (await shop.rig.planner.look_at_drift(PROD, None, ANNA)).changes == ()
+
+
+async def test_what_others_change_is_drift_and_healing_takes_it_back_naming_who_held_it(shop: ClusterRig) -> None:
+    await shop.apply(workload())
+    shop.cluster.edit("Deployment", "default", "web", {"spec": {"replicas": 5}}, manager="kubectl-scale")
+    await shop.discover()
+    plan = await shop.rig.planner.from_drift(PROD, None, ANNA)
+    [change] = plan.changes
+    assert [(".".join(item.path), item.before, item.after) for item in change.fields] == [("spec.replicas", 5, 2)]
+    assert change.takes == ("kubectl-scale spec.replicas",)
+    assert (await shop.rig.carry_out(plan)).state is ExecutionState.SUCCEEDED
+    assert replicas(shop) == 2
+
+
+async def test_what_was_removed_behind_our_back_comes_back(shop: ClusterRig) -> None:
+    await shop.apply(config(), workload())
+    shop.cluster.remove("ConfigMap", "default", "web-config")
+    await shop.discover()
+    plan = await shop.rig.planner.from_drift(PROD, None, ANNA)
+    assert [(item.op, item.name) for item in plan.changes] == [(Op.CREATE, "default/web-config")]
+    await shop.rig.carry_out(plan)
+    assert shop.owned("ConfigMap", "web-config")["data"] == {"A": "1"}
+
+
+async def test_a_field_of_another_owner_is_named_and_only_taken_when_that_was_asked_for(shop: ClusterRig) -> None:
+    await shop.apply(workload())
+    shop.cluster.edit("Deployment", "default", "web", {"spec": {"replicas": 7}}, manager="autoscaler")
+    await shop.discover()
+    with pytest.raises(Conflict, match=r"spec\.replicas \(autoscaler\)") as refused:
+        await shop.from_manifests(workload("shop:2"))
+    assert "--take-over" in refused.value.next_step
+    plan = await shop.from_manifests(workload("shop:2"), take_over=True)
+    assert plan.changes[0].takes == ("autoscaler spec.replicas",)
+    assert (await shop.rig.carry_out(plan)).state is ExecutionState.SUCCEEDED
+    assert replicas(shop) == 2
+
+
+async def test_what_leaves_the_files_stays_until_it_is_pruned_and_others_things_stay_always(shop: ClusterRig) -> None:
+    shop.cluster.create(
+        {"kind": "ConfigMap", "metadata": {"name": "foreign", "namespace": "default"}, "data": {"k": "v"}}
+    )
+    await shop.apply(config(), workload())
+    await shop.discover()
+    kept = await shop.from_manifests(workload())
+    assert kept.changes == ()
+    assert any("--prune" in note for note in kept.notes)
+    plan = await shop.from_manifests(workload(), prune=True)
+    assert [(item.op, item.name) for item in plan.changes] == [(Op.DELETE, "default/web-config")]
+    await shop.rig.carry_out(plan)
+    names = [item["metadata"]["name"] for item in shop.cluster.all("ConfigMap", "default")]
+    assert "foreign" in names
+    assert "web-config" not in names
+
+
+async def test_a_thing_that_is_there_and_not_ours_is_not_touched(shop: ClusterRig) -> None:
+    shop.cluster.create({**workload(), "metadata": {"name": "web", "namespace": "default"}})
+    await shop.discover()
+    with pytest.raises(Conflict, match="did not make it") as refused:
+        await shop.from_manifests(workload("shop:2"))
+    assert "opstwin adopt prod/deployment/default/web" in refused.value.next_step
+
+
+@pytest.mark.proves("E7")
+@pytest.mark.parametrize(
+    ("pod", "error"),
+    [
+        ({"volumes": [{"name": "h", "hostPath": {"path": "/"}}]}, "host path /"),
+        ({"containers": [{"name": "app", "image": "shop:1", "imag": "x"}]}, "imag"),
+    ],
+)
+async def test_a_manifest_that_must_not_run_is_refused_before_anybody_is_asked(
+    shop: ClusterRig, pod: dict[str, Any], error: str
+) -> None:
+    manifest = workload()
+    manifest["spec"]["template"]["spec"] |= pod
+    with pytest.raises(InvalidInput, match=error):
+        await shop.from_manifests(manifest)
+
+
+@pytest.mark.proves("E7")
+@pytest.mark.parametrize(
+    ("pod", "rule"),
+    [
+        ({"hostNetwork": True}, "security/host-namespaces"),
+        (
+            {"containers": [{"name": "app", "image": "shop:1", "securityContext": {"privileged": True}}]},
+            "security/privileged",
+        ),
+        ({"containers": [{"name": "app", "image": "shop:latest"}]}, "values/floating-image"),
+    ],
+)
+async def test_a_dangerous_manifest_is_high_risk_and_says_why_before_its_approval(
+    shop: ClusterRig, pod: dict[str, Any], rule: str
+) -> None:
+    manifest = workload()
+    manifest["spec"]["template"]["spec"] |= pod
+    plan = await shop.from_manifests(manifest)
+    assert plan.risk is Risk.HIGH
+    assert any(rule in reason for reason in plan.changes[0].reasons)
+
+
+async def test_what_the_cluster_would_not_take_is_no_plan_and_its_own_words_say_why(shop: ClusterRig) -> None:
+    quota = {
+        "kind": "ResourceQuota",
+        "metadata": {"name": "tight", "namespace": "default"},
+        "spec": {"hard": {"count/configmaps": "1"}},
+    }
+    shop.cluster.create(quota)
+    with pytest.raises(Rejected, match="exceeded quota"):
+        await shop.from_manifests(config("one"), config("two"))
+
+
+@pytest.mark.req("S5.77")
+async def test_what_the_hubs_account_may_not_do_is_refused_before_anybody_is_asked(tmp_path: Path) -> None:
+    async with cluster_rig(tmp_path, token="reader") as here:
+        reads = {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}
+        here.cluster.user("reader", "reader", rules=[reads])
+        await here.discover()
+        with pytest.raises(Forbidden, match=r"(create|patch).*configmap"):
+            await here.from_manifests(config())
+        assert [item["metadata"]["name"] for item in here.cluster.all("ConfigMap", "default")] == ["kube-root-ca.crt"]
+
+
+async def test_a_kind_that_cannot_be_listed_any_more_is_unknown_and_not_gone(tmp_path: Path) -> None:
+    async with cluster_rig(tmp_path, token="robot") as here:
+        here.cluster.user("robot", "robot", rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])
+        await here.apply(config())
+        await here.discover()
+        rule = {"apiGroups": ["", "apps"], "resources": ["namespaces", "deployments"], "verbs": ["*"]}
+        here.cluster.edit("ClusterRole", "", "robot", {"rules": [rule]})
+        await here.discover()
+        found = await here.rig.ledger.need(Observed, "prod/configmap/default/web-config")
+    assert found.presence is Presence.UNKNOWN
+
+
+async def test_the_way_back_of_an_application_is_what_was_wanted_before(shop: ClusterRig) -> None:
+    await shop.apply(config(), workload())
+    await shop.apply(config(A="2"), workload("shop:2"))
+    plan = await shop.rig.planner.rollback("prod/workload/shop", ANNA)
+    assert {item.name: item.op for item in plan.changes} == {"default/web-config": Op.UPDATE, "default/web": Op.UPDATE}
+    await shop.rig.carry_out(plan)
+    assert shop.owned("ConfigMap", "web-config")["data"] == {"A": "1"}
+    containers = shop.owned("Deployment", "web")["spec"]["template"]["spec"]["containers"]
+    assert containers[0]["image"] == "shop:1"
+
+
+async def test_the_way_back_of_a_first_deployment_is_that_nothing_of_it_is_left(shop: ClusterRig) -> None:
+    execution = await shop.apply(config(), workload())
+    plan = await shop.rig.planner.rollback(execution.id, ANNA)
+    assert {item.op for item in plan.changes} == {Op.DELETE}
+    await shop.rig.carry_out(plan)
+    assert not shop.cluster.all("Deployment", "default")
+
+
+async def test_secrets_are_resolved_at_the_last_moment_and_kept_nowhere(shop: ClusterRig) -> None:
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"},
+        "stringData": {"PASSWORD": {"secretRef": "env:SHOP_PASSWORD"}},
+    }  # fmt: skip
+    assert (await shop.apply(secret, name="shop")).state is ExecutionState.SUCCEEDED
+    assert shop.owned("Secret", "db")["data"] == {"PASSWORD": "Y2FuYXJ5LXNlY3JldA=="}
+    await shop.discover()
+    kept = [repr(item) for kind in (Desired, Observed) for item in await shop.rig.ledger.all(kind)]
+    assert not any("canary" in text or "Y2FuYXJ5" in text for text in (*kept, repr(await shop.rig.audit())))
+    assert (await shop.rig.planner.look_at_drift(PROD, None, ANNA)).changes == ()
+
+
+async def test_words_work_on_a_cluster_as_on_an_engine(shop: ClusterRig) -> None:
+    execution = await shop.rig.change("deploy shop:1 as web with 2 replicas on port 8080 on prod")
+    assert execution.state is ExecutionState.SUCCEEDED
+    assert shop.owned("Service", "web")["spec"]["ports"][0]["port"] == 8080
+    scaled = await shop.rig.change("scale web to 3")
+    assert (scaled.state, replicas(shop)) == (ExecutionState.SUCCEEDED, 3)
+    gone = await shop.rig.change("delete web")
+    assert gone.state is ExecutionState.SUCCEEDED
+    assert not shop.cluster.all("Deployment", "default")
+    assert [item["metadata"]["name"] for item in shop.cluster.all("Service", "default")] == ["kubernetes"]
