@@ -5,7 +5,7 @@ import json
 import platform
 import sys
 
-from benchmarks import control, docker_apply, durability, mcp_peers, mcp_spawn, processes, reading
+from benchmarks import control, docker_apply, durability, kube_discover, mcp_peers, mcp_spawn, processes, reading
 
 
 async def measured() -> dict[str, object]:
@@ -13,7 +13,7 @@ async def measured() -> dict[str, object]:
     found: dict[str, object] = {"machine": {"python": platform.python_version(), "system": platform.platform()}}
     parts = {
         "control": control.all_figures, "durability": durability.all_figures, "docker": docker_apply.apply_figures,
-        "reading": reading.all_figures,
+        "reading": reading.all_figures, "kube": kube_discover.all_figures,
     }  # fmt: skip
     for name, part in parts.items():
         print(f"measuring {name} …", file=sys.stderr)

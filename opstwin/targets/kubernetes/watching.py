@@ -83,10 +83,12 @@ class Watch:
     async def _next(self, queue: "asyncio.Queue[TargetEvent]", tasks: "list[asyncio.Task[None]]") -> TargetEvent:
         """The next event. Raises what ended one of the watches for good."""
         getting = asyncio.create_task(queue.get())
-        done, _ = await asyncio.wait({getting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        if getting in done:
-            return getting.result()
-        getting.cancel()
+        try:
+            done, _ = await asyncio.wait({getting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            if getting in done:
+                return getting.result()
+        finally:
+            getting.cancel()
         for task in done:
             task.result()
         raise AssertionError("a watch ended without a reason")
