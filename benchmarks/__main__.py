@@ -5,7 +5,17 @@ import json
 import platform
 import sys
 
-from benchmarks import control, docker_apply, durability, kube_discover, mcp_peers, mcp_spawn, processes, reading
+from benchmarks import (
+    control,
+    docker_apply,
+    durability,
+    kube_discover,
+    mcp_peers,
+    mcp_spawn,
+    metrics_store,
+    processes,
+    reading,
+)
 
 
 async def measured() -> dict[str, object]:
@@ -14,6 +24,7 @@ async def measured() -> dict[str, object]:
     parts = {
         "control": control.all_figures, "durability": durability.all_figures, "docker": docker_apply.apply_figures,
         "reading": reading.all_figures, "kube": kube_discover.all_figures,
+        "metrics": metrics_store.all_figures,
     }  # fmt: skip
     for name, part in parts.items():
         print(f"measuring {name} …", file=sys.stderr)

@@ -74,10 +74,22 @@ class Settings(BaseModel):
         None, description="Folder behind `file:NAME` references; default: data_dir/secrets."
     )
     reconcile_interval_s: float = Field(15.0, gt=0, description="Seconds between two looks of the reconciler.")
-    sample_interval_s: float = Field(60.0, gt=0, description="Seconds between two usage samples of a container.")
     metrics_interval_s: float = Field(
-        15.0, ge=1, description="Seconds between two measurements of a managed container for `metrics_query`."
+        15.0, ge=1, description="Seconds between two measurements of what Opstwin manages and what runs."
     )
+    metrics_store: Literal["files", "memory"] = Field(
+        "files", description="Where measurements are kept: in data_dir/metrics, or for a day in memory."
+    )
+    metrics_raw_s: int = Field(172_800, ge=7_200, description="How long measurements are kept as they came.")
+    metrics_minutes_s: int = Field(1_209_600, ge=86_400, description="How long minutes of them are kept.")
+    metrics_hours_s: int = Field(34_560_000, ge=86_400, description="How long hours of them are kept.")
+    metrics_max_bytes: int = Field(
+        4 << 30, ge=16 << 20, description="Room for measurements on disk; with more, the oldest go."
+    )
+    prometheus_url: str = Field("", description="Prometheus or VictoriaMetrics that `metrics_promql` asks.")
+    prometheus_credential: str = Field("", description="`env:NAME` or `file:NAME` with its bearer token.")
+    remote_write_url: str = Field("", description="Where measurements are sent too, by Prometheus remote write.")
+    remote_write_credential: str = Field("", description="`env:NAME` or `file:NAME` with its bearer token.")
     step_timeout_s: float = Field(120.0, gt=0, description="Deadline of one step at a target.")
     hold_s: float = Field(3.0, ge=0, description="How long everything must stay healthy before a plan counts as done.")
     verify_timeout_s: float = Field(
@@ -186,7 +198,7 @@ def load_settings(
 
 
 def _check_addresses(settings: Settings) -> None:
-    for name in ("public_url", "oauth_issuer", "oauth_jwks_url"):
+    for name in ("public_url", "oauth_issuer", "oauth_jwks_url", "prometheus_url", "remote_write_url"):
         value = getattr(settings, name)
         if value and not _is_address(value, bare=name == "public_url"):
             raise InvalidInput(

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from opstwin.control.building import Goal
+from opstwin.control.scaling import scaling_notes, with_scaling
 from opstwin.control.scene import Scene
 from opstwin.control.wording import worded
 from opstwin.domain.ask import Action, Ask
@@ -24,9 +25,19 @@ _MUST_SAY: Final[Mapping[Action, tuple[str, str]]] = {
 
 
 def target_of(ask: Ask, targets: Sequence[Target]) -> TargetId:
-    """The target it names, or the one default. Raises `NotFound` or `Unclear` with the choices."""
+    """The target it names, or the one default. Raises `NotFound` or `Unclear` with the choices.
+
+    Nothing is moved to a target that is not named.
+    """
     active = [item for item in targets if item.is_active]
     choices = sorted(item.id for item in active)
+    if ask.target is None and ask.action in (Action.MOVE, Action.COPY):
+        raise Unclear(
+            "It is not clear to which target.",
+            field="target",
+            next_step=_pick(choices),
+            details={"missing": ["target"], "choices": choices},
+        )
     if ask.target is not None:
         if ask.target not in choices:
             raise NotFound(
@@ -53,7 +64,7 @@ def goal_of(ask: Ask, scene: Scene) -> tuple[Goal, tuple[str, ...]]:
     current = current_workload(ask.name, scene)
     if ask.action is Action.DELETE:
         return Goal(remove=(ask.name,), with_volumes=ask.with_volumes, language=ask.language), ()
-    return Goal(workloads=(changed(current, ask),), language=ask.language), ()
+    return Goal(workloads=(changed(current, ask),), language=ask.language), tuple(scaling_notes(current, ask))
 
 
 def current_workload(name: str, scene: Scene) -> Workload:
@@ -84,6 +95,7 @@ def changed(current: Workload, ask: Ask) -> Workload:
         values["running"] = ask.action is Action.START
     if ask.replicas is not None:
         values["replicas"] = ask.replicas
+    values |= with_scaling(current, ask)
     if ask.image is not None:
         values["image"] = ask.image
     if ask.health is not None:

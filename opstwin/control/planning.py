@@ -14,6 +14,7 @@ from opstwin.control.flooding import Flood
 from opstwin.control.healing import healing, origin_of
 from opstwin.control.ledger import Ledger
 from opstwin.control.manifest_goals import Manifests, goal_of_manifests
+from opstwin.control.moving import MOVES, goal_of_move
 from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
 from opstwin.control.scene import scene_of
 from opstwin.control.transcripts import safe_words
@@ -99,7 +100,10 @@ class Planner:
         drafter = await self._drafter(target)
         if ask.action is Action.RESTART:
             return await self._records.store(await drafter.restarting(ask.name), occasion)
-        goal, notes = goal_of(ask, drafter.scene)
+        if ask.action in MOVES:
+            goal, notes = await goal_of_move(self._ledger, ask, drafter.scene, drafter.renderer)
+        else:
+            goal, notes = goal_of(ask, drafter.scene)
         return await self._records.store(await drafter.reaching(goal), replace(occasion, notes=notes))
 
     async def from_drift(self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor) -> Plan:

@@ -60,6 +60,34 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Back to what ran before: {image}, {replicas} replica(s).",
         "이전에 실행되던 상태로 되돌립니다: {image}, 복제본 {replicas}개.",
     ),
+    "fixed_number": (
+        "{name} no longer scales by its use and has {replicas} replica(s); for another number: scale {name} to N.",
+        "{name}은(는) 더 이상 사용량에 따라 늘지 않으며 복제본은 {replicas}개입니다.",
+    ),
+    "scales_itself": (
+        "{name} scales by its use: this number holds only once that is stopped (stop autoscaling {name}).",
+        "{name}은(는) 사용량에 따라 늘고 줄어듭니다. 이 개수는 자동 확장을 중지해야 적용됩니다.",
+    ),
+    "not_scaled": (
+        "{name} keeps its number of replicas: {why}",
+        "{name}의 복제본 수는 그대로입니다. {why}",
+    ),
+    "host_path_there": (
+        "{name}: {path} is a folder of {source}; on {target} it is that machine's own folder of that path.",
+        "{name}: {path}은(는) {source}의 폴더입니다. {target}에서는 그 기계의 같은 경로를 씁니다.",
+    ),
+    "data_stays": (
+        "The data of {volumes} is not moved: it stays on {source}, and {target} begins with empty volumes.",
+        "{volumes}의 데이터는 옮기지 않습니다. {source}에 남고 {target}에서는 빈 볼륨으로 시작합니다.",
+    ),
+    "copy_stays": (
+        "What runs on {source} stays there as it is.",
+        "{source}에서 실행 중인 것은 그대로 둡니다.",
+    ),
+    "moved_next": (
+        "Nothing is taken away on {source} by this plan. When it runs well on {target}, do: {steps}",
+        "이 계획은 {source}에서 아무것도 제거하지 않습니다. {target}에서 잘 실행되면 다음을 실행하세요. {steps}",
+    ),
     "back_to_nothing": (
         "Back to what was before: {name} did not exist.",
         "이전 상태로 되돌립니다: {name}은(는) 없었습니다.",

@@ -287,9 +287,10 @@ def _change_json(change: Change) -> Json:
 def _workload_json(item: WorkloadChange) -> Json:
     shown = to_json(item)
     workload = shown.get("workload") if isinstance(shown, dict) else None
-    if isinstance(workload, dict) and workload["autoscale"] is None:
-        # Plans from before this field was there keep their digest.
-        workload.pop("autoscale")
+    for field in ("autoscale", "project") if isinstance(workload, dict) else ():
+        # Plans from before these fields were there keep their digest.
+        if isinstance(workload, dict) and not workload[field]:
+            workload.pop(field)
     return shown
 
 

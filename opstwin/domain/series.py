@@ -9,20 +9,19 @@ from opstwin.domain.values import ResourceId
 
 
 class Metric(StrEnum):
-    """What is measured; the unit stands in the name."""
+    """Its unit is in the name."""
 
     CPU_MILLICORES = "cpu_millicores"
     MEMORY_BYTES = "memory_bytes"
-    OOM_KILLS = "oom_kills"
     THROTTLED_PERIODS = "throttled_periods"
 
 
-COUNTERS: Final = frozenset({Metric.OOM_KILLS, Metric.THROTTLED_PERIODS})
+COUNTERS: Final = frozenset({Metric.THROTTLED_PERIODS})
 """Metrics that only rise, and begin anew at 0 when what is measured starts anew."""
 
 
 class Aggregate(StrEnum):
-    """How the samples of one step become one value. `rate` is what a counter rose by in a second."""
+    """`rate`: a counter's rise per second."""
 
     MEAN = "mean"
     MAX = "max"

@@ -155,7 +155,8 @@ class Workload:
 
     Every field is checked on construction; a wrong one raises `InvalidInput` with the field's name.
     `secret_env` maps a variable to a reference (`env:NAME` or `file:NAME`), never to a value. With `autoscale` the
-    number of replicas follows their use, and `replicas` is where it begins.
+    number of replicas follows their use, and `replicas` is where it begins. `project` is the Compose project it came
+    from, empty otherwise.
     """
 
     name: str
@@ -174,6 +175,7 @@ class Workload:
     running: bool = True
     needs: tuple[str, ...] = ()
     autoscale: Autoscale | None = None
+    project: str = ""
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -190,6 +192,8 @@ class Workload:
             checked_name(network, "networks")
         for other in self.needs:
             checked_name(other, "needs")
+        if self.project:
+            checked_name(self.project, "project")
         self._check_env()
         self._check_labels()
         self._check_ports()

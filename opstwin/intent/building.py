@@ -11,6 +11,7 @@ from opstwin.domain.workload import MAX_REPLICAS, Port, Resources, Workload
 from opstwin.errors import InvalidInput, Unclear
 from opstwin.intent.clauses import Draft
 from opstwin.intent.quantities import cpu_millicores, memory_bytes
+from opstwin.intent.scaling import scaling_of
 from opstwin.intent.short_forms import read_mount, read_port
 from opstwin.intent.unclear import Doubt, example_of, unclear
 
@@ -42,6 +43,8 @@ def built(reading: Reading, action: Action) -> Ask:
     """The `Ask` of a complete reading. Raises `InvalidInput` for impossible values, `Unclear` for contradictions."""
     if action is Action.DEPLOY:
         return _deploy(reading, action)
+    if action in (Action.MOVE, Action.COPY):
+        return _move(reading, action)
     return _set_env(reading, action) if action is Action.SET_ENV else _plain_ask(reading, action)
 
 
@@ -51,6 +54,7 @@ def _plain_ask(reading: Reading, action: Action) -> Ask:
         name=_name(reading),
         target=_target(reading),
         replicas=_replicas(reading),
+        scaling=scaling_of(reading.draft, reading.family) if action is Action.AUTOSCALE else None,
         image=_image(reading),
         ports=_ports(reading),
         resources=_resources(reading) if action is Action.SET_RESOURCES else None,
@@ -62,6 +66,7 @@ def _plain_ask(reading: Reading, action: Action) -> Ask:
 def _deploy(reading: Reading, action: Action) -> Ask:
     draft, name, image = reading.draft, _name(reading), _image(reading)
     assert image is not None
+    scaling, replicas = scaling_of(draft, reading.family), _replicas(reading)
     workload = Workload(
         name=name,
         image=image,
@@ -69,7 +74,8 @@ def _deploy(reading: Reading, action: Action) -> Ask:
         env=_env(reading),
         volumes=tuple(read_mount(word) for word in draft.all("volume")),
         resources=_resources(reading),
-        replicas=_replicas(reading) or 1,
+        replicas=replicas or (scaling and scaling.minimum) or 1,
+        autoscale=scaling and scaling.over(None),
     )
     return Ask(action=action, name=name, target=_target(reading), workload=workload, language=reading.language)
 
@@ -83,6 +89,21 @@ def _set_env(reading: Reading, action: Action) -> Ask:
         target=_target(reading),
         env=_env(reading),
         unset_env=tuple(checked_env_key(key) for key in unset),
+        language=reading.language,
+    )
+
+
+def _move(reading: Reading, action: Action) -> Ask:
+    draft, whole = reading.draft, "project" in reading.draft.marks
+    source, project = draft.one("source"), draft.one("project")
+    only = "" if project is None else checked_name(project, "project")
+    return Ask(
+        action=action,
+        name=only if whole else _name(reading),
+        target=_target(reading),
+        source=None if source is None else checked_name(source, "source"),
+        whole_project=whole,
+        scaling=scaling_of(reading.draft, reading.family),
         language=reading.language,
     )
 

@@ -64,6 +64,15 @@ class Draft:
         return list(self.words.get(slot, ()))
 
 
+def in_percent(units: Sequence[Unit]) -> list[Unit]:
+    """The units with a number and the word "percent" after it as one: 70%."""
+    joined: list[Unit] = []
+    for unit in units:
+        is_after_number = unit.kind == "PERCENT" and bool(joined) and joined[-1].text.isdigit()
+        joined.append(Unit(f"{joined.pop().text}%") if is_after_number else unit)
+    return joined
+
+
 def rule(pattern: str, *marks: str, first: bool = False) -> Rule:
     """The rule of a pattern."""
     return Rule(tuple(_item(word) for word in pattern.split()), marks, first)

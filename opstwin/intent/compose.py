@@ -50,6 +50,7 @@ def compose_of(document: Node, *, project: str, variables: Mapping[str, str]) ->
         volumes=_named(top.get("volumes"), prefix, "local", advice.VOLUME),
         variables=variables,
         services=tuple(services),
+        project=prefix,
     )
     workloads = tuple(read_service(spot, around) for spot in services.values())
     top["services"].checked(lambda: in_order({item.name: item.needs for item in workloads}))

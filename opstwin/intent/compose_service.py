@@ -16,12 +16,13 @@ from opstwin.intent.spots import Spot
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a service may refer to: networks and volumes by their key, the variables, the other services."""
+    """What a service may refer to: networks and volumes by their key, variables, other services, the project."""
 
     networks: Mapping[str, str]
     volumes: Mapping[str, str]
     variables: Mapping[str, str]
     services: Sequence[str]
+    project: str
 
 
 def read_service(spot: Spot, around: Surroundings) -> Workload:
@@ -55,6 +56,7 @@ def read_service(spot: Spot, around: Surroundings) -> Workload:
             labels=labels,
             restart=restart,
             needs=needs,
+            project=around.project,
         )
     )
 

@@ -34,9 +34,24 @@ _UP_TO: Final = rules(
 
 _PORTS: Final = rules("ON|AT? PORT <port>+")
 _ENV: Final = (rule("ENV <pair>+", "env"),)
+_BOUNDS: Final = rules(
+    "BETWEEN <least> AND <most> REPLICAS?",
+    "FROM <least> TO <most> REPLICAS?",
+    "AT_LEAST <least> REPLICAS?",
+    "AT_MOST <most> REPLICAS?",
+    "AT|TO? <percent> OF? CPU USE?",
+    "CPU USE? AT|TO|OF? <percent>",
+)
+_AUTOSCALING: Final = (rule("AUTOSCALING", "autoscale"), *_BOUNDS)
+_PLACES: Final = (
+    rule("COMPOSE WORKLOAD|PROJECT NAMED? <project>?", "project"),
+    rule("<project> COMPOSE WORKLOAD|PROJECT", "project"),
+    *rules("TO|ON TARGET? <target> TARGET?", "FROM TARGET? <source> TARGET?"),
+)
 
 FRAMES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "deploy": (
+        *_AUTOSCALING,
         *rules(
             "<count> REPLICAS OF <image>",
             "FROM|USING? IMAGE? <image>",
@@ -57,6 +72,19 @@ FRAMES: Final[Mapping[str, tuple[Rule, ...]]] = {
         *_NAME,
     ),
     "scale": (*_UP_TO, *_TARGETS, *_NAME),
+    "autoscale": (
+        *rules("AUTOSCALING OF|TO? WORKLOAD? <name> WORKLOAD?", "AUTOSCALING"),
+        *_BOUNDS,
+        *_TARGETS,
+        *_NAME,
+    ),
+    "unscale": (
+        *rules("AUTOSCALING OF|FROM? WORKLOAD? <name> WORKLOAD?", "AUTOSCALING", "OF WORKLOAD? <name>"),
+        *_TARGETS,
+        *_NAME,
+    ),
+    "move": (*_AUTOSCALING, *_PLACES, *_NAME),
+    "copy": (*_AUTOSCALING, *_PLACES, *_NAME),
     "upgrade": (*rules("IMAGE? TO <image>", "IMAGE OF <name>", "TO VERSION? <untagged>"), *_TARGETS, *_NAME),
     "change": (
         *rules(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from opstwin.intent.clauses import Unit
+from opstwin.intent.clauses import Unit, in_percent
 
 _VERBS: Final[Mapping[str, str]] = {
     "deploy": "deploy run launch create install",
@@ -19,9 +19,20 @@ _VERBS: Final[Mapping[str, str]] = {
     "roll": "roll",
     "expose": "expose publish open",
     "add": "add",
+    "autoscale": "autoscale auto-scale",
+    "move": "move migrate",
+    "copy": "copy",
 }
 _WORDS: Final[Mapping[str, str]] = {
     "AS": "as",
+    "AUTOSCALING": "autoscaling auto-scaling autoscaler",
+    "BETWEEN": "between",
+    "AT_LEAST": "at-least",
+    "AT_MOST": "at-most",
+    "PERCENT": "percent",
+    "USE": "use usage utilization utilisation",
+    "COMPOSE": "compose docker-compose",
+    "PROJECT": "project",
     "NAMED": "named called",
     "NAME": "name",
     "ON": "on in",
@@ -36,7 +47,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "BUT": "but",
     "ALL": "all",
     "DIRECTION": "up down",
-    "REPLICAS": "replica replicas copy copies instance instances",
+    "REPLICAS": "replica replicas copies instance instances",
     "PORT": "port ports",
     "MEMORY": "memory ram mem memory-limit",
     "CPU": "cpu cpus core cores vcpu vcpus cpu-limit",
@@ -94,13 +105,20 @@ def units_of(words: Sequence[str]) -> list[Unit]:
         length = next((n for n in range(_LONGEST_PHRASE, 0, -1) if " ".join(kept[at : at + n]).lower() in PHRASES), 0)
         if length:
             phrase = " ".join(kept[at : at + length])
-            units.append(Unit(phrase, PHRASES[phrase.lower()]))
+            units.append(_known(phrase, units))
         else:
             units.append(_single(kept[at]))
         at += max(length, 1)
     while units and units[-1].kind == "COMMA":
         units.pop()
-    return units
+    return in_percent(units)
+
+
+def _known(phrase: str, before: Sequence[Unit]) -> Unit:
+    """A known phrase; "1 copy" counts, where "copy" alone asks for something."""
+    kind = PHRASES[phrase.lower()]
+    counts = kind == "VERB copy" and bool(before) and before[-1].text.isdigit()
+    return Unit(phrase, "REPLICAS" if counts else kind)
 
 
 def _single(word: str) -> Unit:

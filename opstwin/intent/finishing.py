@@ -23,6 +23,10 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "rollback": Action.ROLLBACK,
     "roll": Action.ROLLBACK,
     "expose": Action.EXPOSE,
+    "autoscale": Action.AUTOSCALE,
+    "unscale": Action.STOP_AUTOSCALE,
+    "move": Action.MOVE,
+    "copy": Action.COPY,
 }
 """What a verb asks for; a general verb such as "set" is decided by what it changes."""
 
@@ -42,7 +46,9 @@ _NEEDS: Final[Mapping[Action, tuple[str, str]]] = {
 
 _SINGLE: Final = {
     "name": "name", "target": "target", "image": "image", "count": "replicas", "memory": "memory", "cpu": "cpu",
+    "project": "project", "source": "source", "least": "minimum", "most": "maximum", "percent": "cpu",
 }  # fmt: skip
+_PROJECT: Final = {"en": "move the compose app to prod", "ko": "컴포즈 앱을 prod로 옮겨줘"}
 _GENERAL: Final = frozenset({"change", "scale"})
 
 
@@ -55,6 +61,7 @@ def finish(reading: Reading) -> Ask:
         if len(found) > 1:
             raise reading.unclear(Doubt(reason="several", choices=found, slot=part), action)
     _check_image(reading, action)
+    _check_scaling(reading, action)
     missing = tuple(_missing(reading, action))
     if missing:
         raise reading.unclear(Doubt(reason="missing", missing=missing), action)
@@ -99,9 +106,20 @@ def _check_image(reading: Reading, action: Action) -> None:
         raise reading.unclear(Doubt(reason="tag", missing=("image",), unread=(shown(loose),)), action)
 
 
+def _check_scaling(reading: Reading, action: Action) -> None:
+    """Bounds belong to autoscaling, and a whole project has no workload's name."""
+    draft = reading.draft
+    bounds = any(draft.one(slot) for slot in ("least", "most", "percent"))
+    if bounds and action is not Action.AUTOSCALE and "autoscale" not in draft.marks:
+        raise reading.unclear(Doubt(reason="missing", missing=("autoscaling",)), Action.AUTOSCALE)
+    if "project" in draft.marks and draft.one("name"):
+        choices = [example_of(action, reading.language, name=draft.one("name")), _PROJECT[reading.language]]
+        raise reading.unclear(Doubt(reason="several", choices=choices, slot="name"), action)
+
+
 def _missing(reading: Reading, action: Action) -> Iterator[str]:
     draft = reading.draft
-    if not draft.one("name"):
+    if not draft.one("name") and "project" not in draft.marks:
         yield "name"
     if action is Action.DEPLOY and not draft.one("image"):
         yield "image"

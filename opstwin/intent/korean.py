@@ -70,7 +70,37 @@ _ENV: Final = (
 _SIMPLE: Final = (*_TARGETS, *_OF_TARGET, *_AT_TARGET, *_NAME)
 _IMAGE: Final = rules(f"IMAGE {_P}? <image> {_P}?", f"<image> IMAGE|WORKLOAD|VERSION? {_P}?")
 
+_BOUNDS: Final = rules(
+    "<least> COUNT? IN <most> COUNT? REPLICAS? UNTIL REPLICAS? OBJ|TO?",
+    f"LEAST REPLICAS? {_P}? <least> COUNT? {_P}|IN?",
+    f"MOST REPLICAS? {_P}? <most> COUNT? {_P}|UNTIL?",
+    f"CPU USE? {_P}|GEN? <percent> BASIS? {_P}|AT|IN?",
+)
+_AUTOSCALING: Final = (rule("AUTOSCALING OBJ|TO|AND? TOGETHER?", "autoscale"), *_BOUNDS)
+_MOVE: Final = (
+    *_AUTOSCALING,
+    rule(f"COMPOSE WORKLOAD|PROJECT <project>? {_P}?", "project"),
+    rule(f"<project> COMPOSE WORKLOAD|PROJECT {_P}?", "project"),
+    *rules(
+        "TARGET <target> TO|AT",
+        "<target> TARGET? TO|AT",
+        "TARGET <source> IN",
+        "<source> TARGET? IN",
+        "<source> TARGET? GEN WORKLOAD? <name> WORKLOAD? OBJ|SUBJ?",
+    ),
+    *_NAME,
+)
+_SCALING: Final = (
+    *rules("<name> GEN AUTOSCALING OBJ|SUBJ?", "AUTOSCALING OBJ|TO|SUBJ?"),
+    *_BOUNDS,
+    *_TARGETS,
+    *_OF_TARGET,
+    *rules("<place> AT", "<name> GEN"),
+    *_NAME,
+)
+
 _DEPLOY: Final = (
+    *_AUTOSCALING,
     *_IMAGE,
     *_NAMED,
     *_COUNTS,
@@ -102,6 +132,10 @@ FRAMES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "deploy": _DEPLOY,
     "run": _DEPLOY,
     "scale": (*_UP_TO, *_TARGETS, *_OF_TARGET, *rules("<place> AT", "<name> GEN"), *_NAME),
+    "autoscale": _SCALING,
+    "unscale": _SCALING,
+    "move": _MOVE,
+    "copy": _MOVE,
     "upgrade": (
         *_IMAGE,
         *_TARGETS,
@@ -121,9 +155,9 @@ FRAMES: Final[Mapping[str, tuple[Rule, ...]]] = {
     ),
     "expose": (*_PORTS, *_TARGETS, *_OF_TARGET, *rules("<place> AT", "<name> GEN"), *_NAME),
     "delete": (
-        rule("<name> AND DATA|VOLUME AND DATA|VOLUME OBJ|ALSO? TOGETHER?", "volumes"),
-        rule("<name> AND DATA|VOLUME OBJ|ALSO? TOGETHER?", "volumes"),
-        rule("<name> OBJ DATA|VOLUME ALSO TOGETHER?", "volumes"),
+        rule("<name> AND DATA|VOLUME AND DATA|VOLUME OBJ|ALSO|UNTIL? TOGETHER?", "volumes"),
+        rule("<name> AND DATA|VOLUME OBJ|ALSO|UNTIL? TOGETHER?", "volumes"),
+        rule("<name> OBJ DATA|VOLUME ALSO|UNTIL TOGETHER?", "volumes"),
         rule("<name> OBJ DATA|VOLUME AND TOGETHER", "volumes"),
         rule("<name> OBJ DATA|VOLUME OBJ? TOGETHER", "volumes"),
         rule("DATA|VOLUME AND TOGETHER", "volumes"),

@@ -19,6 +19,9 @@ _HADA: Final[Mapping[str, str]] = {
     "rollback": "롤백 원복",
     "expose": "노출 공개 개방 오픈",
     "add": "추가",
+    "autoscale": "자동확장 자동스케일링 오토스케일링 오토스케일",
+    "move": "이동 마이그레이션",
+    "copy": "복사",
 }
 """Nouns that become verbs with 하다."""
 
@@ -32,6 +35,7 @@ _OTHER: Final[Mapping[str, str]] = {
     "delete": "지워 없애",
     "rollback": "되돌려",
     "expose": "열어",
+    "move": "옮겨",
 }
 """Verbs in the form that takes 주다."""
 
@@ -64,7 +68,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "IN": "에서",
     "GEN": "의",
     "AND": "와 과 하고 이고 랑 이랑 및 그리고",
-    "ALSO": "도 까지 까지도",
+    "ALSO": "도 까지도",
+    "UNTIL": "까지",
     "TOGETHER": "함께 같이 포함 포함해 포함해서 포함하여",
     "CALLED": "이라는 라는 이란 란",
     "NAME": "이름",
@@ -86,10 +91,18 @@ _WORDS: Final[Mapping[str, str]] = {
     "WORKLOAD": "워크로드 서비스 컨테이너 앱",
     "LAST": "마지막변경 마지막변경사항 최근변경 최근변경사항 직전변경 직전변경사항 마지막배포",
     "PREVIOUS": "이전버전 이전상태 직전버전 직전상태",
+    "LEAST": "최소",
+    "MOST": "최대",
+    "PERCENT": "퍼센트",
+    "USE": "사용률 사용량",
+    "BASIS": "기준",
+    "COMPOSE": "컴포즈 도커컴포즈",
+    "PROJECT": "프로젝트",
     "NOISE": "좀 지금 바로 당장 제발 그 이제",
 }
 ASCII_WORDS: Final[Mapping[str, str]] = {
     "cpu": "CPU", "memory": "MEMORY", "env": "ENV", "port": "PORT", "image": "IMAGE", "volume": "VOLUME",
+    "compose": "COMPOSE",
 }  # fmt: skip
 _NUMBERS: Final = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열")
 _ALONE: Final = ("하나", "둘", "셋", "넷")
@@ -118,7 +131,8 @@ def _lexicon() -> dict[str, tuple[Unit, ...]]:
             known[word + counter] = (Unit(str(index)), Unit(counter, "COUNT"))
     for index, word in enumerate(_ALONE, 1):
         known[word] = (Unit(str(index)), Unit("개", "COUNT"))
-    return known | {word: (Unit(word, f"VERB {family}"),) for word, family in _verbs()}
+    known |= {word: (Unit(word, f"VERB {family}"),) for word, family in _verbs()}
+    return known | {word: (Unit(word, "AUTOSCALING"),) for word in _HADA["autoscale"].split()}
 
 
 LEXICON: Final = _lexicon()

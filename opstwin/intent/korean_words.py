@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from opstwin.intent.clauses import Unit
+from opstwin.intent.clauses import Unit, in_percent
 from opstwin.intent.english_words import RESERVED
 from opstwin.intent.korean_lexicon import ASCII_WORDS, LEXICON, LONGEST
 
@@ -26,7 +26,7 @@ def units_of(words: Sequence[str]) -> list[Unit]:
     units: list[Unit] = []
     for part in _parts(words):
         units += [part] if isinstance(part, Unit) else _cut(part, words)
-    return [unit for unit in units if unit.kind != "NOISE"]
+    return in_percent([unit for unit in units if unit.kind != "NOISE"])
 
 
 def _parts(words: Sequence[str]) -> Iterator[Unit | _Run]:

@@ -13,6 +13,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?", re.ASCI
 _KEY: Final = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 _ANY_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _COUNT: Final = re.compile(r"[-+]?[0-9]{1,12}", re.ASCII)
+_PERCENT: Final = re.compile(r"[0-9]{1,6}%", re.ASCII)
 _PORT: Final = re.compile(
     r"(?:(?:(?:[0-9.]{7,15}|\[[0-9a-fA-F:.]{2,45}\]):)?[0-9]{1,9}:)?[0-9]{1,9}(?:/[a-z]{1,8})?", re.ASCII
 )
@@ -70,11 +71,16 @@ def _fits(pattern: re.Pattern[str]) -> Callable[[str], bool]:
 SHAPES: Final[Mapping[str, Callable[[str], bool]]] = {
     "name": is_name,
     "target": is_name,
+    "source": is_name,
+    "project": is_name,
     "place": is_name,
     "image": is_image,
     "untagged": is_untagged,
     "untagged_path": is_untagged_path,
     "count": _fits(_COUNT),
+    "least": _fits(_COUNT),
+    "most": _fits(_COUNT),
+    "percent": _fits(_PERCENT),
     "port": _fits(_PORT),
     "memory": _fits(_AMOUNT),
     "cpu": _fits(_AMOUNT),

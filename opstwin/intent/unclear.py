@@ -75,6 +75,8 @@ _EXAMPLES: Final[Mapping[Action, Mapping[str, str]]] = {
         "ko": "{image} 이미지를 {name} 이름으로 2개 복제본, 8080 포트로 배포해줘",
     },
     Action.SCALE: {"en": "scale {name} to 3", "ko": "{name} 복제본을 3개로 변경해줘"},
+    Action.AUTOSCALE: {"en": "autoscale {name} between 2 and 6", "ko": "{name} 2개에서 6개까지 자동 확장해줘"},
+    Action.STOP_AUTOSCALE: {"en": "stop autoscaling {name}", "ko": "{name} 자동 확장 중지해줘"},
     Action.UPGRADE: {"en": "upgrade {name} to {image}", "ko": "{name} 이미지를 {image} 로 변경해줘"},
     Action.RESTART: {"en": "restart {name}", "ko": "{name} 재시작해줘"},
     Action.STOP: {"en": "stop {name}", "ko": "{name} 중지해줘"},
@@ -87,11 +89,14 @@ _EXAMPLES: Final[Mapping[Action, Mapping[str, str]]] = {
         "en": "give {name} 512Mi memory and 500m cpu",
         "ko": "{name} 메모리 512Mi, cpu 500m 로 설정해줘",
     },
+    Action.MOVE: {"en": "move {name} to prod", "ko": "{name} prod로 옮겨줘"},
+    Action.COPY: {"en": "copy {name} to prod", "ko": "{name} prod로 복사해줘"},
 }
 
 _PARTS: Final[Mapping[str, str]] = {
     "name": "이름", "image": "이미지", "replicas": "복제본 수", "port": "포트", "env": "환경변수", "action": "작업",
     "change": "변경할 내용", "variable": "환경변수 이름", "target": "타깃", "memory": "메모리", "cpu": "CPU",
+    "autoscaling": "자동 확장", "project": "프로젝트", "source": "원래 타깃", "minimum": "최소", "maximum": "최대",
 }  # fmt: skip
 
 _LEAD: Final = {"en": "Write it like this: ", "ko": "이렇게 써 주세요: "}

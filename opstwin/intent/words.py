@@ -16,6 +16,14 @@ from opstwin.intent.unclear import Doubt, example_of, unclear
 
 _VERB: Final = "VERB "
 _UNSURE_ENDS: Final = ".!?;"
+_ABOUT: Final[Mapping[str, Mapping[str, str]]] = {
+    "ENV": {"delete": "unset"},
+    "AUTOSCALING": {
+        "stop": "unscale", "delete": "unscale", "unset": "unscale",
+        "start": "autoscale", "add": "autoscale", "change": "autoscale",
+    },
+}  # fmt: skip
+"""What some verbs ask for when the sentence is about a thing of that kind."""
 
 
 def read_request(text: str) -> Ask:
@@ -60,8 +68,7 @@ def _read_english(request: str, words: Sequence[str]) -> Reading:
     before = read_clauses([unit for unit in units[:at] if unit.kind != "COMMA"], english.TARGET)
     if before.unread or len(before.all("target")) > 1:
         raise _leftover("en", family, before.unread or units[:at])
-    if family == "delete" and any(unit.kind == "ENV" for unit in units):
-        family = "unset"
+    family = _about(family, units)
     draft = read_clauses(units[at + 1 :], english.FRAMES[family])
     if draft.unread:
         raise _leftover("en", family, draft.unread)
@@ -73,8 +80,7 @@ def _read_english(request: str, words: Sequence[str]) -> Reading:
 def _read_korean(request: str, words: Sequence[str]) -> Reading:
     units = korean_words.units_of(words)
     at, family = _korean_verb(request, units, words)
-    if family == "delete" and any(unit.kind == "ENV" for unit in units):
-        family = "unset"
+    family = _about(family, units)
     rest = [*units[:at], Unit("", "END"), *units[at + 1 :]]
     draft = read_clauses(rest, korean.FRAMES[family])
     if draft.unread:
@@ -83,6 +89,9 @@ def _read_korean(request: str, words: Sequence[str]) -> Reading:
 
 
 def _korean_verb(request: str, units: Sequence[Unit], words: Sequence[str]) -> tuple[int, str]:
+    nouns = [at for at, unit in enumerate(units) if unit.kind == "AUTOSCALING"]
+    if len(nouns) == 1 and not any(unit.kind.startswith(_VERB) for unit in units):
+        return nouns[0], "autoscale"
     try:
         return _only_verb(units, "ko", words)
     except Unclear as error:
@@ -111,6 +120,11 @@ def _only_verb(units: Sequence[Unit], language: str, words: Sequence[str]) -> tu
     reason = "near_action" if near else "no_action"
     doubt = Doubt(reason=reason, missing=("action",), choices=near)
     raise unclear(doubt, language, example_of(Action.DEPLOY, language))
+
+
+def _about(family: str, units: Sequence[Unit]) -> str:
+    """The family of the verb, given what the sentence is about."""
+    return next((_ABOUT[unit.kind].get(family, family) for unit in units if unit.kind in _ABOUT), family)
 
 
 def _near_verbs(words: Sequence[str], language: str) -> list[str]:

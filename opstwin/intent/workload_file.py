@@ -87,6 +87,7 @@ def _values(workload: Workload) -> dict[str, Json]:
         "running": workload.running,
         "needs": list(workload.needs),
         "autoscale": None if workload.autoscale is None else _autoscale(workload.autoscale),
+        "project": workload.project,
     }
 
 

@@ -163,3 +163,4 @@ class WorkloadForm(Form):
     running: bool = True
     needs: list[str] = Field(default_factory=list)
     autoscale: AutoscaleForm | None = None
+    project: str = ""

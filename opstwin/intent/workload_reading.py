@@ -85,6 +85,7 @@ def read_form(value: Json, node: Node | None) -> Workload:
             running=form.running,
             needs=tuple(form.needs),
             autoscale=autoscale,
+            project=form.project,
             **parts,
         )
 

@@ -105,4 +105,4 @@ class Ring:
             if minute > oldest:
                 least, most, last = self._extremes[3 * place : 3 * place + 3]
                 count = self._counts[place]
-                yield Bucket(minute * MINUTE_S, count, self._totals[place] / count, least, most, last, MINUTE_S)
+                yield Bucket(minute * MINUTE_S, count, self._totals[place], least, most, last, MINUTE_S)

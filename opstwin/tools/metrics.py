@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 from typing import Annotated, Any, Final
 
 from pydantic import Field
@@ -12,15 +13,20 @@ from opstwin.domain.access import Scope
 from opstwin.domain.series import MAX_POINTS, Aggregate, Metric, Series, SeriesQuery, Statistics
 from opstwin.domain.values import Json, ResourceId
 from opstwin.errors import InvalidInput
+from opstwin.metrics.buckets import single, statistics
+from opstwin.metrics.ports import PromSeries
 from opstwin.tools.fields import Paging, SubjectName, TargetName, offset_of
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
 
-MAX_RANGE_S: Final = 86_400
-"""What the sample store keeps."""
+MAX_RANGE_S: Final = 400 * 86_400
+"""What the sample store keeps at most; `kept_s` of an answer says what this one does."""
 
 FINE_RANGE_S: Final = 7_200
-"""So far back steps may be shorter than a minute; before that only minutes are kept."""
+"""So far back steps may be shorter than a minute: in memory only minutes are kept before that."""
+
+HOURS_RANGE_S: Final = 14 * 86_400
+"""Further back only hours are kept."""
 
 TAKEN_NOW: Final = 16
 """Containers that are measured at once when there is no sample of any of them yet."""
@@ -29,9 +35,13 @@ _USUAL_POINTS: Final = 60
 
 
 class MetricsAsk(Paging):
-    """Which measurements. `step_s` 0 chooses one that gives about 60 values."""
+    """Which measurements. `step_s` 0 chooses one that gives about 60 values.
+
+    `promql` is an expression that the Prometheus of the hub's settings answers instead of this hub's own store.
+    """
 
     metric: Metric
+    promql: Annotated[str, Field(max_length=4_000)] = ""
     subject: SubjectName | None = None
     target: TargetName | None = None
     range_s: Annotated[int, Field(ge=60, le=MAX_RANGE_S)] = 3600
@@ -42,9 +52,12 @@ class MetricsAsk(Paging):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesView:
-    """One container's series: `values` for the steps from `start_at` on, null where nothing was measured."""
+    """One container's series: `values` for the steps from `start_at` on, null where nothing was measured.
 
-    resource: ResourceId
+    Of a PromQL answer `resource` holds the labels, as PromQL writes them.
+    """
+
+    resource: str
     gaps: int
     statistics: Statistics | None
     values: tuple[float | None, ...]
@@ -72,6 +85,47 @@ class MetricsView:
 
 
 async def _query(services: Services, _caller: Caller, ask: MetricsAsk) -> MetricsView:
+    return await (_answered(services, ask) if ask.promql else _measured(services, ask))
+
+
+async def _answered(services: Services, ask: MetricsAsk) -> MetricsView:
+    """What the Prometheus of the settings says; it tells the value at the end of each step."""
+    if services.prom is None:
+        raise InvalidInput(
+            "No server for PromQL is set.", field="promql", next_step="Set OPSTWIN_PROMETHEUS_URL, or leave it out."
+        )
+    query = _asked(ask, (), services.ledger.clock.now())
+    step = timedelta(seconds=query.step_s)
+    end_at = query.start_at + query.steps * step
+    found = await services.prom.range(ask.promql, query.start_at + step, end_at, query.step_s)
+    views = sorted((_prom_view(query, item) for item in found), key=lambda item: item.resource)
+    first = offset_of(ask.cursor)
+    return MetricsView(
+        summary=f"{len(views)} series from PromQL over {_span(ask.range_s)}.",
+        counts={"series": {"measured": len(views), "never": 0}}, metric=ask.metric, aggregate=ask.aggregate,
+        start_at=query.start_at, step_s=query.step_s, read_now=False, kept_s=0.0,
+        items=tuple(views[first : first + ask.limit]),
+        next=str(first + ask.limit) if len(views) > first + ask.limit else None,
+    )  # fmt: skip
+
+
+def _prom_view(query: SeriesQuery, found: PromSeries) -> SeriesView:
+    name = found.labels.get("__name__", "")
+    labels = ",".join(f'{key}="{value}"' for key, value in sorted(found.labels.items()) if key != "__name__")
+    values: list[float | None] = [None] * query.steps
+    buckets = []
+    for at, value in zip(found.at, found.values, strict=True):
+        place = round((at - query.start_at).total_seconds() / query.step_s) - 1
+        if isfinite(value) and 0 <= place < query.steps:
+            values[place] = round(value, 3)
+            buckets.append(single(at.timestamp(), value))
+    gaps = sum(value is None for value in values)
+    return SeriesView(
+        resource=f"{name}{{{labels}}}", gaps=gaps, statistics=statistics(buckets), values=tuple(values)
+    )  # fmt: skip
+
+
+async def _measured(services: Services, ask: MetricsAsk) -> MetricsView:
     resources = await containers_of(services.ledger, ask.subject, ask.target)
     query = _asked(ask, resources, services.ledger.clock.now())
     found = await services.sampler.store.read(query)
@@ -113,11 +167,12 @@ def _asked(ask: MetricsAsk, resources: Sequence[ResourceId], now: datetime) -> S
 
 
 def _step_s(ask: MetricsAsk) -> int:
-    """The length of a step: above a minute whole minutes, and never shorter than a minute far back."""
+    """The length of a step: above a minute whole minutes, never shorter than a minute far back, nor than an hour."""
     wanted = ask.step_s or max(15, ask.range_s // _USUAL_POINTS)
     if wanted <= 60 and ask.range_s <= FINE_RANGE_S:
         return wanted
-    return -(-wanted // 60) * 60
+    whole = 3600 if ask.range_s > HOURS_RANGE_S else 60
+    return -(-wanted // whole) * whole
 
 
 def _order(series: Series) -> tuple[float, str]:
@@ -161,7 +216,9 @@ def _span(seconds: int) -> str:
 
 
 def _amount(metric: Metric, value: float) -> str:
-    return f"{value / (1 << 20):.1f} MiB" if metric is Metric.MEMORY_BYTES else f"{value:.0f} millicores"
+    if metric is Metric.MEMORY_BYTES:
+        return f"{value / (1 << 20):.1f} MiB"
+    return f"{value:.0f} millicores" if metric is Metric.CPU_MILLICORES else f"{value:.0f}"
 
 
 def _brief(answer: Mapping[str, Any]) -> Mapping[str, Json]:
@@ -201,7 +258,7 @@ TOOLS: tuple[AnyTool, ...] = (
     Tool(
         name="metrics_query",
         title="Query measurements",
-        purpose="CPU or memory of containers over time, with mean, p95, peak and gaps.",
+        purpose="Use over time, with mean, p95, peak and gaps; or PromQL.",
         effect=Effect.READ,
         scope=Scope.READ,
         outward=True,

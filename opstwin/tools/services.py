@@ -23,6 +23,7 @@ from opstwin.control.sampling import Sampler
 from opstwin.control.tainting import Taints
 from opstwin.control.twin_index import TwinIndex
 from opstwin.domain.approval import Policy
+from opstwin.metrics.ports import PromQuery
 from opstwin.settings import Settings
 from opstwin.tools.rates import Rates
 from opstwin.tools.veiling import Veil
@@ -33,7 +34,7 @@ class Services:
     """Everything a tool may call. There is no `Writer` here: effects happen behind `applier` alone.
 
     `loaded` names the parts of this hub that run (`reconciler`, `provisioner`, `worker`, …) for `hub_info` and
-    `components_list`.
+    `components_list`. `prom` answers PromQL where the settings name a server for it.
     """
 
     ledger: Ledger
@@ -61,3 +62,4 @@ class Services:
     rates: Rates
     recovery: Recovery = field(default_factory=Recovery)
     loaded: Mapping[str, bool] = field(default_factory=dict)
+    prom: PromQuery | None = None

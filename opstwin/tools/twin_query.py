@@ -43,9 +43,9 @@ class QueryAsk(Ask):
     """Which resources. `drift` is any, none or its kind; `attention` keeps to what is wrong, or to what is not."""
 
     target: TargetName | None = None
-    kind: Annotated[str | None, Field(max_length=120, pattern=r"^[a-z][a-z0-9.-]*$", description="container, …, or workload")] = (
-        None
-    )
+    kind: Annotated[
+        str | None, Field(max_length=120, pattern=r"^[a-z][a-z0-9.-]*$", description="container, …, or workload")
+    ] = None
     workload: WorkloadName | None = None
     text: Annotated[str | None, Field(min_length=1, max_length=200, description="in name or image; * is any")] = None
     health: Literal["healthy", "starting", "unhealthy", "stopped", "unknown", "none"] | None = None

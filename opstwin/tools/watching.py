@@ -3,14 +3,14 @@
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from pydantic import Field
 
 from opstwin.domain.access import Scope
-from opstwin.domain.deployment import UsageSample
 from opstwin.domain.resource import Presence
+from opstwin.domain.series import Metric, SeriesQuery
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, to_json
 from opstwin.errors import NotFound
@@ -19,7 +19,6 @@ from opstwin.targets.ports import LogLine, Reader, UsageReading
 from opstwin.tools.fields import OfResource
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, StreamItem, Tool
 from opstwin.tools.services import Services
-from opstwin.twin.store import Query
 
 MAX_LINES: Final = 10_000
 MAX_TEXT: Final = 4 * 1024 * 1024
@@ -47,13 +46,22 @@ class LogsView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsageView:
-    """What a resource uses now, and the newest samples, newest first."""
+class UsageMinute:
+    """What a resource used on average in the minute that began at `at`."""
 
     at: datetime
     cpu_millicores: float
     memory_bytes: int
-    samples: tuple[UsageSample, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageView:
+    """What a resource uses now, and the measured minutes of the last hour, newest first."""
+
+    at: datetime
+    cpu_millicores: float
+    memory_bytes: int
+    samples: tuple[UsageMinute, ...]
 
 
 async def collected(reader: Reader, ask: LogsAsk) -> LogsView:
@@ -89,9 +97,23 @@ async def _following(reader: Reader, ask: LogsAsk) -> AsyncIterator[StreamItem]:
 async def _usage(services: Services, _caller: Caller, ask: OfResource) -> UsageView:
     reader = await _reader(services, ask.id)
     now: UsageReading = await reader.usage(ResourceId(ask.id))
-    newest = Query(UsageSample, {"resource": ask.id}, limit=60, newest_first=True)
-    page = await services.ledger.store.find(newest)
-    return UsageView(at=now.at, cpu_millicores=now.cpu_millicores, memory_bytes=now.memory_bytes, samples=page.items)
+    samples = await _newest(services, ResourceId(ask.id))
+    return UsageView(at=now.at, cpu_millicores=now.cpu_millicores, memory_bytes=now.memory_bytes, samples=samples)
+
+
+async def _newest(services: Services, resource: ResourceId) -> tuple[UsageMinute, ...]:
+    """The minutes of the last hour in which the resource was measured, newest first."""
+    start_s = int(services.ledger.clock.now().timestamp()) // 60 * 60 - 59 * 60
+    start_at = datetime.fromtimestamp(start_s, UTC)
+    columns = []
+    for metric in (Metric.CPU_MILLICORES, Metric.MEMORY_BYTES):
+        query = SeriesQuery(metric=metric, resources=(resource,), start_at=start_at, step_s=60, steps=60)
+        columns.append((await services.sampler.store.read(query))[0].values)
+    return tuple(
+        UsageMinute(at=start_at + timedelta(minutes=place), cpu_millicores=cpu, memory_bytes=round(memory))
+        for place, (cpu, memory) in reversed(list(enumerate(zip(*columns, strict=True))))
+        if cpu is not None and memory is not None
+    )
 
 
 async def _reader(services: Services, resource: str) -> Reader:

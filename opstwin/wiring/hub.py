@@ -42,7 +42,6 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId
 from opstwin.errors import StoreError
 from opstwin.logs import logger
-from opstwin.metrics.memory import MemorySamples
 from opstwin.settings import Settings
 from opstwin.targets.probing import HttpProber
 from opstwin.targets.reaching import Reach
@@ -52,6 +51,7 @@ from opstwin.tools.veiling import Veil
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import TwinStore
 from opstwin.wiring.drivers import DriverPool, OnCall, hub_secrets, own_places
+from opstwin.wiring.measuring import prom_query_of, samples_of
 from opstwin.wiring.starts import Starts
 
 STARTER: Final = Actor(kind=ActorKind.SCHEDULE, id="hub", face="start")
@@ -79,7 +79,7 @@ class Hub:
         loops: list[Coroutine[Any, Any, None]] = [
             self.worker.run(),
             self.services.reconciler.run(settings.reconcile_interval_s),
-            self.services.history.run(settings.sample_interval_s),
+            self.services.history.run(),
             self.services.sampler.run(settings.metrics_interval_s),
             self._follow_all(),
         ]
@@ -175,6 +175,7 @@ def assembled(
     reach = Reach(own_port=settings.port, allowed=settings.agent_places)
     components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load())
     index = TwinIndex(store, pool)
+    samples = samples_of(settings, ledger.clock)
     veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
     applier = Applier(
         ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
@@ -188,12 +189,12 @@ def assembled(
         places=Places(ledger, pool), people=People(ledger),
         component_planner=components,
         reconciler=Reconciler(ledger, observer, planner, approver, applier, breakers),
-        auditing=Auditing(ledger, settings.data_dir), history=History(ledger, pool), index=index,
-        sampler=Sampler(ledger, pool, breakers, MemorySamples()), taints=Taints(ledger),
+        auditing=Auditing(ledger, settings.data_dir), history=History(ledger, samples), index=index,
+        sampler=Sampler(ledger, pool, breakers, samples), taints=Taints(ledger),
         veil=veil,
         started_at=ledger.clock.now(), version=version("opstwin"),
         rates=Rates(settings, ledger.clock), recovery=recovered,
-        loaded={"reconciler": True, "provisioner": True, "worker": True},
+        loaded={"reconciler": True, "provisioner": True, "worker": True}, prom=prom_query_of(settings),
     )  # fmt: skip
     return Hub(services=services, worker=Worker(ledger, applier, recovered), store=store, pool=pool)
 

@@ -2,11 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from math import inf, nan
+from pathlib import Path
 
 import pytest
 
-from opstwin.domain.series import Aggregate, Metric, Sample, Series, SeriesQuery
+from opstwin.clock import VirtualClock
+from opstwin.domain.series import Aggregate, Labels, Metric, Sample, Selector, Series, SeriesQuery
 from opstwin.domain.values import ResourceId
+from opstwin.metrics.files import FileSamples
+from opstwin.metrics.levels import Retention
 from opstwin.metrics.memory import MemorySamples
 from opstwin.metrics.ports import SampleStore
 
@@ -14,18 +19,36 @@ START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 WEB = ResourceId("local/container/web-1")
 OTHER = ResourceId("local/container/other")
 CPU, MEMORY = Metric.CPU_MILLICORES, Metric.MEMORY_BYTES
-STORES: dict[str, Callable[[], SampleStore]] = {"memory": MemorySamples}
+KEPT = Retention(raw_s=7_200, minute_s=86_400, hour_s=86_400)
+"""As long as samples in memory are kept, of which the newest 480 stand for two hours."""
+
+
+def on_disk(folder: Path) -> SampleStore:
+    return FileSamples(folder, KEPT, VirtualClock(START + timedelta(days=70)))
+
+
+STORES: dict[str, Callable[[Path], SampleStore]] = {"memory": lambda _folder: MemorySamples(), "files": on_disk}
 
 
 @pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[SampleStore]:
-    made = STORES[request.param]()
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SampleStore]:
+    made = STORES[request.param](tmp_path)
     yield made
     await made.close()
 
 
-def sample(after_s: float, value: float, resource: ResourceId = WEB, metric: Metric = CPU) -> Sample:
-    return Sample(resource=resource, metric=metric, at=START + timedelta(seconds=after_s), value=value)
+async def settled(store: SampleStore) -> SampleStore:
+    """The store when it has done everything that it does from time to time."""
+    if isinstance(store, FileSamples):
+        await store.upkeep()
+    return store
+
+
+def sample(
+    after_s: float, value: float, resource: ResourceId = WEB, metric: Metric = CPU, labels: Labels = ()
+) -> Sample:
+    at = START + timedelta(seconds=after_s)
+    return Sample(resource=resource, metric=metric, at=at, value=value, labels=labels)
 
 
 async def ask(
@@ -35,7 +58,11 @@ async def ask(
         metric=CPU, resources=(WEB,), start_at=START + timedelta(seconds=after_s), step_s=step_s, steps=steps,
         aggregate=aggregate,
     )  # fmt: skip
-    [series] = await store.read(query)
+    [unsettled] = await store.read(query)
+    [series] = await (await settled(store)).read(query)
+    # What is sealed or rolled up meanwhile changes nothing of what is known of the steps.
+    if aggregate not in (Aggregate.P50, Aggregate.P95, Aggregate.P99, Aggregate.RATE) and step_s % 60 == 0:
+        assert unsettled.values == series.values
     return series
 
 
@@ -59,8 +86,11 @@ async def test_a_measured_zero_is_a_zero(store: SampleStore) -> None:
 
 @pytest.mark.parametrize(
     ("aggregate", "value"),
-    [(Aggregate.MEAN, 28), (Aggregate.MAX, 100), (Aggregate.MIN, 2), (Aggregate.P95, 100), (Aggregate.LAST, 30)],
-)
+    [
+        (Aggregate.MEAN, 28), (Aggregate.MAX, 100), (Aggregate.MIN, 2), (Aggregate.SUM, 140), (Aggregate.P50, 4),
+        (Aggregate.P95, 100), (Aggregate.P99, 100), (Aggregate.LAST, 30),
+    ],
+)  # fmt: skip
 async def test_each_aggregate_of_one_step(store: SampleStore, aggregate: Aggregate, value: float) -> None:
     await store.write([sample(0, 2), sample(1, 100), sample(2, 4), sample(3, 4), sample(4, 30)])
     assert (await ask(store, 1, aggregate=aggregate)).values == (value,)
@@ -140,19 +170,30 @@ async def test_what_is_older_than_a_day_is_dropped_and_stays_dropped(store: Samp
     assert (await ask(store, 60, step_s=60)).gaps == 60
     await store.write([sample(0, 1.0)])
     assert (await ask(store, 1)).values == (None,)
-    held = await store.holding()
+    held = await (await settled(store)).holding()
     assert held.oldest_at is not None
     assert held.oldest_at >= START + timedelta(hours=1)
 
 
-async def test_room_is_bounded_however_long_it_is_written_to(store: SampleStore) -> None:
-    sizes = []
+async def test_room_in_memory_is_bounded_however_long_it_is_written_to() -> None:
+    sizes, store = [], MemorySamples()
     for day in range(3):
         await store.write([sample(86_400 * day + 15 * n, 1.0) for n in range(5760)])
         sizes.append((await store.holding()).bytes)
     assert sizes[1] == sizes[2] <= 50_000
     held = await store.holding()
     assert (held.raw_samples, held.kept_s) == (480, 86_400)
+
+
+async def test_room_on_disk_is_bounded_however_long_it_is_written_to(tmp_path: Path) -> None:
+    store, sizes = on_disk(tmp_path), []
+    for day in range(60):
+        await store.write([sample(86_400 * day + 300 * n, float(n % 7)) for n in range(288)])
+        sizes.append((await (await settled(store)).holding()).bytes)
+    assert max(sizes[40:]) <= max(sizes[:40])
+    held = await store.holding()
+    assert (held.raw_s, held.minutes_s, held.kept_s) == (7_200, 86_400, 86_400)
+    await store.close()
 
 
 async def test_a_series_that_nobody_writes_to_for_a_day_makes_room(store: SampleStore) -> None:
@@ -176,3 +217,50 @@ async def test_a_clock_that_was_set_back_loses_nothing(store: SampleStore) -> No
     await store.write([sample(15 * n, float(n)) for n in range(4)])
     assert (await ask(store, 4)).values == (0, 1, 2, 3)
     assert (await ask(store, 1, after_s=600)).values == (6,)
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf])
+async def test_what_is_no_finite_number_is_a_gap(store: SampleStore, value: float) -> None:
+    await store.write([sample(0, 1.0), sample(15, value)])
+    assert (await ask(store, 2)).values == (1, None)
+
+
+async def test_a_counter_is_told_as_what_it_rises_by_in_a_second_also_over_a_new_beginning(store: SampleStore) -> None:
+    await store.write([sample(15 * n, value) for n, value in enumerate((100, 130, 160, 15, 30))])
+    assert (await ask(store, 5, aggregate=Aggregate.RATE)).values == (None, 2, 2, 1, 1)
+    statistics = (await ask(store, 5)).statistics
+    assert statistics is not None
+    assert statistics.rise == 30 + 30 + 15 + 15
+
+
+async def test_nothing_is_told_of_a_rate_over_a_gap(store: SampleStore) -> None:
+    await store.write([sample(0, 0), sample(15, 15), sample(1500, 30), sample(1515, 60)])
+    series = await ask(store, 102, aggregate=Aggregate.RATE)
+    assert [(n, value) for n, value in enumerate(series.values) if value is not None] == [(1, 1), (101, 2)]
+
+
+async def test_series_can_be_chosen_by_target_kind_and_labels(store: SampleStore) -> None:
+    web, db = (("workload", "web"),), (("workload", "db"),)
+    pod = ResourceId("prod/pod/shop/web-1")
+    await store.write([sample(0, 1, WEB, labels=web), sample(0, 2, OTHER, labels=db), sample(0, 3, pod, labels=web)])
+    await store.write([sample(0, 4, WEB, MEMORY, labels=web)])
+
+    async def chosen(selector: Selector) -> list[tuple[str, tuple[float | None, ...]]]:
+        query = SeriesQuery(metric=CPU, selector=selector, start_at=START, step_s=60, steps=1)
+        return [(item.resource, item.values) for item in await (await settled(store)).read(query)]
+
+    assert await chosen(Selector(target="local")) == [(OTHER, (2,)), (WEB, (1,))]
+    assert await chosen(Selector(kind="pod")) == [(pod, (3,))]
+    assert await chosen(Selector(labels=web)) == [(WEB, (1,)), (pod, (3,))]
+    assert await chosen(Selector(target="local", kind="container", labels=db)) == [(OTHER, (2,))]
+    assert await chosen(Selector(target="nowhere")) == []
+
+
+async def test_the_samples_of_several_resources_can_be_told_as_one(store: SampleStore) -> None:
+    await store.write([sample(n, float(n), WEB) for n in range(50)])
+    await store.write([sample(n, float(n + 50), OTHER) for n in range(50)])
+    query = SeriesQuery(metric=CPU, resources=(WEB, OTHER), start_at=START, step_s=60, steps=1)
+    whole = await store.pooled(query)
+    assert whole is not None
+    assert (whole.samples, whole.min, whole.p50, whole.p95, whole.max) == (100, 0, 49, 94, 99)
+    assert await store.pooled(SeriesQuery(metric=MEMORY, start_at=START, step_s=60, steps=1)) is None

@@ -94,7 +94,7 @@ class House:
             self.world.image(name, exposed=(80,), start_s=0.5)
         self.world.image("app:bad", exposed=(80,), healthy=False, start_s=0.5)
         self.places = Worlds({"local": self.world}, self.clock)
-        given = {**UNLIMITED, **self.settings}
+        given = {**UNLIMITED, "metrics_store": "memory", **self.settings}
         chosen = Settings(data_dir=self.folder, hold_s=2.0, verify_timeout_s=30.0, **given)
         ledger = Ledger(self.store, self.clock, SeededIds(self.seed))
         self.hub: Hub = assembled(chosen, ledger, self.places, self.store)  # type: ignore[arg-type]

@@ -269,10 +269,10 @@ async def test_steps_are_whole_minutes_far_back_and_the_answer_says_how_long(
 @pytest.mark.parametrize(
     ("params", "field", "words"),
     [
-        ({"metric": "disk_io"}, "metric", "'cpu_millicores' or 'memory_bytes'"),
+        ({"metric": "disk_io"}, "metric", "'cpu_millicores', 'memory_bytes' or 'throttled_periods'"),
         ({"metric": "cpu_millicores", "aggregate": "median"}, "aggregate", "'p95'"),
         ({"metric": "cpu_millicores", "range_s": 3600, "step_s": 2}, "step_s", "at most 500"),
-        ({"metric": "cpu_millicores", "range_s": 90_000}, "range_s", "86400"),
+        ({"metric": "cpu_millicores", "range_s": 40_000_000}, "range_s", "34560000"),
         ({"metric": "cpu_millicores", "cursor": "abc"}, "cursor", "cursor"),
         ({"metric": "cpu_millicores", "subject": "local/volume/x"}, None, "no"),
     ],

@@ -31,7 +31,7 @@ from opstwin.targets.ports import LogLine, Sighting, TargetEvent, TargetInfo, Us
 T = TypeVar("T")
 R = TypeVar("R")
 
-AT_ONCE: Final = THREADS // 2
+AT_ONCE: Final = THREADS // 4
 """Looks at one time during a discovery; the other threads stay free for steps."""
 
 SAMPLE_S: Final = 0.25

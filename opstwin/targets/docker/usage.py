@@ -11,11 +11,15 @@ from opstwin.targets.ports import UsageReading
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """One reading: CPU time ever used in nanoseconds, memory in use without the page cache that can be dropped."""
+    """One reading: CPU time ever used in nanoseconds, memory in use without the page cache that can be dropped.
+
+    `throttled_periods`: how often the CPU limit held it back so far.
+    """
 
     at: datetime
     cpu_ns: int
     memory_bytes: int
+    throttled_periods: int | None = None
 
 
 def counters_of(stats: Mapping[str, Any]) -> Counters | None:
@@ -25,7 +29,11 @@ def counters_of(stats: Mapping[str, Any]) -> Counters | None:
     if at is None or "usage" not in memory:
         return None
     cpu = ((stats.get("cpu_stats") or {}).get("cpu_usage") or {}).get("total_usage") or 0
-    return Counters(at=datetime.fromisoformat(at), cpu_ns=int(cpu), memory_bytes=_in_use(memory))
+    held_back = ((stats.get("cpu_stats") or {}).get("throttling_data") or {}).get("throttled_periods")
+    return Counters(
+        at=datetime.fromisoformat(at), cpu_ns=int(cpu), memory_bytes=_in_use(memory),
+        throttled_periods=None if held_back is None else int(held_back),
+    )  # fmt: skip
 
 
 def between(before: Counters, after: Counters) -> UsageReading:
@@ -33,7 +41,10 @@ def between(before: Counters, after: Counters) -> UsageReading:
     elapsed_ns = (after.at - before.at).total_seconds() * 1e9
     used_ns = max(0, after.cpu_ns - before.cpu_ns)
     millicores = used_ns / elapsed_ns * 1000 if elapsed_ns > 0 else 0.0
-    return UsageReading(at=after.at, cpu_millicores=millicores, memory_bytes=after.memory_bytes)
+    return UsageReading(
+        at=after.at, cpu_millicores=millicores, memory_bytes=after.memory_bytes,
+        throttled_periods=after.throttled_periods,
+    )  # fmt: skip
 
 
 def _in_use(memory: Mapping[str, Any]) -> int:

@@ -18,7 +18,7 @@ from opstwin.metrics.files import FileSamples
 from opstwin.metrics.levels import Retention
 from opstwin.metrics.ports import SampleStore
 from opstwin.twin.memory import MemoryStore
-from opstwin.twin.store import Page, Put, Query, R
+from opstwin.twin.store import Page, Put, Query, S
 from tests.rig import ANNA, LOCAL, Rig, app
 
 DAY = timedelta(days=1)
@@ -49,7 +49,9 @@ def deployment(id: str, at: datetime, *, name: str = "web", success: bool = True
     )  # fmt: skip
 
 
-def readings(at: datetime, cpu: float, memory: int, *, name: str = "web", throttled: float | None = None) -> list[Sample]:
+def readings(
+    at: datetime, cpu: float, memory: int, *, name: str = "web", throttled: float | None = None
+) -> list[Sample]:
     """What is measured of the first replica of a workload."""
     resource, labels = resource_id(LOCAL, "container", f"{name}-1"), (("workload", name),)
     values = {Metric.CPU_MILLICORES: cpu, Metric.MEMORY_BYTES: float(memory), Metric.THROTTLED_PERIODS: throttled}
@@ -99,9 +101,7 @@ async def test_what_limits_held_back_is_counted_into_the_deployment(rig: Rig, st
 
 
 @pytest.mark.req("S5.69")
-async def test_samples_belong_to_the_deployment_that_ran_when_they_were_taken(
-    rig: Rig, store: FileSamples
-) -> None:
+async def test_samples_belong_to_the_deployment_that_ran_when_they_were_taken(rig: Rig, store: FileSamples) -> None:
     began = rig.clock.now()
     await put(
         rig,
@@ -156,7 +156,7 @@ class Shaky(MemoryStore):
 
     failures = 3
 
-    async def find(self, query: Query[R]) -> Page[R]:
+    async def find(self, query: Query[S]) -> Page[S]:
         if query.kind is Deployment and self.failures:
             self.failures -= 1
             raise StoreError("The twin is away.")

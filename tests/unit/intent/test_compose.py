@@ -22,7 +22,7 @@ def web(more: str, rest: str = "", **variables: str) -> Workload:
 
 def test_a_service_alone_joins_the_projects_network_and_restarts_never() -> None:
     assert read(WEB)["web"] == Workload(
-        name="web", image="nginx:1.27", networks=("shop-default",), restart=RestartPolicy.NEVER
+        name="web", image="nginx:1.27", networks=("shop-default",), restart=RestartPolicy.NEVER, project="shop"
     )
 
 
@@ -85,6 +85,7 @@ volumes:
         replicas=2,
         restart=RestartPolicy.NEVER,
         needs=("db",),
+        project="shop",
     )
     assert found["db"] == Workload(
         name="db",
@@ -101,6 +102,7 @@ volumes:
         ),
         labels={"tier": "1", "team": "shop"},
         restart=RestartPolicy.ALWAYS,
+        project="shop",
     )
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from opstwin.domain.ask import Action, Ask
-from opstwin.domain.workload import Mount, Port, Resources, Workload
+from opstwin.domain.ask import Action, Ask, Scaling
+from opstwin.domain.workload import Autoscale, Mount, Port, Resources, Workload
 from opstwin.intent.words import read_request
 
 MI = 2**20
@@ -87,6 +87,46 @@ SENTENCES: dict[str, Ask] = {
     "update the image of web to nginx:1.28 on prod": ask("upgrade", image="nginx:1.28", target="prod"),
     "change web to image nginx:1.28": ask("upgrade", image="nginx:1.28"),
     "downgrade web to nginx:1.26": ask("upgrade", image="nginx:1.26"),
+    # scaling by use
+    "deploy nginx:1.27 as web on prod with autoscaling": deploy("web", "nginx:1.27", "prod", autoscale=Autoscale()),
+    "deploy nginx:1.27 as web on prod with autoscaling between 2 and 6": deploy(
+        "web", "nginx:1.27", "prod", replicas=2, autoscale=Autoscale(minimum=2, maximum=6)
+    ),
+    "deploy nginx:1.27 as web with autoscaling at 60% cpu on port 8080": deploy(
+        "web", "nginx:1.27", ports=(Port(host=8080),), autoscale=Autoscale(cpu_percent=60)
+    ),
+    "deploy nginx:1.27 as web with 3 replicas and autoscaling at least 2, at most 6 replicas": deploy(
+        "web", "nginx:1.27", replicas=3, autoscale=Autoscale(minimum=2, maximum=6)
+    ),
+    "autoscale web": ask("autoscale", scaling=Scaling()),
+    "autoscale web between 2 and 6": ask("autoscale", scaling=Scaling(minimum=2, maximum=6)),
+    "auto scale web from two to six replicas on prod": ask(
+        "autoscale", scaling=Scaling(minimum=2, maximum=6), target="prod"
+    ),
+    "autoscale web at 80 percent of cpu": ask("autoscale", scaling=Scaling(cpu_percent=80)),
+    "add autoscaling to web": ask("autoscale", scaling=Scaling()),
+    "set autoscaling of web between 2 and 6": ask("autoscale", scaling=Scaling(minimum=2, maximum=6)),
+    "stop autoscaling web": ask("stop_autoscale"),
+    "remove autoscaling from web": ask("stop_autoscale"),
+    "stop autoscaling of web on prod": ask("stop_autoscale", target="prod"),
+    # move and copy
+    "move web to prod": ask("move", target="prod"),
+    "move web from local to the prod cluster": ask("move", source="local", target="prod"),
+    "move web to prod with autoscaling between 2 and 6": ask(
+        "move", target="prod", scaling=Scaling(minimum=2, maximum=6)
+    ),
+    "copy web to prod": ask("copy", target="prod"),
+    "on prod, copy web": ask("copy", target="prod"),
+    "scale web to 1 copy": ask("scale", replicas=1),
+    "move web": ask("move"),
+    "move the compose app to prod with autoscaling": ask(
+        "move", "", whole_project=True, target="prod", scaling=Scaling()
+    ),
+    "move the compose app shop to prod": ask("move", "shop", whole_project=True, target="prod"),
+    "copy the shop compose app from local to prod": ask(
+        "copy", "shop", whole_project=True, source="local", target="prod"
+    ),
+    "move compose project shop to prod": ask("move", "shop", whole_project=True, target="prod"),
     # restart, stop, start
     "restart web": ask("restart"),
     "Restart the web service, please!": ask("restart"),

@@ -4,8 +4,8 @@ import unicodedata
 
 import pytest
 
-from opstwin.domain.ask import Action, Ask
-from opstwin.domain.workload import Mount, Port, Resources, Workload
+from opstwin.domain.ask import Action, Ask, Scaling
+from opstwin.domain.workload import Autoscale, Mount, Port, Resources, Workload
 from opstwin.intent.words import read_request
 
 MI = 2**20
@@ -71,6 +71,31 @@ SENTENCES: dict[str, Ask] = {
     "web 이미지를 nginx:1.28로 바꿔줘": ask("upgrade", image="nginx:1.28"),
     "web의 이미지를 nginx:1.28로 교체해 주십시오": ask("upgrade", image="nginx:1.28"),
     "prod에서 web을 nginx:1.28로 올려줘": ask("upgrade", image="nginx:1.28", target="prod"),
+    # 자동 확장
+    "nginx:1.27을 web으로 prod에 자동 확장으로 배포": deploy("web", "nginx:1.27", "prod", autoscale=Autoscale()),
+    "nginx:1.27을 web으로 2에서 6까지 자동 확장으로 배포해줘": deploy(
+        "web", "nginx:1.27", replicas=2, autoscale=Autoscale(minimum=2, maximum=6)
+    ),
+    "web을 2에서 6까지 자동 확장": ask("autoscale", scaling=Scaling(minimum=2, maximum=6)),
+    "prod의 web을 2개에서 6개까지 자동 확장해 주세요": ask(
+        "autoscale", scaling=Scaling(minimum=2, maximum=6), target="prod"
+    ),
+    "web 최소 2개 최대 6개로 자동확장해줘": ask("autoscale", scaling=Scaling(minimum=2, maximum=6)),
+    "web을 cpu 70% 기준으로 자동 확장해줘": ask("autoscale", scaling=Scaling(cpu_percent=70)),
+    "web을 cpu 사용률 70퍼센트로 자동 확장": ask("autoscale", scaling=Scaling(cpu_percent=70)),
+    "web 자동 확장 설정해줘": ask("autoscale", scaling=Scaling()),
+    "web 자동 확장 중지해줘": ask("stop_autoscale"),
+    "prod에서 web의 자동 확장을 해제해줘": ask("stop_autoscale", target="prod"),
+    # 옮기기
+    "web을 prod로 옮겨": ask("move", target="prod"),
+    "local에서 web을 prod로 이동해줘": ask("move", source="local", target="prod"),
+    "local의 web을 prod 클러스터로 옮겨줘": ask("move", source="local", target="prod"),
+    "prod에 web을 복사해줘": ask("copy", target="prod"),
+    "컴포즈 앱을 prod로 자동 확장과 함께 옮겨줘": ask(
+        "move", "", whole_project=True, target="prod", scaling=Scaling()
+    ),
+    "shop compose 앱을 prod로 옮겨줘": ask("move", "shop", whole_project=True, target="prod"),
+    "컴포즈 프로젝트 shop을 prod로 복사해줘": ask("copy", "shop", whole_project=True, target="prod"),
     # 재시작, 중지, 시작
     "web 재시작": ask("restart"),
     "재시작 web": ask("restart"),

@@ -32,6 +32,15 @@ MISSING = {
     "scale": ["name", "replicas"],
     "upgrade web": ["image"],
     "upgrade to nginx:1.28": ["name"],
+    "autoscale between 2 and 6": ["name"],
+    "stop autoscaling": ["name"],
+    "deploy nginx:1.27 as web between 2 and 6 replicas": ["autoscaling"],
+    "move web to prod at 70% cpu": ["autoscaling"],
+    "move to prod": ["name"],
+    "move from local": ["name"],
+    "자동 확장": ["name"],
+    "web을 2에서 6까지 prod로 옮겨줘": ["autoscaling"],
+    "prod로 옮겨줘": ["name"],
     "restart": ["name"],
     "stop on target prod": ["name"],
     "delete": ["name"],
@@ -94,6 +103,10 @@ REASONS = {
     "do not delete web": "negation",
     "delete web, not api": "negation",
     "never restart web": "negation",
+    "don't move web to prod": "negation",
+    "deploy nginx:1.27 as web without autoscaling": "negation",
+    "web을 prod로 옮기지 마": "negation",
+    "web 자동 확장 하지 마": "negation",
     "restart everything except web": "negation",
     "web 삭제하지 마": "negation",
     "web 삭제하지 마세요": "negation",
@@ -130,6 +143,11 @@ REASONS = {
     "deploy nginx:1.27 as web named api": "several",
     "deploy nginx:1.27 redis:7 as web": "several",
     "on prod, restart web on staging": "several",
+    "on local, move web to prod": "several",
+    "move web to prod from local from edge": "several",
+    "autoscale web between 2 and 6 from 3 to 7": "several",
+    "autoscale web at 70% cpu at 80% cpu": "several",
+    "컴포즈 앱을 web을 prod로 옮겨줘": "several",
     "web을 api를 삭제해줘": "several",
     "web에 api에 LOG_LEVEL=debug 설정해줘": "several",
     # several changes
@@ -190,6 +208,21 @@ LEFTOVER = {
     "deploy nginx:1.27 as web on": "on",
     "roll web": "roll",
     "add 2 replicas to web": "2 replicas to web",
+    "autoscale web at 70%": "at 70%",
+    "autoscale web at 70 cpu": "70 cpu",
+    "autoscale web to 6": "to 6",
+    "autoscale web by 2": "by 2",
+    "autoscale web at 70% memory": "70% memory",
+    "scale web to 5 with autoscaling": "autoscaling",
+    "scale web at most 5": "at most 5",
+    "upgrade web to nginx:1.28 with autoscaling": "autoscaling",
+    "move web and api to prod": "api",
+    "move web and its data to prod": "data",
+    "move everything to prod": "everything",
+    "move web to nginx:1.27": "nginx:1.27",
+    "move compose to prod": "compose",
+    "web을 2도 6까지 자동 확장": None,
+    "web과 데이터를 prod로 옮겨줘": None,
     "web하고 api를 재시작해줘": None,
     "web의 데이터도 삭제해줘": None,
     "web 데이터를 삭제해줘": None,
@@ -229,6 +262,12 @@ IMPOSSIBLE = {
     "give web 512m memory": "memory",
     "give web 0 cpu": "resources.cpu_millicores",
     "give web 0.0001 cpu": "cpu",
+    "autoscale web between 6 and 2": "autoscale.maximum",
+    "autoscale web between 0 and 2": "autoscale.minimum",
+    "autoscale web at 0% cpu": "autoscale.cpu_percent",
+    "deploy nginx:1.27 as web with autoscaling between 1 and 1001": "autoscale.maximum",
+    "move web from Local to prod": "source",
+    "move the compose app my_shop to prod": "project",
     "restart Web": "name",
     "restart my_web": "name",
     "restart a--b": "name",
@@ -338,6 +377,8 @@ def test_the_longest_texts_are_decided_within_100_ms_of_cpu(text: str) -> None:
 WORDS = """
 deploy run scale upgrade set give unset restart stop start
 delete remove roll back undo last change expose open add
+autoscale autoscaling move copy copies between at-least at most 70% percent compose app project
+자동 확장 자동확장 확장으로 옮겨줘 복사 이동 컴포즈 앱을 프로젝트 최소 최대 2에서 6까지 까지 prod로 local에서
 nginx:1.27 redis:7 registry.example.com/a/b:2 nginx web api
 prod staging target as named on in to of for from with and ,
 but keep its the data volume data:/data 2 5 two 0.5 500m
@@ -364,8 +405,15 @@ def check_reading(text: str) -> None:
         return
     words = re.split(r"[\s,]+|(?<=[!-~])(?=[가-힣])|(?<=[가-힣])(?=[!-~])", checked_request(text).rstrip(" .!。"))
     images = [ask.image, ask.workload.image if ask.workload else None]
-    for said in (ask.name, ask.target, *images, *ask.env, *ask.env.values(), *ask.unset_env):
+    for said in (ask.name or None, ask.target, ask.source, *images, *ask.env, *ask.env.values(), *ask.unset_env):
         assert said is None or said in words or any(said in re.split("=", word, maxsplit=1) for word in words)
+    scaling = ask.scaling or (ask.workload.autoscale if ask.workload else None)
+    assert not scaling or re.search("auto|자동|오토", text)
+    numbers = {*re.findall("[0-9]+", text), *(["2"] if re.search("two|두", text) else [])}
+    for bound in (scaling.minimum, scaling.maximum) if scaling else ():
+        assert bound is None or str(bound) in numbers
+    assert ask.action not in (Action.MOVE, Action.COPY) or re.search("move|copy|migrate|옮겨|복사|이동", text)
+    assert not ask.whole_project or re.search("compose|컴포즈", text)
     assert not ask.with_volumes or re.search("data|volume|데이터|볼륨", text)
     assert not re.search(r"not|don't|말고|하지|\bthen\b|\ball\b|[?;']", text) or ask.env
 

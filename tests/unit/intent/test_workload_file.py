@@ -241,6 +241,7 @@ WORKLOADS = st.builds(
     restart=st.sampled_from(RestartPolicy),
     running=st.booleans(),
     needs=st.lists(NAMES.map(lambda name: f"{name}-other"), max_size=2).map(tuple),
+    project=st.just("") | NAMES,
     autoscale=st.none()
     | st.builds(
         Autoscale,
