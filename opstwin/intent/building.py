@@ -75,7 +75,7 @@ def _deploy(reading: Reading, action: Action) -> Ask:
         volumes=tuple(read_mount(word) for word in draft.all("volume")),
         resources=_resources(reading),
         replicas=replicas or (scaling and scaling.minimum) or 1,
-        autoscale=scaling and scaling.over(None),
+        autoscale=scaling.over(None) if scaling else None,
     )
     return Ask(action=action, name=name, target=_target(reading), workload=workload, language=reading.language)
 

@@ -94,7 +94,7 @@ STORIES: Final[dict[str, list[Say]]] = {
     "Service: defaults": [post(f"{CORE}/services", SERVICE), delete(f"{CORE}/services/s")],
     "Secret: text into base64": [
         post(f"{CORE}/secrets", {
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "k"}, "stringData": {"a": "b"}, "data": {"c": "ZA=="},
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "k"}, "stringData": {"a": "b"}, "data": {"c": "ZA=="},  # noqa: E501
         }),
         get(f"{CORE}/secrets/k"),
     ],
@@ -134,17 +134,17 @@ STORIES: Final[dict[str, list[Say]]] = {
     ],
     "JSON patch": [
         post(CONFIG, config(data={"a": "1", "b": "2"})),
-        patch(f"{CONFIG}/c", [{"op": "replace", "path": "/data/a", "value": "9"}, {"op": "remove", "path": "/data/b"}], STEPS),
+        patch(f"{CONFIG}/c", [{"op": "replace", "path": "/data/a", "value": "9"}, {"op": "remove", "path": "/data/b"}], STEPS),  # noqa: E501
         patch(f"{CONFIG}/c", [{"op": "test", "path": "/data/a", "value": "1"}], STEPS),
         patch(f"{CONFIG}/c", [{"op": "remove", "path": "/data/none"}], STEPS),
     ],
     "strategic merge patch": [
         post(f"{APPS}/deployments", with_container(env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}])),
         patch(WEB, {"spec": {"template": {"spec": {"containers": [
-            {"name": "web", "image": "shop/web:2", "env": [{"name": "A", "value": "9"}, {"name": "C", "value": "3"}]}]}}}}, STRATEGIC),
+            {"name": "web", "image": "shop/web:2", "env": [{"name": "A", "value": "9"}, {"name": "C", "value": "3"}]}]}}}}, STRATEGIC),  # noqa: E501
         patch(WEB, {"spec": {"template": {"spec": {"containers": [
             {"name": "web", "env": [{"$patch": "delete", "name": "B"}]}]}}}}, STRATEGIC),
-        patch(WEB, {"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "shop/side:1"}]}}}}, STRATEGIC),
+        patch(WEB, {"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "shop/side:1"}]}}}}, STRATEGIC),  # noqa: E501
         patch(WEB, {"spec": {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}}, STRATEGIC),
     ],
     "apply: create, same again, change": [
@@ -211,7 +211,7 @@ STORIES: Final[dict[str, list[Say]]] = {
     ],
     "lists: pages and selectors": [
         *(post(CONFIG, config(f"c{n}", labels={"n": str(n % 2)})) for n in range(4)),
-        get(CONFIG, labelSelector="n=1"), get(CONFIG, labelSelector="n in (0)", limit="1"), get(CONFIG, labelSelector="n,n!=0"),
+        get(CONFIG, labelSelector="n=1"), get(CONFIG, labelSelector="n in (0)", limit="1"), get(CONFIG, labelSelector="n,n!=0"),  # noqa: E501
         get(CONFIG, fieldSelector="metadata.name=c2"), get(CONFIG, fieldSelector="data.a=1"),
         get(CONFIG, labelSelector="!!"),
     ],

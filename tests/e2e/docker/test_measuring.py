@@ -83,7 +83,7 @@ async def slow_engine(folder: Path) -> AsyncIterator[SlowEngine]:
                 engine.changed.notify_all()
 
 
-@pytest.mark.req("S5.14", "S5.85")
+@pytest.mark.req("S5.14", "S5.31", "S5.85")
 async def test_fifty_containers_are_measured_in_less_than_three_times_what_one_slow_answer_takes(
     tmp_path: Path,
 ) -> None:

@@ -29,7 +29,7 @@ from opstwin.domain.resource import Observed, Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId, resource_id
 from opstwin.domain.workload import Port, Workload
-from opstwin.targets.ports import Previewer, Reader, Renderer, Writer
+from opstwin.targets.ports import Driver, Previewer, Reader, Renderer, Writer
 from opstwin.targets.sim.driver import sim_driver
 from opstwin.targets.sim.world import World
 from opstwin.twin.memory import MemoryStore
@@ -87,22 +87,26 @@ class Meanwhile(InTurns):
 
 @dataclass(frozen=True)
 class Places:
-    """Readers, renderers and writers of simulated targets: one world each."""
+    """Readers, renderers and writers of simulated targets: one world each, or a driver of its own."""
 
     worlds: dict[str, World]
     clock: VirtualClock
+    drivers: dict[str, Driver] = field(default_factory=dict)
+
+    def driver(self, target: Target) -> Driver:
+        return self.drivers.get(target.id) or sim_driver(target, self.worlds[target.id], clock=self.clock)
 
     def reader(self, target: Target) -> Reader:
-        return sim_driver(target, self.worlds[target.id], clock=self.clock).reader
+        return self.driver(target).reader
 
     def renderer(self, target: Target) -> Renderer:
-        return sim_driver(target, self.worlds[target.id], clock=self.clock).renderer
+        return self.driver(target).renderer
 
     def previewer(self, target: Target) -> Previewer | None:
-        return sim_driver(target, self.worlds[target.id], clock=self.clock).previewer
+        return self.driver(target).previewer
 
     def writer(self, target: Target) -> Writer:
-        return sim_driver(target, self.worlds[target.id], clock=self.clock).writer
+        return self.driver(target).writer
 
 
 @dataclass

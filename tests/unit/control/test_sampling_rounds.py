@@ -19,6 +19,8 @@ from opstwin.domain.values import ResourceId, resource_id
 from opstwin.errors import Unreachable
 from opstwin.metrics.memory import MemorySamples
 from opstwin.targets.ports import UsageReading
+from opstwin.twin.memory import MemoryStore
+from opstwin.twin.store import Page, Query, S
 from tests.rig import ANNA, LOCAL, Rig
 
 WEB = resource_id(LOCAL, "container", "web-1")
@@ -32,6 +34,17 @@ class Busy(VirtualClock):
         for _ in range(50):
             await asyncio.sleep(0)
         await super().sleep(until_s - self.monotonic_s())
+
+
+class SlowTwin(MemoryStore):
+    """Takes a third of a second of the clock to list the targets."""
+
+    clock: VirtualClock | None = None
+
+    async def find(self, query: Query[S]) -> Page[S]:
+        if self.clock is not None and query.kind is Target:
+            self.clock.advance(0.3)
+        return await super().find(query)
 
 
 @dataclass
@@ -91,9 +104,11 @@ async def sampler(rig: Rig, target: Slow) -> Sampler:
 @pytest.mark.req("S5.86")
 @pytest.mark.parametrize("interval_s", [2.0, 5.0])
 async def test_the_interval_that_is_set_is_kept_whatever_the_answers_take(interval_s: float) -> None:
-    rig = await Rig().ready()
+    twin = SlowTwin()
+    rig = await Rig(store=twin).ready()
     await running(rig, WEB)
     target = Slow(Busy(rig.clock.now()))
+    twin.clock = target.clock
     task = asyncio.create_task((await sampler(rig, target)).run(interval_s))
     async with asyncio.timeout(10):
         while len(target.asked) < 20:

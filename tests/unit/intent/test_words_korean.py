@@ -91,9 +91,7 @@ SENTENCES: dict[str, Ask] = {
     "local에서 web을 prod로 이동해줘": ask("move", source="local", target="prod"),
     "local의 web을 prod 클러스터로 옮겨줘": ask("move", source="local", target="prod"),
     "prod에 web을 복사해줘": ask("copy", target="prod"),
-    "컴포즈 앱을 prod로 자동 확장과 함께 옮겨줘": ask(
-        "move", "", whole_project=True, target="prod", scaling=Scaling()
-    ),
+    "컴포즈 앱을 prod로 자동 확장과 함께 옮겨줘": ask("move", "", whole_project=True, target="prod", scaling=Scaling()),
     "shop compose 앱을 prod로 옮겨줘": ask("move", "shop", whole_project=True, target="prod"),
     "컴포즈 프로젝트 shop을 prod로 복사해줘": ask("copy", "shop", whole_project=True, target="prod"),
     # 재시작, 중지, 시작

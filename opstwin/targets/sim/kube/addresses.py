@@ -37,7 +37,9 @@ def _free_address(cluster: Cluster) -> str:
 
 def _node_ports(cluster: Cluster, spec: Doc, before: Doc) -> None:
     had = {(port["port"], port["protocol"]): port.get("nodePort") for port in before.get("ports") or []}
-    taken = {port.get("nodePort") for _, doc in cluster.store.all("services") for port in doc["spec"].get("ports") or []}
+    taken = {
+        port.get("nodePort") for _, doc in cluster.store.all("services") for port in doc["spec"].get("ports") or []
+    }
     for port in spec.get("ports") or []:
         if not port.get("nodePort"):
             port["nodePort"] = had.get((port["port"], port["protocol"])) or _free_port(taken)
@@ -51,6 +53,8 @@ def _free_port(taken: set[int | None]) -> int:
 def _taken_address(doc: Doc) -> Exception:
     address = doc["spec"]["clusterIP"]
     cause = invalid(
-        "spec.clusterIPs", f'[]string{{"{address}"}}', f"failed to allocate IP {address}: provided IP is already allocated"
+        "spec.clusterIPs",
+        f'[]string{{"{address}"}}',
+        f"failed to allocate IP {address}: provided IP is already allocated",
     )
     return unprocessable("", "Service", doc["metadata"]["name"], [cause])

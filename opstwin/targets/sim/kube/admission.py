@@ -11,7 +11,7 @@ from opstwin.targets.sim.kube.quota import quota_kept
 from opstwin.targets.sim.kube.schema import Doc
 from opstwin.targets.sim.kube.webhooks import webhooks_asked
 
-_TOKEN_PATH: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+_MOUNTED_AT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 def admitted(cluster: Cluster, kind: Kind, doc: Doc, live: Doc | None, how: How) -> None:
@@ -99,5 +99,5 @@ def _mount_token(cluster: Cluster, spec: Doc) -> None:
     ]  # fmt: skip
     spec["volumes"] = [*volumes, {"name": name, "projected": {"sources": sources, "defaultMode": 420}}]
     for container in [*(spec.get("containers") or []), *(spec.get("initContainers") or [])]:
-        mount = {"name": name, "readOnly": True, "mountPath": _TOKEN_PATH}
+        mount = {"name": name, "readOnly": True, "mountPath": _MOUNTED_AT}
         container["volumeMounts"] = [*(container.get("volumeMounts") or []), mount]

@@ -19,8 +19,8 @@ from opstwin.targets.sim.kube.failures import (
 )
 from opstwin.targets.sim.kube.listing import page, test_of
 from opstwin.targets.sim.kube.patches import json_patched, merge_patched, strategic_patched
-from opstwin.targets.sim.kube.reading_bodies import Body, document, known_only, parsed, unknown_fields, wrong_type
 from opstwin.targets.sim.kube.pod_validating import bad_quantity
+from opstwin.targets.sim.kube.reading_bodies import Body, document, known_only, parsed, unknown_fields, wrong_type
 from opstwin.targets.sim.kube.schema import Doc
 from opstwin.targets.sim.kube.store import Key
 from opstwin.targets.sim.kube.tables import shown
@@ -42,9 +42,13 @@ def how_of(cluster: Cluster, ask: Ask, found: Route) -> How:
     if strictness not in ("Strict", "Warn", "Ignore"):
         raise bad_request(f'fieldValidation: Unsupported value: "{strictness}"')
     return How(
-        user=ask.user, manager=ask.query.get("fieldManager") or _manager(ask), dry_run=bool(dry),
-        force=ask.flag("force"), strictness=strictness if cluster.minor >= 25 else "Ignore", subresource=found.subresource,
-    )  # fmt: skip
+        user=ask.user,
+        manager=ask.query.get("fieldManager") or _manager(ask),
+        dry_run=bool(dry),
+        force=ask.flag("force"),
+        strictness=strictness if cluster.minor >= 25 else "Ignore",
+        subresource=found.subresource,
+    )
 
 
 _OPTIONS: Final = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
@@ -194,7 +198,9 @@ def _apply(cluster: Cluster, found: Route, ask: Ask, how: How) -> Reply:
 def _apply_refused(cluster: Cluster, found: Route, unknown: list[str], body: Body, how: How) -> None:
     """A typed patch cannot hold what the schema does not: 500, whatever the validation."""
     if body.duplicates and how.strictness == "Strict":
-        raise bad_request("strict decoding error: " + ", ".join(f'duplicate field "{path}"' for path in body.duplicates))
+        raise bad_request(
+            "strict decoding error: " + ", ".join(f'duplicate field "{path}"' for path in body.duplicates)
+        )
     if not unknown:
         return
     where = f" ({found.namespace}/{found.name}; {found.kind.api_version}, Kind={found.kind.name})"

@@ -126,7 +126,7 @@ def _served(found: Route) -> Route:
     if found.subresource:
         return found
     wants_name = found.verb in ("get", "update", "patch", "delete")
-    if found.verb not in found.kind.verbs or wants_name is not bool(found.name) and found.verb != "watch":
+    if found.verb not in found.kind.verbs or (wants_name is not bool(found.name) and found.verb != "watch"):
         raise ApiFailure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource")
     return found
 

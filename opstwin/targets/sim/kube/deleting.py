@@ -61,14 +61,17 @@ def delete(cluster: Cluster, kind: Kind, key: Key, wish: Deletion, how: How) -> 
 def _preconditions(kind: Kind, key: Key, live: Doc, wish: Deletion) -> None:
     meta = live["metadata"]
     if wish.uid and wish.uid != meta["uid"]:
-        text = f"Precondition failed: UID in precondition: {wish.uid}, UID in object meta: {meta['uid']}"
-        raise conflict(kind.group, kind.plural, key.name, text)
+        text = (
+            f"the UID in the precondition ({wish.uid}) does not match the UID in record ({meta['uid']}). The object might "
+            "have been deleted and then recreated"
+        )
+        raise conflict(kind.group, kind.name, key.name, text)
     if wish.revision and wish.revision != meta["resourceVersion"]:
         text = (
-            f"Precondition failed: ResourceVersion in precondition: {wish.revision}, ResourceVersion in object meta: "
-            f"{meta['resourceVersion']}"
+            f"the ResourceVersion in the precondition ({wish.revision}) does not match the ResourceVersion in record "
+            f"({meta['resourceVersion']}). The object might have been modified"
         )
-        raise conflict(kind.group, kind.plural, key.name, text)
+        raise conflict(kind.group, kind.name, key.name, text)
 
 
 def _marked(cluster: Cluster, kind: Kind, live: Doc, wish: Deletion) -> Doc | None:

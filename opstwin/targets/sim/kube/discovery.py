@@ -29,7 +29,7 @@ def discovered(cluster: Cluster, ask: Ask) -> Reply | None:
         return json_reply(_version(cluster))
     if parts in (["api"], ["apis"]):
         return _aggregated(cluster, ask, parts[0]) or json_reply(_groups(cluster, parts[0]))
-    if len(parts) == 2 and parts[0] == "api" or len(parts) == 3 and parts[0] == "apis":
+    if (len(parts) == 2 and parts[0] == "api") or (len(parts) == 3 and parts[0] == "apis"):
         return json_reply(_resources(cluster, parts[1] if parts[0] == "apis" else "", parts[-1]))
     if len(parts) == 2 and parts[0] == "apis":
         found = next((group for group in _group_list(cluster) if group["name"] == parts[1]), None)
@@ -41,9 +41,16 @@ def discovered(cluster: Cluster, ask: Ask) -> Reply | None:
 
 def _version(cluster: Cluster) -> Doc:
     return {
-        "major": "1", "minor": str(cluster.minor), "gitVersion": cluster.git_version, "gitCommit": "", "gitTreeState": "",
-        "buildDate": "1970-01-01T00:00:00Z", "goVersion": "", "compiler": "gc", "platform": "linux/amd64",
-    }  # fmt: skip
+        "major": "1",
+        "minor": str(cluster.minor),
+        "gitVersion": cluster.git_version,
+        "gitCommit": "",
+        "gitTreeState": "",
+        "buildDate": "1970-01-01T00:00:00Z",
+        "goVersion": "",
+        "compiler": "gc",
+        "platform": "linux/amd64",
+    }
 
 
 def _groups(cluster: Cluster, root: str) -> Doc:
@@ -60,7 +67,9 @@ def _versions(cluster: Cluster) -> dict[str, list[str]]:
         versions = found.setdefault(kind.group, [])
         if kind.version not in versions:
             versions.append(kind.version)
-    return {group: sorted(versions, key=lambda name: ("beta" in name, "alpha" in name)) for group, versions in found.items()}
+    return {
+        group: sorted(versions, key=lambda name: ("beta" in name, "alpha" in name)) for group, versions in found.items()
+    }
 
 
 def _group_list(cluster: Cluster) -> list[Doc]:

@@ -16,7 +16,7 @@ _PROTOCOLS: Final = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _OUT, _ERROR_OUT, _STATUS = b"\x01", b"\x02", b"\x03"
 
 
-async def exec_session(  # noqa: PLR0913, PLR0917
+async def exec_session(
     world: KubeWorld, routed: Callable[[], Route], ask: Ask, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Run one command. What is refused closes the handshake with 403, as the ASGI protocol can say no more."""

@@ -10,10 +10,17 @@ from opstwin.targets.sim.kube.schema import Doc
 class ApiFailure(Exception):
     """A request that ends in a `Status` with this code."""
 
-    def __init__(
-        self, code: int, reason: str, message: str, *,
-        details: Mapping[str, Any] | None = None, retry_after_s: int | None = None, go_on: str = "", empty_details: bool = False,
-    ) -> None:  # fmt: skip
+    def __init__(  # noqa: PLR0913 - the parts of a Status
+        self,
+        code: int,
+        reason: str,
+        message: str,
+        *,
+        details: Mapping[str, Any] | None = None,
+        retry_after_s: int | None = None,
+        go_on: str = "",
+        empty_details: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
         self.details = dict(details or {})
@@ -24,8 +31,12 @@ class ApiFailure(Exception):
     def status(self) -> Doc:
         """The `Status` document."""
         found: Doc = {
-            "kind": "Status", "apiVersion": "v1", "metadata": {"continue": self.go_on} if self.go_on else {}, "status": "Failure", "message": self.message,
-        }  # fmt: skip
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {"continue": self.go_on} if self.go_on else {},
+            "status": "Failure",
+            "message": self.message,
+        }
         if self.reason:
             found["reason"] = self.reason
         if self.retry_after_s is not None:

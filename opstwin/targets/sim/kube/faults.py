@@ -94,7 +94,9 @@ class FaultPlan:
 def refusal(fault: Fault) -> ApiFailure | None:
     """What the server answers because of a fault; None for faults that are no answer."""
     if fault.kind is FaultKind.THROTTLE:
-        return too_many("the server has received too many requests and has asked us to try again later", fault.retry_after_s)
+        return too_many(
+            "the server has received too many requests and has asked us to try again later", fault.retry_after_s
+        )
     if fault.kind is FaultKind.EXPIRED:
         return ApiFailure(401, "Unauthorized", "Unauthorized")
     if fault.kind in (FaultKind.INTERNAL, FaultKind.INTERNAL_AFTER):

@@ -61,7 +61,7 @@ def changed_fields(before: Any, after: Any, shape: Shape) -> tuple[Fields, Field
     return {path for path in put if not _unowned(path)}, {path for path in gone if not _unowned(path)}
 
 
-def _compare(before: Any, after: Any, shape: Shape, at: Path, put: Fields, gone: Fields) -> None:  # noqa: PLR0913, PLR0917
+def _compare(before: Any, after: Any, shape: Shape, at: Path, put: Fields, gone: Fields) -> None:
     old, new = _children(before, shape), _children(after, shape)
     if new is None or (old is None and before is not None):
         if before != after:

@@ -64,7 +64,9 @@ def _must_have_started(pod: Doc, name: str) -> None:
             why = "trying and failing to pull image" if "Image" in waiting["reason"] else waiting["reason"]
             raise bad_request(f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: {why}')
     if not (pod.get("status") or {}).get("containerStatuses"):
-        raise bad_request(f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: ContainerCreating')
+        raise bad_request(
+            f'container "{name}" in pod "{pod["metadata"]["name"]}" is waiting to start: ContainerCreating'
+        )
 
 
 def _lines(world: KubeWorld, found: Route, container: str) -> list[Line]:

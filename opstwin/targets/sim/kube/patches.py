@@ -31,7 +31,9 @@ def json_patched(doc: Doc, steps: Any) -> Doc:
 
 
 def _unusable() -> ApiFailure:
-    return ApiFailure(422, "Invalid", "the server rejected our request due to an error in our request", empty_details=True)
+    return ApiFailure(
+        422, "Invalid", "the server rejected our request due to an error in our request", empty_details=True
+    )
 
 
 def _json_step(doc: Doc, step: Doc) -> None:

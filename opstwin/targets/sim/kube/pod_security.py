@@ -23,7 +23,12 @@ _VOLUMES: Final = {
 def security_checked(cluster: Cluster, kind: Kind, doc: Doc, live: Doc | None, how: How) -> None:
     """Refuse a pod that its namespace's `enforce` level forbids; warn where `warn` says so. Raises 403."""
     spec = _pod_spec(kind, doc)
-    if cluster.minor < _SINCE or spec is None or how.subresource or (live is not None and spec == _pod_spec(kind, live)):
+    if (
+        cluster.minor < _SINCE
+        or spec is None
+        or how.subresource
+        or (live is not None and spec == _pod_spec(kind, live))
+    ):
         return
     space = cluster.get("Namespace", "", doc["metadata"].get("namespace", "")) or {"metadata": {}}
     labels = space["metadata"].get("labels") or {}
@@ -55,7 +60,11 @@ def violations(spec: Doc, level: str) -> list[str]:
 
 
 def _containers(spec: Doc) -> list[Doc]:
-    return [*(spec.get("initContainers") or []), *(spec.get("containers") or []), *(spec.get("ephemeralContainers") or [])]
+    return [
+        *(spec.get("initContainers") or []),
+        *(spec.get("containers") or []),
+        *(spec.get("ephemeralContainers") or []),
+    ]
 
 
 def _context(container: Doc) -> Doc:
@@ -89,7 +98,8 @@ def _added_capabilities(spec: Doc) -> Iterator[str]:
             added |= wrong
     if found:
         listed = ", ".join(f'"{name}"' for name in sorted(added))
-        yield f"non-default capabilities ({_names(found)} must not include {listed} in securityContext.capabilities.add)"
+        where = "in securityContext.capabilities.add"
+        yield f"non-default capabilities ({_names(found)} must not include {listed} {where})"
 
 
 def _host_paths(spec: Doc) -> Iterator[str]:

@@ -14,9 +14,7 @@ _LABEL_TEXT: Final = (
     "an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
-_QUANTITY_TEXT: Final = (
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-)
+_QUANTITY_TEXT: Final = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _POLICIES: Final = ("Always", "IfNotPresent", "Never")
 
 
@@ -40,13 +38,7 @@ def pod_spec_causes(spec: Doc, at: str) -> Iterator[Cause]:
 
 
 def _container(container: Doc, at: str, volumes: set[Any]) -> Iterator[Cause]:
-    name = container.get("name")
-    if not name:
-        yield required(f"{at}.name")
-    elif not _LABEL.fullmatch(name) or len(name) > 63:
-        yield invalid(f"{at}.name", f'"{name}"', _LABEL_TEXT)
-    if not container.get("image"):
-        yield required(f"{at}.image")
+    yield from _identity(container, at)
     if container.get("imagePullPolicy", "Always") not in _POLICIES:
         yield unsupported(f"{at}.imagePullPolicy", container["imagePullPolicy"], _POLICIES)
     for index, port in enumerate(container.get("ports") or []):
@@ -58,6 +50,16 @@ def _container(container: Doc, at: str, volumes: set[Any]) -> Iterator[Cause]:
         if not item.get("name"):
             yield required(f"{at}.env[{index}].name")
     yield from _resources(container.get("resources") or {}, f"{at}.resources")
+
+
+def _identity(container: Doc, at: str) -> Iterator[Cause]:
+    name = container.get("name")
+    if not name:
+        yield required(f"{at}.name")
+    elif not _LABEL.fullmatch(name) or len(name) > 63:
+        yield invalid(f"{at}.name", f'"{name}"', _LABEL_TEXT)
+    if not container.get("image"):
+        yield required(f"{at}.image")
 
 
 def _port(port: Doc, at: str) -> Iterator[Cause]:

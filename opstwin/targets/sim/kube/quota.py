@@ -29,7 +29,9 @@ def quota_kept(cluster: Cluster, kind: Kind, doc: Doc, live: Doc | None) -> None
         used = usage(cluster, key.namespace, hard) if more else {}
         over = sorted(name for name, value in more.items() if used[name] + value > amount(hard[name]))
         if over:
-            raise forbidden(kind.group, kind.plural, doc["metadata"].get("name", ""), _text(key, hard, used, more, over))
+            raise forbidden(
+                kind.group, kind.plural, doc["metadata"].get("name", ""), _text(key, hard, used, more, over)
+            )
 
 
 def _text(key: Key, hard: Doc, used: dict[str, Decimal], more: dict[str, Decimal], over: list[str]) -> str:
@@ -106,5 +108,9 @@ def _must_say(kind: Kind, doc: Doc, quota: str, hard: Doc, minor: int) -> None:
             if what not in ((container.get("resources") or {}).get(part) or {}):
                 lacking.setdefault(name, []).append(container["name"])
     if lacking:
-        told = ",".join(lacking) if minor <= 20 else "; ".join(f"{name} for: {','.join(lacking[name])}" for name in lacking)
+        told = (
+            ",".join(lacking)
+            if minor <= 20
+            else "; ".join(f"{name} for: {','.join(lacking[name])}" for name in lacking)
+        )
         raise forbidden("", kind.plural, doc["metadata"].get("name", ""), f"failed quota: {quota}: must specify {told}")

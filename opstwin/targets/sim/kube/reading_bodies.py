@@ -113,7 +113,9 @@ def wrong_type(value: Any, shape: Shape, at: str = "", holder: str = "") -> str 
         return _mismatch(value, f"{holder}.{at}", "[]" if shape.form == "list" else "map")
     if isinstance(value, list):
         return next((text for item in value for text in [wrong_type(item, shape.items, at, holder)] if text), None)
-    return next((text for name, item in value.items() for text in [_wrong_member(name, item, shape, at, holder)] if text), None)
+    return next(
+        (text for name, item in value.items() for text in [_wrong_member(name, item, shape, at, holder)] if text), None
+    )
 
 
 def _wrong_member(name: str, item: Any, shape: Shape, at: str, holder: str) -> str | None:

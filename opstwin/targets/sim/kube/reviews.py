@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 from opstwin.targets.sim.kube.asking import Ask, Reply, Route, json_reply
@@ -17,14 +18,15 @@ def reviewed(cluster: Cluster, found: Route, ask: Ask) -> Reply | None:
         return None
     doc = document(parsed(ask.body, ask.content_type))
     spec = doc.get("spec") or {}
-    status = {
+    answers: dict[str, Callable[[], Doc]] = {
         "SelfSubjectAccessReview": lambda: _access(cluster, ask.user, spec),
         "SubjectAccessReview": lambda: _access(cluster, _subject(spec), spec),
         "LocalSubjectAccessReview": lambda: _access(cluster, _subject(spec), spec),
         "SelfSubjectRulesReview": lambda: _rules(cluster, ask.user, spec),
         "SelfSubjectReview": lambda: _who(ask.user),
         "TokenReview": lambda: {"authenticated": False},
-    }[found.kind.name]()
+    }
+    status = answers[found.kind.name]()
     meta = {**(doc.get("metadata") or {}), "creationTimestamp": None}
     kind = {"kind": found.kind.name, "apiVersion": found.kind.api_version}
     return json_reply({**kind, "metadata": meta, "spec": spec, "status": status}, 201)

@@ -72,17 +72,17 @@ def _label_part(part: str) -> Callable[[Doc], bool]:
             key, value = (item.strip() for item in part.split(sign, 1))
             return lambda labels: (labels.get(key) == value) is wanted
     if not re.fullmatch(r"!?[\w./-]+", part):
-        raise bad_request(f'unable to parse requirement: found \'{part}\', expected: identifier')
+        raise bad_request(f"unable to parse requirement: found '{part}', expected: identifier")
     return (lambda labels: part[1:] not in labels) if part.startswith("!") else (lambda labels: part in labels)
 
 
 def _field_part(home: str, part: str) -> Test:
     sign = "!=" if "!=" in part else "==" if "==" in part else "="
     if sign not in part:
-        raise bad_request(f'invalid field selector: {part}')
+        raise bad_request(f"invalid field selector: {part}")
     path, value = (item.strip() for item in part.split(sign, 1))
     if path not in _ANYWHERE and path not in _BY_HOME.get(home, ()):
-        raise bad_request(f'field label not supported: {path}')
+        raise bad_request(f"field label not supported: {path}")
     keys = path.replace("regarding.", "involvedObject.").split(".")
     return lambda doc: (_text_at(doc, keys) == value) is (sign != "!=")
 

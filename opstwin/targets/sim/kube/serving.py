@@ -29,7 +29,9 @@ class Served:
     certificate: Certificate | None
     world: KubeWorld
 
-    def kubeconfig_text(self, token: str | None = ADMIN_TOKEN, *, namespace: str = "default", context: str = "fake") -> str:
+    def kubeconfig_text(
+        self, token: str | None = ADMIN_TOKEN, *, namespace: str = "default", context: str = "fake"
+    ) -> str:
         """A kubeconfig (JSON, which is YAML) for this server with one user's token."""
         cluster: dict[str, str] = {"server": self.url}
         if self.certificate is not None:
@@ -58,12 +60,18 @@ async def serving(world: KubeWorld, *, tls: bool = False, token: bool | None = N
     held.bind(("127.0.0.1", 0))
     certificate = await asyncio.to_thread(self_signed) if tls else None
     config = uvicorn.Config(
-        KubeApp(world, token=tls if token is None else token), log_level="error", lifespan="off", access_log=False, timeout_graceful_shutdown=1,
-        ws="websockets-sansio", ws_max_size=1 << 20, timeout_keep_alive=75,
-    )  # fmt: skip
+        KubeApp(world, token=tls if token is None else token),
+        log_level="error",
+        lifespan="off",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+        ws="websockets-sansio",
+        ws_max_size=1 << 20,
+        timeout_keep_alive=75,
+    )
     with _certificate_files(certificate, config):
         server = uvicorn.Server(config)
-        server.capture_signals = _no_signals  # type: ignore[method-assign, assignment]
+        server.capture_signals = _no_signals  # type: ignore[method-assign]
         tasks = [asyncio.create_task(server.serve(sockets=[held])), asyncio.create_task(_pulse(world))]
         try:
             while not server.started:

@@ -79,14 +79,16 @@ def _evict(cluster: Cluster, found: Route, ask: Ask) -> Reply:
     if budget is not None:
         status = budget.get("status") or {}
         text = (
-            f"The disruption budget {budget['metadata']['name']} needs {status.get('desiredHealthy', 0)} healthy pods and "
-            f"has {status.get('currentHealthy', 0)} currently"
+            f"The disruption budget {budget['metadata']['name']} needs {status.get('desiredHealthy', 0)} healthy pods "
+            f"and has {status.get('currentHealthy', 0)} currently"
         )
         causes = [{"reason": "DisruptionBudget", "message": text}]
         raise ApiFailure(
-            429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.",
+            429,
+            "TooManyRequests",
+            "Cannot evict pod as it would violate the pod's disruption budget.",
             details={"causes": causes},
-        )  # fmt: skip
+        )
     how = how_of(cluster, ask, found)
     options = doc.get("deleteOptions") or {}
     how.dry_run = how.dry_run or bool(options.get("dryRun"))

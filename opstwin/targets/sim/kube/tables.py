@@ -32,7 +32,12 @@ def _metadata_only(doc: Doc) -> Doc:
     if "items" not in doc:
         return _partial(doc)
     items = [_partial(item) for item in doc["items"]]
-    return {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": doc["metadata"], "items": items}
+    return {
+        "kind": "PartialObjectMetadataList",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": doc["metadata"],
+        "items": items,
+    }
 
 
 def _partial(doc: Doc) -> Doc:
@@ -43,11 +48,13 @@ def table(cluster: Cluster, kind: Kind, doc: Doc, *, whole: bool = False, head: 
     """The Table form; `whole` puts whole objects into its rows, without `head` the columns are left out."""
     columns, cells = _TABLES.get("" if kind.custom_shape else kind.name, (("Name", "Age"), _plain))
     now = cluster.now()
-    items = doc["items"] if "items" in doc else [doc]
+    items = doc.get("items", [doc])
     rows = [{"cells": list(cells(item, now)), "object": item if whole else _partial(item)} for item in items]
-    meta = {key: value for key, value in doc["metadata"].items() if key in _TABLE_META} if "items" in doc else {
-        "resourceVersion": doc["metadata"].get("resourceVersion", "")
-    }
+    meta = (
+        {key: value for key, value in doc["metadata"].items() if key in _TABLE_META}
+        if "items" in doc
+        else {"resourceVersion": doc["metadata"].get("resourceVersion", "")}
+    )
     told = [_column(name) for name in columns] if head else []
     return {
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": meta, "columnDefinitions": told, "rows": rows,
@@ -147,7 +154,13 @@ def _stateful_set(doc: Doc, now: datetime) -> Row:
 
 def _daemon_set(doc: Doc, now: datetime) -> Row:
     status = doc.get("status") or {}
-    names = ("desiredNumberScheduled", "currentNumberScheduled", "numberReady", "updatedNumberScheduled", "numberAvailable")
+    names = (
+        "desiredNumberScheduled",
+        "currentNumberScheduled",
+        "numberReady",
+        "updatedNumberScheduled",
+        "numberAvailable",
+    )
     return doc["metadata"]["name"], *(status.get(name, 0) for name in names), age(doc, now)
 
 
@@ -176,8 +189,16 @@ def _namespace(doc: Doc, now: datetime) -> Row:
 def _node(doc: Doc, now: datetime) -> Row:
     status = doc.get("status") or {}
     ready = any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or [])
-    word = ("Ready" if ready else "NotReady") + (",SchedulingDisabled" if (doc.get("spec") or {}).get("unschedulable") else "")
-    return doc["metadata"]["name"], word, "<none>", age(doc, now), (status.get("nodeInfo") or {}).get("kubeletVersion", "")
+    word = ("Ready" if ready else "NotReady") + (
+        ",SchedulingDisabled" if (doc.get("spec") or {}).get("unschedulable") else ""
+    )
+    return (
+        doc["metadata"]["name"],
+        word,
+        "<none>",
+        age(doc, now),
+        (status.get("nodeInfo") or {}).get("kubeletVersion", ""),
+    )
 
 
 def _job(doc: Doc, now: datetime) -> Row:
@@ -194,7 +215,10 @@ def _event(doc: Doc, now: datetime) -> Row:
 
 _WIDE: Final = ("+Containers", "+Images", "+Selector")
 _TABLES: Final[dict[str, tuple[tuple[str, ...], Callable[[Doc, datetime], Row]]]] = {
-    "Pod": (("Name", "Ready", "Status", "Restarts", "Age", "+IP", "+Node", "+Nominated Node", "+Readiness Gates"), _pod),
+    "Pod": (
+        ("Name", "Ready", "Status", "Restarts", "Age", "+IP", "+Node", "+Nominated Node", "+Readiness Gates"),
+        _pod,
+    ),
     "Deployment": (("Name", "Ready", "Up-to-date", "Available", "Age", *_WIDE), _deployment),
     "ReplicaSet": (("Name", "Desired", "Current", "Ready", "Age", *_WIDE), _replica_set),
     "StatefulSet": (("Name", "Ready", "Age"), _stateful_set),

@@ -12,8 +12,9 @@ _SET_FREE: Final = (
     "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
 )  # fmt: skip
 _SET_TEXT: Final = (
-    "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
-    "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+    "Forbidden: updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are "
+    "forbidden"
 )
 _OLD_SET_TEXT: Final = (
     "Forbidden: updates to statefulset spec for fields other than 'replicas', 'template', and 'updateStrategy' are "
@@ -73,7 +74,8 @@ def _pod_core(doc: Doc) -> Doc:
     spec = {key: value for key, value in doc["spec"].items() if key not in free}
     for part in ("containers", "initContainers"):
         spec[part] = [
-            {key: value for key, value in one.items() if key not in ("image", "resources")} for one in spec.get(part) or []
+            {key: value for key, value in one.items() if key not in ("image", "resources")}
+            for one in spec.get(part) or []
         ]
     return spec
 

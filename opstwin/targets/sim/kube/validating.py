@@ -16,8 +16,8 @@ _PORT_TEXT: Final = "must be between 1 and 65535, inclusive"
 _CONFIG_KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
 _SERVICE: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SERVICE_TEXT: Final = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and "
-    "end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    "and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
     "'[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _FREE: Final = ("Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding")
@@ -75,18 +75,21 @@ def _labels(meta: Doc, at: str) -> Iterator[Cause]:
 
 def _missing(value: Any, shape: Shape, at: str) -> Iterator[Cause]:
     """Fields that the schema requires, apart from status and metadata."""
-    if isinstance(value, dict) and shape.form == "struct":
-        names = struct(shape.type_name).required if shape.type_name else ()
-        for name in names:
-            if value.get(name) is None and name not in _MAY_BE_ABSENT:
-                yield required(f"{at}{name}")
     if isinstance(value, dict):
+        yield from _missing_here(value, shape, at)
         for name, item in value.items():
             if at or name not in ("metadata", "status"):
                 yield from _missing(item, shape.child(name), f"{at}{name}.")
     elif isinstance(value, list) and shape.form == "list":
         for index, item in enumerate(value):
             yield from _missing(item, shape.items, f"{at[:-1]}[{index}].")
+
+
+def _missing_here(value: Doc, shape: Shape, at: str) -> Iterator[Cause]:
+    names = struct(shape.type_name).required if shape.form == "struct" and shape.type_name else ()
+    for name in names:
+        if value.get(name) is None and name not in _MAY_BE_ABSENT:
+            yield required(f"{at}{name}")
 
 
 _MAY_BE_ABSENT: Final = ("serviceName", "rules", "currentMetrics", "subsets", "endpoints", "served", "storage", "group")
@@ -99,8 +102,10 @@ def _template(doc: Doc) -> Iterator[Cause]:
     selector = spec.get("selector")
     labels = meta.get("labels") or {}
     if selector is None or not (selector.get("matchLabels") or selector.get("matchExpressions")):
-        yield required("spec.selector") if selector is None else invalid(
-            "spec.selector", "v1.LabelSelector{}", "empty selector is invalid for deployment"
+        yield (
+            required("spec.selector")
+            if selector is None
+            else invalid("spec.selector", "v1.LabelSelector{}", "empty selector is invalid for deployment")
         )
     if selector != {} and not matches(selector, labels):
         yield invalid("spec.template.metadata.labels", _go_map(labels), "`selector` does not match template `labels`")

@@ -90,8 +90,14 @@ class KubeApp:
         kind, _, token = ask.headers.get("authorization", "").partition(" ")
         user = self.world.user_of(token.strip() if kind.lower() == "bearer" else None)
         return Ask(
-            method=ask.method, path=ask.path, query=ask.query, many=ask.many, headers=ask.headers, body=ask.body, user=user
-        )  # fmt: skip
+            method=ask.method,
+            path=ask.path,
+            query=ask.query,
+            many=ask.many,
+            headers=ask.headers,
+            body=ask.body,
+            user=user,
+        )
 
     def _stream(self, ask: Ask, *, cut: bool) -> Response | None:
         """The response to a watch or to a request for logs; None for everything else. Raises `ApiFailure`."""
@@ -122,7 +128,8 @@ class KubeApp:
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    for line in ():
+    none: tuple[bytes, ...] = ()
+    for line in none:
         yield line
 
 

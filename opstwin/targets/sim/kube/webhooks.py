@@ -11,9 +11,7 @@ from opstwin.targets.sim.kube.selectors import matches
 _GROUP = "admissionregistration.k8s.io"
 
 
-def webhooks_asked(  # noqa: PLR0913
-    cluster: Cluster, kind: Kind, doc: Doc, live: Doc | None, how: How, *, mutating: bool
-) -> None:
+def webhooks_asked(cluster: Cluster, kind: Kind, doc: Doc, live: Doc | None, how: How, *, mutating: bool) -> None:
     """Ask every webhook whose rules match. Raises what its answer comes to."""
     if kind.group == _GROUP:
         return
@@ -46,7 +44,12 @@ def _concerns(cluster: Cluster, hook: Doc, kind: Kind, doc: Doc, verb: str) -> b
 
 
 def _rule(rule: Doc, kind: Kind, verb: str) -> bool:
-    wanted = (("operations", verb), ("apiGroups", kind.group), ("apiVersions", kind.version), ("resources", kind.plural))
+    wanted = (
+        ("operations", verb),
+        ("apiGroups", kind.group),
+        ("apiVersions", kind.version),
+        ("resources", kind.plural),
+    )
     return all("*" in (rule.get(name) or []) or value in (rule.get(name) or []) for name, value in wanted)
 
 
@@ -63,9 +66,14 @@ def _down(cluster: Cluster, hook: Doc) -> ApiFailure:
     client = hook.get("clientConfig") or {}
     service = client.get("service") or {}
     where = client.get("url") or (
-        f"https://{service.get('name')}.{service.get('namespace')}.svc:{service.get('port', 443)}{service.get('path', '/')}"
+        f"https://{service.get('name')}.{service.get('namespace')}.svc:{service.get('port', 443)}"
+        f"{service.get('path', '/')}"
     )
-    failed = "failed calling webhook" if cluster.minor <= 20 else f'failed calling webhook "{hook["name"]}": failed to call webhook'
+    failed = (
+        "failed calling webhook"
+        if cluster.minor <= 20
+        else f'failed calling webhook "{hook["name"]}": failed to call webhook'
+    )
     text = (
         f'Internal error occurred: {failed}: Post "{where}?timeout={hook.get("timeoutSeconds", 10)}s": '
         "dial tcp 10.96.0.99:443: connect: connection refused"

@@ -25,7 +25,7 @@ from opstwin.targets.sim.kube.subresources import subresource
 from opstwin.targets.sim.kube.usage import usage_answer
 from opstwin.targets.sim.kube.writing import create, rewrite
 
-ADMIN_TOKEN: Final = "admin-token"
+ADMIN_TOKEN: Final = "admin-token"  # noqa: S105 - opens a simulated cluster
 _STREAMED: Final = ("log", "exec", "attach", "portforward")
 
 
@@ -125,7 +125,9 @@ class KubeWorld:
     def _changed(self, _change: object) -> None:
         self.bell.ring()
 
-    def user(self, name: str, token: str, *, groups: Iterable[str] = (), rules: Iterable[Doc] = (), namespace: str = "") -> User:
+    def user(
+        self, name: str, token: str, *, groups: Iterable[str] = (), rules: Iterable[Doc] = (), namespace: str = ""
+    ) -> User:
         """Let somebody in with a token. `rules` (PolicyRules) hold in `namespace`, or ("") in the whole cluster."""
         found = User(name, (*groups, "system:authenticated"))
         self.tokens[token] = found
@@ -165,7 +167,9 @@ class KubeWorld:
         self.settle()
         return made
 
-    def edit(self, kind_name: str, namespace: str, name: str, patch: Mapping[str, Any], *, manager: str = "somebody") -> Doc:
+    def edit(
+        self, kind_name: str, namespace: str, name: str, patch: Mapping[str, Any], *, manager: str = "somebody"
+    ) -> Doc:
         """Somebody changes an object by hand; `patch` is a merge patch."""
         from opstwin.targets.sim.kube.patches import merge_patched
 

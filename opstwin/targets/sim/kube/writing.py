@@ -10,12 +10,10 @@ from opstwin.targets.sim.kube.catalogue import Kind
 from opstwin.targets.sim.kube.cluster import Cluster, How
 from opstwin.targets.sim.kube.defaults import defaulted
 from opstwin.targets.sim.kube.failures import (
-    ApiFailure,
     Cause,
     bad_request,
     conflict,
     exists,
-    forbidden,
     not_found,
     required,
     stale,
@@ -69,11 +67,14 @@ def _fresh(cluster: Cluster, kind: Kind, namespace: str, doc: Doc, how: How) -> 
 
 
 def _unallocated(kind: Kind, made: Doc, doc: Doc) -> Doc:
-    """An object without what the server allocates later than it writes down owners."""
+    """An object without its first status, and without what the server allocates later than it writes down owners."""
+    made = {name: item for name, item in made.items() if name != "status" or kind.custom_shape}
     if kind.name != "Service" or kind.custom_shape:
         return made
     said = doc.get("spec") or {}
-    spec = {name: item for name, item in made["spec"].items() if name not in ("clusterIP", "clusterIPs") or name in said}
+    spec = {
+        name: item for name, item in made["spec"].items() if name not in ("clusterIP", "clusterIPs") or name in said
+    }
     return {**made, "spec": spec}
 
 
@@ -91,10 +92,7 @@ def _created(cluster: Cluster, kind: Kind, made: Doc, how: How) -> Doc:
 def update(cluster: Cluster, kind: Kind, key: Key, doc: Doc, how: How) -> Doc:
     """Replace an object. Raises `ApiFailure`. Returns what is stored, or with a dry run would be."""
     _place(kind, key.namespace, doc)
-    if doc["metadata"].get("name", key.name) != key.name:
-        raise bad_request(
-            f"the name of the object ({doc['metadata']['name']}) does not match the name on the URL ({key.name})"
-        )
+    _named(key, doc)
     live = read(cluster, kind, key)
     _preconditions(kind, key, live, doc["metadata"])
     return rewrite(cluster, kind, key, live, doc, how)
@@ -114,7 +112,7 @@ def apply(cluster: Cluster, kind: Kind, key: Key, wanted: Doc, how: How) -> tupl
     live = cluster.store.get(key)
     wanted = copy.deepcopy(wanted)
     _place(kind, key.namespace, wanted)
-    wanted["metadata"].setdefault("name", key.name)
+    _named(key, wanted)
     if wanted["metadata"].get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
     by = _owner(cluster, kind, how, "Apply")
@@ -131,9 +129,12 @@ def apply(cluster: Cluster, kind: Kind, key: Key, wanted: Doc, how: How) -> tupl
 def _apply_new(cluster: Cluster, kind: Kind, key: Key, wanted: Doc, how: How) -> Doc:
     if wanted["metadata"].get("uid"):
         raise conflict(
-            kind.group, kind.plural, key.name,
-            f"uid mismatch: the provided object specified uid {wanted['metadata']['uid']}, and no existing object was found",
-        )  # fmt: skip
+            kind.group,
+            kind.plural,
+            key.name,
+            f"uid mismatch: the provided object specified uid {wanted['metadata']['uid']}, "
+            "and no existing object was found",
+        )
     if how.subresource:
         raise not_found(kind.group, kind.plural, key.name)
     done = applied(None, wanted, kind.shape, _owner(cluster, kind, how, "Apply"), force=how.force)
@@ -155,8 +156,9 @@ def _place(kind: Kind, namespace: str, doc: Doc) -> None:
     meta = doc.setdefault("metadata", {})
     if doc.get("kind", kind.name) != kind.name or doc.get("apiVersion", kind.api_version) != kind.api_version:
         raise bad_request(
-            f"{doc.get('kind')} in version \"{kind.version}\" cannot be handled as a {kind.name}: converting "
-            f"({str(doc.get('apiVersion')).rpartition('/')[2]}.{doc.get('kind')}) to ({kind.group.split('.')[0] or 'core'}."
+            f'{doc.get("kind")} in version "{kind.version}" cannot be handled as a {kind.name}: converting '
+            f"({str(doc.get('apiVersion')).rpartition('/')[2]}.{doc.get('kind')}) "
+            f"to ({kind.group.split('.')[0] or 'core'}."
             f"{kind.name}): unknown conversion"
         )
     doc["kind"], doc["apiVersion"] = kind.name, kind.api_version
@@ -164,6 +166,12 @@ def _place(kind: Kind, namespace: str, doc: Doc) -> None:
         meta.pop("namespace", None)
     elif meta.setdefault("namespace", namespace) != namespace:
         raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def _named(key: Key, doc: Doc) -> None:
+    name = doc["metadata"].setdefault("name", key.name)
+    if name != key.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({key.name})")
 
 
 def _preconditions(kind: Kind, key: Key, live: Doc, meta: Doc) -> None:
@@ -212,8 +220,8 @@ def _stored(cluster: Cluster, kind: Kind, key: Key, live: Doc, made: Doc, how: H
     if how.dry_run:
         return made
     if made["metadata"].get("deletionTimestamp") and _may_go(kind, made):
-        gone = cluster.store.remove(key)
-        return gone or made
+        cluster.store.remove(key)
+        return made
     return cluster.store.put(key, made)
 
 

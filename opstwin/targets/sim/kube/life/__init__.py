@@ -1,1 +1,1 @@
-"""What a cluster does by itself: controllers, scheduler, kubelets. Each is a function over the store, driven by time."""
+"""What a cluster does by itself: controllers, scheduler, kubelets; functions over the store, driven by time."""

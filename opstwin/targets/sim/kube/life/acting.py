@@ -72,7 +72,7 @@ def with_conditions(before: Doc, new: list[Doc]) -> list[Doc]:
     ]
 
 
-def tell(life: Life, about: Doc, reason: str, message: str, *, warning: bool = False, source: str = "") -> None:  # noqa: PLR0913
+def tell(life: Life, about: Doc, reason: str, message: str, *, warning: bool = False, source: str = "") -> None:
     """Write an event about an object; the same one again counts up."""
     meta = about["metadata"]
     namespace = meta.get("namespace") or "default"

@@ -74,7 +74,7 @@ def _usage_percent(life: Life, key: Key, target: Doc) -> float | None:
     return used * 100 / float(asked) if asked else None
 
 
-def _status(life: Life, key: Key, doc: Doc, have: int, wanted: int, percent: float | None) -> None:  # noqa: PLR0913, PLR0917
+def _status(life: Life, key: Key, doc: Doc, have: int, wanted: int, percent: float | None) -> None:
     stamp = life.cluster.stamp()
     before = doc.get("status") or {}
     able = condition("AbleToScale", True, stamp, "ReadyForNewScale", "recommended size matches current size")

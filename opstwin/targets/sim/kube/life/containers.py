@@ -126,7 +126,7 @@ def _killed_after_s(container: Doc, image: Image) -> float | None:
     probe = container.get("livenessProbe")
     if image.alive or not probe:
         return None
-    return float(probe.get("initialDelaySeconds") or 0) + probe["periodSeconds"] * probe["failureThreshold"]
+    return float((probe.get("initialDelaySeconds") or 0) + probe["periodSeconds"] * probe["failureThreshold"])
 
 
 def _ended(container: Doc, done: Step, image: Image, policy: str, now: datetime) -> None:

@@ -30,7 +30,12 @@ def look_at_daemon_set(life: Life, key: Key) -> None:
             drop(life, pod_key)
     old = [(pod_key, pod) for pod_key, pod in pods if _revision(pod) != revision]
     rolls = doc["spec"]["updateStrategy"]["type"] == "RollingUpdate"
-    if old and rolls and len(pods) == len(nodes) and all(is_ready(pod) or _revision(pod) != revision for _, pod in pods):
+    if (
+        old
+        and rolls
+        and len(pods) == len(nodes)
+        and all(is_ready(pod) or _revision(pod) != revision for _, pod in pods)
+    ):
         drop(life, old[0][0])
     _status(life, key, revision, len(nodes))
 

@@ -164,7 +164,9 @@ def _resize(life: Life, doc: Doc, item: Set, size: int) -> Set:
 
 def _clean_up(life: Life, doc: Doc, new: Set, old: list[Set]) -> None:
     """Keep as many empty old sets as the history may hold."""
-    empty = sorted((item for item in old if not _size(item) and not _count(item, "replicas")), key=lambda one: _revision(one[1]))
+    empty = sorted(
+        (item for item in old if not _size(item) and not _count(item, "replicas")), key=lambda one: _revision(one[1])
+    )
     limit = doc["spec"].get("revisionHistoryLimit", 10)
     for key, _ in empty[: max(0, len(empty) - limit)]:
         drop(life, key)
@@ -179,7 +181,9 @@ def _status(life: Life, key: Key) -> None:
     names = ("replicas", "readyReplicas", "availableReplicas")
     counts = {name: sum(_count(item, name) for item in sets) for name in names}
     counts["updatedReplicas"] = sum(_count(item, "replicas") for item in new)
-    counts["unavailableReplicas"] = max(0, max(counts["replicas"], doc["spec"]["replicas"]) - counts["availableReplicas"])
+    counts["unavailableReplicas"] = max(
+        0, max(counts["replicas"], doc["spec"]["replicas"]) - counts["availableReplicas"]
+    )
     status: Doc = {name: value for name, value in counts.items() if value}
     status["observedGeneration"] = doc["metadata"]["generation"]
     before = doc.get("status") or {}
@@ -189,7 +193,7 @@ def _status(life: Life, key: Key) -> None:
     put_status(life, key, status)
 
 
-def _conditions(life: Life, key: Key, doc: Doc, before: Doc, counts: dict[str, int], new: list[Set]) -> list[Doc]:  # noqa: PLR0913, PLR0917
+def _conditions(life: Life, key: Key, doc: Doc, before: Doc, counts: dict[str, int], new: list[Set]) -> list[Doc]:
     spec = doc["spec"]
     enough = counts["availableReplicas"] >= spec["replicas"] - _unavailable(spec)
     word = "has" if enough else "does not have"
@@ -208,13 +212,16 @@ def _kept(before: Doc, item: Doc) -> Doc:
             continue
         if old["status"] == found["status"]:
             found["lastTransitionTime"] = old["lastTransitionTime"]
-            if (old.get("reason"), old.get("message")) == (found.get("reason"), found.get("message")) and "moved" not in found:
+            if (old.get("reason"), old.get("message")) == (
+                found.get("reason"),
+                found.get("message"),
+            ) and "moved" not in found:
                 found["lastUpdateTime"] = old["lastUpdateTime"]
     found.pop("moved", None)
     return found
 
 
-def _progress(life: Life, key: Key, doc: Doc, before: Doc, counts: dict[str, int], new: list[Set]) -> Doc:  # noqa: PLR0913, PLR0917
+def _progress(life: Life, key: Key, doc: Doc, before: Doc, counts: dict[str, int], new: list[Set]) -> Doc:
     stamp = life.cluster.stamp()
     wanted = doc["spec"]["replicas"]
     name = new[0][0].name if new else ""
@@ -223,7 +230,9 @@ def _progress(life: Life, key: Key, doc: Doc, before: Doc, counts: dict[str, int
         text = f'ReplicaSet "{name}" has successfully progressed.'
         return condition("Progressing", True, stamp, "NewReplicaSetAvailable", text)
     old = next((item for item in before.get("conditions") or [] if item["type"] == "Progressing"), None)
-    moved = any(counts[item] > before.get(item, 0) for item in ("updatedReplicas", "readyReplicas", "availableReplicas"))
+    moved = any(
+        counts[item] > before.get(item, 0) for item in ("updatedReplicas", "readyReplicas", "availableReplicas")
+    )
     moved = moved or counts["replicas"] < before.get("replicas", 0)
     fresh = before.get("observedGeneration") != doc["metadata"]["generation"]
     deadline_s = doc["spec"].get("progressDeadlineSeconds", 600)

@@ -94,19 +94,27 @@ class Life:
         self.wake(change.key)
         if change.type == "DELETED":
             self.gone[change.key] = change.doc["metadata"]["uid"]
+        self._wake_owners(change)
+        if change.key.home == "nodes":
+            self._node_changed()
+        if change.key.namespace:
+            self._wake_counters(change)
+
+    def _wake_owners(self, change: Change) -> None:
         for doc in (change.doc, change.before):
             for owner in ((doc or {}).get("metadata") or {}).get("ownerReferences") or []:
                 home = self.cluster.home_of(owner["apiVersion"], owner["kind"])
                 if home is not None:
                     self.wake(Key(home, self._space(home, change.key.namespace), owner["name"]))
+
+    def _wake_counters(self, change: Change) -> None:
+        """Wake what counts the objects of the namespace, and the namespace itself when one has left it."""
         if change.key.home == "pods":
             self._pod_changed(change)
-        elif change.key.namespace:
+        else:
             for key, _ in self.cluster.store.all("resourcequotas", change.key.namespace):
                 self.wake(key)
-        if change.key.home == "nodes":
-            self._node_changed()
-        if change.key.namespace and change.type == "DELETED":
+        if change.type == "DELETED":
             self.wake(Key("namespaces", "", change.key.namespace))
 
     def _space(self, home: str, namespace: str) -> str:

@@ -20,9 +20,12 @@ def look_for_owners(life: Life, key: Key) -> None:
         _after_dependents(life, key, doc)
     elif meta.get("deletionTimestamp") and ORPHAN in finalizers:
         _leave_dependents(life, key, doc)
-    elif meta.get("ownerReferences") and not meta.get("deletionTimestamp"):
-        if not any(_exists(life, key, owner) for owner in meta["ownerReferences"]):
-            drop(life, key)
+    elif (
+        meta.get("ownerReferences")
+        and not meta.get("deletionTimestamp")
+        and not any(_exists(life, key, owner) for owner in meta["ownerReferences"])
+    ):
+        drop(life, key)
 
 
 def _wake_dependents(life: Life, key: Key) -> None:
@@ -44,7 +47,10 @@ def _after_dependents(life: Life, key: Key, doc: Doc) -> None:
     left = [
         item
         for item in life.cluster.store.owned_by(doc["metadata"]["uid"])
-        if any(one["uid"] == doc["metadata"]["uid"] and one.get("blockOwnerDeletion") for one in item[1]["metadata"]["ownerReferences"])
+        if any(
+            one["uid"] == doc["metadata"]["uid"] and one.get("blockOwnerDeletion")
+            for one in item[1]["metadata"]["ownerReferences"]
+        )
     ]
     for dependent, found in left:
         if not found["metadata"].get("deletionTimestamp"):
@@ -59,7 +65,9 @@ def _leave_dependents(life: Life, key: Key, doc: Doc) -> None:
     for dependent, found in life.cluster.store.owned_by(uid):
         refs = [one for one in found["metadata"]["ownerReferences"] if one["uid"] != uid]
         meta = {name: value for name, value in found["metadata"].items() if name != "ownerReferences"}
-        life.cluster.store.put(dependent, {**found, "metadata": {**meta, **({"ownerReferences": refs} if refs else {})}})
+        life.cluster.store.put(
+            dependent, {**found, "metadata": {**meta, **({"ownerReferences": refs} if refs else {})}}
+        )
     _without(life, key, ORPHAN)
 
 

@@ -9,7 +9,7 @@ class Image:
 
     `start_s` passes between the start and readiness (with a readiness probe; without one it is ready at once when
     `start_s` is 0). With `pulls` False it is never there. `exits` is the code it ends with, `runs_s` after its start;
-    `out_of_memory` makes that end an OOM kill. `ready` False never becomes ready, `alive` False fails its liveness probe.
+    `out_of_memory` makes that end an OOM kill. `ready` False never becomes ready, `alive` False is never alive (probe).
     `log` is what it says when it starts. `stop_s` is how long it takes to stop.
     """
 

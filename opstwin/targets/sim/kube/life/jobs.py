@@ -47,7 +47,7 @@ def _is_over(doc: Doc) -> bool:
     return any(item["type"] in ("Complete", "Failed") and item["status"] == "True" for item in conditions)
 
 
-def _over(life: Life, key: Key, active: list[tuple[Key, Doc]], kind: str, reason: str, text: str) -> None:  # noqa: PLR0913, PLR0917
+def _over(life: Life, key: Key, active: list[tuple[Key, Doc]], kind: str, reason: str, text: str) -> None:
     doc = life.cluster.store.get(key)
     if doc is None:
         return
@@ -69,7 +69,8 @@ def _count(life: Life, key: Key, succeeded: int, failed: int) -> None:
     live = [
         pod
         for _, pod in owned(life, doc, "pods")
-        if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and not pod["metadata"].get("deletionTimestamp")
+        if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        and not pod["metadata"].get("deletionTimestamp")
     ]
     counts = {"active": len(live), "ready": sum(map(is_ready, live)), "succeeded": succeeded, "failed": failed}
     kept = {name: value for name, value in before.items() if name not in counts}

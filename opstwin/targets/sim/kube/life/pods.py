@@ -63,8 +63,12 @@ def _schedule(life: Life, key: Key, pod: Doc) -> None:
         life.later(5.0, key)
         return
     tell(
-        life, pod, "Scheduled", f"Successfully assigned {key.namespace}/{key.name} to {node}", source="default-scheduler"
-    )  # fmt: skip
+        life,
+        pod,
+        "Scheduled",
+        f"Successfully assigned {key.namespace}/{key.name} to {node}",
+        source="default-scheduler",
+    )
     live = life.cluster.store.get(key) or pod
     life.cluster.store.put(key, {**live, "spec": {**live["spec"], "nodeName": node}})
 
@@ -92,7 +96,8 @@ def _fits(life: Life, name: str, node: Doc, pod: Doc) -> bool:
     capacity = (node.get("status") or {}).get("allocatable") or {}
     there = [one for _, one in life.cluster.store.all("pods") if one["spec"].get("nodeName") == name and _lives(one)]
     return all(
-        sum((_asked(one, what) for one in there), asked) <= amount(capacity.get(what, 0)) for what, asked in asks.items()
+        sum((_asked(one, what) for one in there), asked) <= amount(capacity.get(what, 0))
+        for what, asked in asks.items()
     )
 
 
@@ -102,7 +107,10 @@ def _lives(pod: Doc) -> bool:
 
 def _asked(pod: Doc, what: str) -> Decimal:
     return sum(
-        (amount(((one.get("resources") or {}).get("requests") or {}).get(what, 0)) for one in pod["spec"]["containers"]),
+        (
+            amount(((one.get("resources") or {}).get("requests") or {}).get(what, 0))
+            for one in pod["spec"]["containers"]
+        ),
         Decimal(0),
     )
 
@@ -158,12 +166,15 @@ def _phase(states: list[Doc]) -> str:
     if all("terminated" in item["state"] for item in states):
         codes = [item["state"]["terminated"]["exitCode"] for item in states]
         return "Failed" if any(codes) else "Succeeded"
-    started = any("running" in item["state"] or item["restartCount"] or "terminated" in item["state"] for item in states)
+    started = any(
+        "running" in item["state"] or item["restartCount"] or "terminated" in item["state"] for item in states
+    )
     return "Running" if started else "Pending"
 
 
 def _shown(status: Doc) -> Doc:
     state = {
-        name: {key: value for key, value in inner.items() if key not in _HIDDEN} for name, inner in status["state"].items()
+        name: {key: value for key, value in inner.items() if key not in _HIDDEN}
+        for name, inner in status["state"].items()
     }
     return {**status, "state": state}

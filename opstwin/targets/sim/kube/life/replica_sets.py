@@ -32,7 +32,8 @@ def active_pods(life: Life, doc: Doc) -> list[tuple[Key, Doc]]:
     return [
         (key, pod)
         for key, pod in owned(life, doc, "pods")
-        if not pod["metadata"].get("deletionTimestamp") and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        if not pod["metadata"].get("deletionTimestamp")
+        and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
     ]
 
 
@@ -96,10 +97,12 @@ def _status(life: Life, key: Key, refused: str) -> None:
     pods = active_pods(life, doc)
     before = doc.get("status") or {}
     counts = {
-        "replicas": len(pods), "fullyLabeledReplicas": len(pods), "readyReplicas": sum(is_ready(pod) for _, pod in pods),
+        "replicas": len(pods),
+        "fullyLabeledReplicas": len(pods),
+        "readyReplicas": sum(is_ready(pod) for _, pod in pods),
         "availableReplicas": available(life, key, pods, doc["spec"].get("minReadySeconds", 0)),
-    }  # fmt: skip
-    status = {name: count for name, count in counts.items() if count or name == "replicas"}
+    }
+    status: Doc = {name: count for name, count in counts.items() if count or name == "replicas"}
     status["observedGeneration"] = doc["metadata"].get("generation", 1)
     if refused:
         failed = condition("ReplicaFailure", True, life.cluster.stamp(), "FailedCreate", refused)

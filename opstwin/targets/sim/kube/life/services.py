@@ -88,7 +88,11 @@ def _endpoints(life: Life, doc: Doc, pods: list[Doc]) -> Doc:
             if is_ready(pod) is ready
         ]
 
-    parts = {name: found for name, found in (("addresses", addresses(True)), ("notReadyAddresses", addresses(False))) if found}
+    parts = {
+        name: found
+        for name, found in (("addresses", addresses(True)), ("notReadyAddresses", addresses(False)))
+        if found
+    }
     subsets = [{**parts, "ports": _ports(doc, pods)}] if parts else []
     meta = {"name": doc["metadata"]["name"], "namespace": doc["metadata"]["namespace"]}
     return {"kind": "Endpoints", "apiVersion": "v1", "metadata": meta, "subsets": subsets}
@@ -122,17 +126,29 @@ def look_at_budget(life: Life, key: Key) -> None:
     selector = spec.get("selector")
     if life.cluster.minor < 21 and selector == {}:
         selector = None
-    pods = [pod for _, pod in life.cluster.store.all("pods", key.namespace) if matches(selector, pod["metadata"].get("labels") or {})]
+    pods = [
+        pod
+        for _, pod in life.cluster.store.all("pods", key.namespace)
+        if matches(selector, pod["metadata"].get("labels") or {})
+    ]
     healthy = sum(is_ready(pod) for pod in pods)
     desired = _desired(spec, len(pods))
     allowed = max(0, healthy - desired)
     stamp = life.cluster.stamp()
     told = condition("DisruptionAllowed", allowed > 0, stamp, "SufficientPods" if allowed else "InsufficientPods")
     before = doc.get("status") or {}
-    put_status(life, key, {
-        "observedGeneration": doc["metadata"].get("generation", 1), "expectedPods": len(pods), "currentHealthy": healthy,
-        "desiredHealthy": desired, "disruptionsAllowed": allowed, "conditions": with_conditions(before, [told]),
-    })  # fmt: skip
+    put_status(
+        life,
+        key,
+        {
+            "observedGeneration": doc["metadata"].get("generation", 1),
+            "expectedPods": len(pods),
+            "currentHealthy": healthy,
+            "desiredHealthy": desired,
+            "disruptionsAllowed": allowed,
+            "conditions": with_conditions(before, [told]),
+        },
+    )
 
 
 def _desired(spec: Doc, total: int) -> int:

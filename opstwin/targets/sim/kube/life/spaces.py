@@ -34,11 +34,19 @@ def _empty(life: Life, key: Key, doc: Doc) -> None:
         return
     stamp = life.cluster.stamp()
     held = [item.name for item, found in left if found["metadata"].get("finalizers")]
-    text = "Some content in the namespace has finalizers remaining: " + ", ".join(held) if held else "All content removed"
+    text = (
+        "Some content in the namespace has finalizers remaining: " + ", ".join(held) if held else "All content removed"
+    )
     told = [
         condition("NamespaceContentRemaining", True, stamp, "SomeResourcesRemain", f"{len(left)} resources remain"),
-        condition("NamespaceFinalizersRemaining", bool(held), stamp, "SomeFinalizersRemain" if held else "ContentHasNoFinalizers", text),
-    ]  # fmt: skip
+        condition(
+            "NamespaceFinalizersRemaining",
+            bool(held),
+            stamp,
+            "SomeFinalizersRemain" if held else "ContentHasNoFinalizers",
+            text,
+        ),
+    ]
     before = doc.get("status") or {}
     put_status(life, key, {"phase": "Terminating", "conditions": with_conditions(before, told)})
     life.later(1.0, key)

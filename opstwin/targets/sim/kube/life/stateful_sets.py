@@ -36,7 +36,7 @@ def _settled(pod: Doc) -> bool:
     return is_ready(pod) and not pod["metadata"].get("deletionTimestamp")
 
 
-def _grown(  # noqa: PLR0913
+def _grown(
     life: Life, doc: Doc, pods: dict[int, tuple[Key, Doc]], wanted: int, revision: str, *, in_turn: bool
 ) -> bool:
     """Make what is missing. Returns whether all are there."""
@@ -56,7 +56,7 @@ def _make(life: Life, doc: Doc, number: int, revision: str) -> None:
     pod = pod_of(doc, doc["spec"]["template"], name=name)
     extra = {REVISION: revision, "statefulset.kubernetes.io/pod-name": name}
     pod["metadata"]["labels"] = {**pod["metadata"].get("labels", {}), **extra}
-    volumes = [one for one in pod["spec"].get("volumes") or []]
+    volumes = list(pod["spec"].get("volumes") or [])
     for claim in doc["spec"].get("volumeClaimTemplates") or []:
         claim_name = f"{claim['metadata']['name']}-{name}"
         if life.cluster.get("PersistentVolumeClaim", namespace, claim_name) is None:
@@ -66,7 +66,13 @@ def _make(life: Life, doc: Doc, number: int, revision: str) -> None:
         volumes.append({"name": claim["metadata"]["name"], "persistentVolumeClaim": {"claimName": claim_name}})
     pod["spec"] = {**pod["spec"], "hostname": name, "subdomain": doc["spec"].get("serviceName", ""), "volumes": volumes}
     make(life, "Pod", namespace, pod, NAME)
-    tell(life, doc, "SuccessfulCreate", f"create Pod {name} in StatefulSet {doc['metadata']['name']} successful", source=NAME)
+    tell(
+        life,
+        doc,
+        "SuccessfulCreate",
+        f"create Pod {name} in StatefulSet {doc['metadata']['name']} successful",
+        source=NAME,
+    )
 
 
 def _shrunk(life: Life, doc: Doc, pods: dict[int, tuple[Key, Doc]], wanted: int, *, in_turn: bool) -> None:
@@ -78,7 +84,9 @@ def _shrunk(life: Life, doc: Doc, pods: dict[int, tuple[Key, Doc]], wanted: int,
 
 def _renewed(life: Life, doc: Doc, pods: dict[int, tuple[Key, Doc]], revision: str) -> None:
     update = doc["spec"]["updateStrategy"]
-    first = (update.get("rollingUpdate") or {}).get("partition", 0) if update["type"] == "RollingUpdate" else len(pods) + 1
+    first = (
+        (update.get("rollingUpdate") or {}).get("partition", 0) if update["type"] == "RollingUpdate" else len(pods) + 1
+    )
     for number in sorted(pods, reverse=True):
         key, pod = pods[number]
         if number < first:
