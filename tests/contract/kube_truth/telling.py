@@ -13,7 +13,7 @@ MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 STEPS: Final = "application/json-patch+json"
 
-_CHANGING: Final = ("uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "selfLink", "time", "clusterIP")
+_CHANGING: Final = ("continue", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "selfLink", "time", "clusterIP")
 _ATOMIC_LATER: Final = ("f:selector", "f:fieldRef")
 """Owned field by field by 1.20, as a whole since 1.21; the fake always does the latter."""
 _UID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -100,7 +100,7 @@ def _is_noise(key: str, item: Any) -> bool:
 
 
 def _managed(value: dict[str, Any], namespace: str) -> dict[str, Any]:
-    """The managers of an object, in an order of their own, without the cluster's."""
+    """The managers of a stored object, in an order of their own, without the cluster's."""
     entries = [item for item in value.get("managedFields") or [] if item["manager"] not in _CONTROLLERS]
     entries.sort(key=lambda item: (item["manager"], item["operation"]))
-    return {"managedFields": _plain(entries, namespace)} if entries else {}
+    return {"managedFields": _plain(entries, namespace)} if entries and value.get("uid") else {}

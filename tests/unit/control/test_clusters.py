@@ -1,5 +1,6 @@
 """The whole loop on a cluster: what is planned is what happens, and what does not hold is taken back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 
 from opstwin.domain.deployment import Deployment
-from opstwin.domain.execution import ExecutionState
+from opstwin.domain.event import Event
+from opstwin.domain.execution import Execution, ExecutionState
 from opstwin.domain.plan import Op, Risk
 from opstwin.domain.resource import Desired, Observed, Presence
-from opstwin.errors import Conflict, Forbidden, InvalidInput, Rejected
+from opstwin.errors import Conflict, Forbidden, InvalidInput, Rejected, StalePlan, TargetError
+from opstwin.targets.sim.kube.faults import Fault, FaultKind
 from opstwin.targets.sim.kube.life.images import Image
 from tests.cluster_rig import PROD, ClusterRig, cluster_rig
 from tests.rig import ANNA
@@ -254,3 +257,81 @@ async def test_words_work_on_a_cluster_as_on_an_engine(shop: ClusterRig) -> None
     assert gone.state is ExecutionState.SUCCEEDED
     assert not shop.cluster.all("Deployment", "default")
     assert [item["metadata"]["name"] for item in shop.cluster.all("Service", "default")] == ["kubernetes"]
+
+
+@pytest.mark.proves("C1")
+async def test_of_two_approved_plans_on_one_namespace_one_runs_and_the_other_is_stale(shop: ClusterRig) -> None:
+    await shop.apply(workload())
+    one = await shop.rig.approved(await shop.from_manifests(workload("shop:2")))
+    other = await shop.rig.approved(await shop.from_manifests(workload("shop:3")))
+    starts = [shop.rig.applier.start(plan.id, ANNA) for plan in (one, other)]
+    [first, second] = await asyncio.gather(*starts, return_exceptions=True)
+    begun, refused = (first, second) if isinstance(first, Execution) else (second, first)
+    assert isinstance(begun, Execution)
+    assert isinstance(refused, Conflict | StalePlan)
+    await shop.rig.applier.run(begun.id)
+    with pytest.raises(StalePlan):
+        await shop.rig.applier.start(one.id if begun.plan_id == other.id else other.id, ANNA)
+
+
+@pytest.mark.proves("C2")
+async def test_a_plan_does_not_run_on_a_cluster_that_changed_meanwhile(shop: ClusterRig) -> None:
+    await shop.apply(workload())
+    plan = await shop.rig.approved(await shop.from_manifests(workload("shop:2")))
+    shop.cluster.edit("Deployment", "default", "web", {"spec": {"replicas": 4}}, manager="kubectl")
+    await shop.discover()
+    with pytest.raises(StalePlan):
+        await shop.rig.applier.start(plan.id, ANNA)
+    assert replicas(shop) == 4
+
+
+async def test_a_change_that_nobody_saw_before_the_start_is_seen_before_the_step(shop: ClusterRig) -> None:
+    """Between the look and the step there is always a moment: the write is bound to what was looked at."""
+    await shop.apply(workload())
+    plan = await shop.rig.approved(await shop.from_manifests(workload("shop:2")))
+    execution = await shop.rig.applier.start(plan.id, ANNA)
+    container = {"name": "app", "image": "hotfix:1"}
+    template = {"spec": {"template": {"spec": {"containers": [container]}}}}
+    shop.cluster.edit("Deployment", "default", "web", template, manager="kubectl")
+    ended = await shop.rig.applier.run(execution.id)
+    assert ended.state is not ExecutionState.SUCCEEDED
+    assert shop.owned("Deployment", "web")["spec"]["template"]["spec"]["containers"][0]["image"] == "hotfix:1"
+
+
+@pytest.mark.proves("B4")
+async def test_a_cluster_behind_a_broken_network_is_unknown_said_once_and_caught_up_with(shop: ClusterRig) -> None:
+    await shop.apply(config(), workload())
+    shop.cluster.partition()
+    for _ in range(3):
+        with pytest.raises(TargetError):
+            await shop.discover()
+        shop.cluster.advance(200)
+    dark = await shop.rig.ledger.need(Observed, "prod/configmap/default/web-config")
+    shop.cluster.edit("ConfigMap", "default", "web-config", {"data": {"A": "9"}}, manager="kubectl")
+    shop.cluster.partition(False)
+    shop.rig.breakers.record(PROD, ok=True)
+    await shop.discover()
+    seen = await shop.rig.ledger.need(Observed, "prod/configmap/default/web-config")
+    assert (dark.presence, seen.presence) == (Presence.UNKNOWN, Presence.PRESENT)
+    told = [event.type for event in await shop.rig.ledger.all(Event) if event.type.startswith("target.")]
+    assert told.count("target.unreachable") == 1
+    plan = await shop.rig.planner.from_drift(PROD, None, ANNA)
+    assert [change.name for change in plan.changes] == ["default/web-config"]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP_AFTER, FaultKind.INTERNAL_AFTER, FaultKind.DROP, FaultKind.THROTTLE])
+async def test_an_answer_that_is_lost_or_late_costs_no_second_effect(shop: ClusterRig, kind: FaultKind) -> None:
+    await shop.apply(workload())
+    generation = shop.owned("Deployment", "web")["metadata"]["generation"]
+    plan = await shop.rig.approved(await shop.from_manifests(workload("shop:2")))
+    execution = await shop.rig.applier.start(plan.id, ANNA)
+    shop.cluster.faults.add(Fault(kind=kind, method="PATCH", path="deployments/web"))
+    state = None
+    for _ in range(10):
+        try:
+            state = (await shop.rig.applier.run(execution.id)).state
+            break
+        except TargetError:
+            shop.cluster.advance(10)
+    assert state is ExecutionState.SUCCEEDED
+    assert shop.owned("Deployment", "web")["metadata"]["generation"] == generation + 1

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import TWO_PERSON, Approval, Decision, People, authorise
-from opstwin.domain.plan import Plan, PlanState, plan_digest, sealed
-from opstwin.domain.values import ApprovalId
+from opstwin.domain.plan import Origin, Plan, PlanState, Risk, WorkloadChange, plan_digest, sealed
+from opstwin.domain.values import ApprovalId, Digest, PlanId, TargetId
+from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput, NotApproved, StalePlan
 from tests.unit.domain.everything import NOW, PLAN, change, dataclasses_within, mutations
 
@@ -102,6 +103,16 @@ def test_the_order_of_a_command_is_content() -> None:
     assert item.workload is not None
     turned = replace(item.workload, command=tuple(reversed(item.workload.command or ())))
     assert plan_digest(replace(PLAN, workloads=(replace(item, workload=turned),))) != PLAN.digest
+
+
+def test_a_plan_from_before_workloads_scaled_or_had_a_project_keeps_its_digest() -> None:
+    plain = WorkloadChange(target=TargetId("local"), name="web", workload=Workload(name="web", image="app:1"))
+    plan = Plan(
+        id=PlanId("plan_1"), target=TargetId("local"), origin=Origin.FILE, request="r",
+        requested_by=Actor(kind=ActorKind.PERSON, id="anna"), changes=(), workloads=(plain,), risk=Risk.LOW,
+        digest=Digest(""), created_at=datetime(2026, 1, 5, tzinfo=UTC), expires_at=datetime(2026, 1, 5, 1, tzinfo=UTC),
+    )  # fmt: skip
+    assert plan_digest(plan) == "sha256:d79ac51653bb0e6f75996065cc7b1937257a75f97ddf82ee986509e610d62c27"
 
 
 def test_sealing_never_drops_a_change() -> None:

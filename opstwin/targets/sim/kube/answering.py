@@ -15,15 +15,15 @@ from opstwin.targets.sim.kube.failures import (
     invalid,
     required,
     unprocessable,
-    unsupported,
 )
 from opstwin.targets.sim.kube.listing import page, test_of
 from opstwin.targets.sim.kube.patches import json_patched, merge_patched, strategic_patched
 from opstwin.targets.sim.kube.pod_validating import bad_quantity
-from opstwin.targets.sim.kube.reading_bodies import Body, document, known_only, parsed, unknown_fields, wrong_type
+from opstwin.targets.sim.kube.reading_bodies import Body, document, known_only, parsed, unknown_fields
 from opstwin.targets.sim.kube.schema import Doc
 from opstwin.targets.sim.kube.store import Key
-from opstwin.targets.sim.kube.tables import shown
+from opstwin.targets.sim.kube.tables import form_of, shown
+from opstwin.targets.sim.kube.typing_faults import misfits, wrong_type
 from opstwin.targets.sim.kube.writing import apply, create, read, rewrite, update
 
 APPLY: Final = "application/apply-patch"
@@ -36,7 +36,7 @@ def how_of(cluster: Cluster, ask: Ask, found: Route) -> How:
     if dry and dry != ["All"]:
         raise unprocessable(
             "meta.k8s.io", f"{_OPTIONS.get(ask.method, 'CreateOptions')}", "",
-            [unsupported("dryRun", dry[0], ["All"])],
+            [_bad_dry_run(dry)],
         )  # fmt: skip
     strictness = ask.query.get("fieldValidation") or "Warn"
     if strictness not in ("Strict", "Warn", "Ignore"):
@@ -52,6 +52,11 @@ def how_of(cluster: Cluster, ask: Ask, found: Route) -> How:
 
 
 _OPTIONS: Final = {"POST": "CreateOptions", "PUT": "UpdateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
+
+
+def _bad_dry_run(given: list[str]) -> Cause:
+    told = ", ".join(f'"{item}"' for item in given)
+    return Cause("FieldValueNotSupported", "dryRun", f'Unsupported value: []string{{{told}}}: supported values: "All"')
 
 
 def _manager(ask: Ask) -> str:
@@ -82,7 +87,13 @@ def _list(cluster: Cluster, found: Route, ask: Ask) -> Reply:
         if not (ask.query.get("labelSelector") or ask.query.get("fieldSelector")):
             meta["remainingItemCount"] = part.left
     whole = {"kind": f"{found.kind.name}List", "apiVersion": found.kind.api_version, "metadata": meta}
-    return json_reply(shown(cluster, found.kind, {**whole, "items": part.items}, ask))
+    items = part.items if found.kind.custom_shape or form_of(ask) else [_untyped(item) for item in part.items]
+    return json_reply(shown(cluster, found.kind, {**whole, "items": items}, ask))
+
+
+def _untyped(doc: Doc) -> Doc:
+    """An item of a list of a built-in kind: without the kind, which the list says."""
+    return {name: item for name, item in doc.items() if name not in ("kind", "apiVersion")}
 
 
 def decoded(cluster: Cluster, kind: Kind, body: Body, how: How) -> Doc:
@@ -185,30 +196,25 @@ def _apply(cluster: Cluster, found: Route, ask: Ask, how: How) -> Reply:
     kind = found.kind
     body = parsed(ask.body, "application/yaml")
     doc = document(body)
-    unknown = unknown_fields(doc, kind.shape, cluster.minor)
-    if unknown or body.duplicates:
-        _apply_refused(cluster, found, unknown, body, how)
-    wrong = wrong_type(doc, kind.shape) or bad_quantity(doc.get("spec"))
+    if body.duplicates and how.strictness == "Strict":
+        told = ", ".join(f'duplicate field "{path}"' for path in body.duplicates)
+        raise bad_request(f"strict decoding error: {told}")
+    faults = [f".{path}: field not declared in schema" for path in unknown_fields(doc, kind.shape, cluster.minor)]
+    faults += misfits(doc, kind.shape, modern=cluster.minor > 20)
+    if faults:
+        raise _untypable(cluster, found, faults)
+    wrong = bad_quantity(doc.get("spec"))
     if wrong:
         raise bad_request(wrong)
     made, is_new = apply(cluster, kind, key_of(found), doc, how)
     return json_reply(shown(cluster, kind, made, ask), 201 if is_new else 200, warnings=how.warnings)
 
 
-def _apply_refused(cluster: Cluster, found: Route, unknown: list[str], body: Body, how: How) -> None:
+def _untypable(cluster: Cluster, found: Route, faults: list[str]) -> ApiFailure:
     """A typed patch cannot hold what the schema does not: 500, whatever the validation."""
-    if body.duplicates and how.strictness == "Strict":
-        raise bad_request(
-            "strict decoding error: " + ", ".join(f'duplicate field "{path}"' for path in body.duplicates)
-        )
-    if not unknown:
-        return
     where = f" ({found.namespace}/{found.name}; {found.kind.api_version}, Kind={found.kind.name})"
-    raise ApiFailure(
-        500, "",
-        f"failed to create typed patch object{where if cluster.minor > 20 else ''}: "
-        + _several([f".{path}: field not declared in schema" for path in unknown]),
-    )  # fmt: skip
+    text = f"failed to create typed patch object{where if cluster.minor > 20 else ''}: {_several(faults)}"
+    return ApiFailure(500, "", text)
 
 
 def _several(texts: list[str]) -> str:

@@ -62,8 +62,8 @@ def _preconditions(kind: Kind, key: Key, live: Doc, wish: Deletion) -> None:
     meta = live["metadata"]
     if wish.uid and wish.uid != meta["uid"]:
         text = (
-            f"the UID in the precondition ({wish.uid}) does not match the UID in record ({meta['uid']}). The object might "
-            "have been deleted and then recreated"
+            f"the UID in the precondition ({wish.uid}) does not match the UID in record ({meta['uid']}). The object "
+            "might have been deleted and then recreated"
         )
         raise conflict(kind.group, kind.name, key.name, text)
     if wish.revision and wish.revision != meta["resourceVersion"]:

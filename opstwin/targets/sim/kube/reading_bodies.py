@@ -103,47 +103,6 @@ def known_only(value: Any, shape: Shape, minor: int) -> Any:
     return value
 
 
-def wrong_type(value: Any, shape: Shape, at: str = "", holder: str = "") -> str | None:
-    """The first member whose JSON type is not the field's, in the server's words; None when all fit."""
-    if value is None or shape.form == "any":
-        return None
-    if shape.form == "scalar":
-        return _wrong_scalar(value, shape.scalar, f"{holder}.{at}")
-    if not isinstance(value, list if shape.form == "list" else dict):
-        return _mismatch(value, f"{holder}.{at}", "[]" if shape.form == "list" else "map")
-    if isinstance(value, list):
-        return next((text for item in value for text in [wrong_type(item, shape.items, at, holder)] if text), None)
-    return next(
-        (text for name, item in value.items() for text in [_wrong_member(name, item, shape, at, holder)] if text), None
-    )
-
-
-def _wrong_member(name: str, item: Any, shape: Shape, at: str, holder: str) -> str | None:
-    if shape.form == "map":
-        return wrong_type(item, shape.child(name), at, holder)
-    return wrong_type(item, shape.child(name), f"{at}.{name}" if at else name, shape.type_name.rpartition(".")[2])
-
-
-_SCALARS: dict[str, tuple[tuple[type, ...], str]] = {
-    "string": ((str,), "string"), "bytes": ((str,), "[]uint8"), "boolean": ((bool,), "bool"),
-    "integer": ((int,), "int32"), "number": ((int, float), "float64"),
-}  # fmt: skip
-
-
-def _wrong_scalar(value: Any, scalar: str, at: str) -> str | None:
-    if scalar not in _SCALARS:
-        return None if not isinstance(value, dict | list) else _mismatch(value, at, scalar)
-    types, word = _SCALARS[scalar]
-    if isinstance(value, types) and (scalar == "boolean" or not isinstance(value, bool)):
-        return None
-    return _mismatch(value, at, word)
-
-
-def _mismatch(value: Any, at: str, wanted: str) -> str:
-    words = {bool: "bool", int: "number", float: "number", str: "string", dict: "object", list: "array"}
-    return f"json: cannot unmarshal {words.get(type(value), 'object')} into Go struct field {at} of type {wanted}"
-
-
 def document(body: Body) -> Doc:
     """The body as one object. Raises 400."""
     if not isinstance(body.value, dict):

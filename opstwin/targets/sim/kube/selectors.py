@@ -82,9 +82,15 @@ def _field_part(home: str, part: str) -> Test:
         raise bad_request(f"invalid field selector: {part}")
     path, value = (item.strip() for item in part.split(sign, 1))
     if path not in _ANYWHERE and path not in _BY_HOME.get(home, ()):
-        raise bad_request(f"field label not supported: {path}")
+        raise bad_request(_unknown_path(home, path))
     keys = path.replace("regarding.", "involvedObject.").split(".")
     return lambda doc: (_text_at(doc, keys) == value) is (sign != "!=")
+
+
+def _unknown_path(home: str, path: str) -> str:
+    if home in _BY_HOME:
+        return f"field label not supported: {path}"
+    return f'"{path}" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
 def _text_at(doc: Any, keys: list[str]) -> str:
