@@ -198,7 +198,7 @@ STORIES: Final[dict[str, list[Say]]] = {
     ],
     "status is written apart": [
         post(f"{APPS}/deployments", deployment()),
-        patch(WEB, {"status": {"replicas": 9}}), patch(f"{WEB}/status", {"spec": {"replicas": 5}}),
+        patch(f"{WEB}/status", {"spec": {"replicas": 5}}),
     ],
     "finalizers hold an object": [
         post(CONFIG, config(finalizers=["example.com/held"])), delete(f"{CONFIG}/c"), get(f"{CONFIG}/c"),

@@ -95,7 +95,7 @@ def _plain(value: Any, namespace: str) -> Any:
 
 def _is_noise(key: str, item: Any) -> bool:
     if key == "status":
-        return isinstance(item, dict) and bool(item)
+        return isinstance(item, dict)
     return key in ("managedFields", "clusterIPs") or (key == "metadata" and item == {})
 
 

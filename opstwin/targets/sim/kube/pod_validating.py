@@ -1,7 +1,7 @@
 """What the server refuses about pods, in its words."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from opstwin.targets.sim.kube.failures import Cause, invalid, required, unsupported
@@ -18,12 +18,12 @@ _QUANTITY_TEXT: Final = "quantities must match the regular expression '^([+-]?[0
 _POLICIES: Final = ("Always", "IfNotPresent", "Never")
 
 
-def pod_spec_causes(spec: Doc, at: str) -> Iterator[Cause]:
-    """All that is wrong with a pod's spec at the path `at`."""
+def pod_spec_causes(spec: Doc, at: str, claimed: Iterable[str] = ()) -> Iterator[Cause]:
+    """All that is wrong with a pod's spec at the path `at`; `claimed` are volumes that its maker brings."""
     containers = spec.get("containers") or []
     if not containers:
         yield required(f"{at}.containers")
-    volumes = {item.get("name") for item in spec.get("volumes") or []}
+    volumes = {*claimed, *(item.get("name") for item in spec.get("volumes") or [])}
     seen: set[str] = set()
     for part in ("initContainers", "containers"):
         for index, container in enumerate(spec.get(part) or []):

@@ -110,7 +110,8 @@ def _template(doc: Doc) -> Iterator[Cause]:
     if selector != {} and not matches(selector, labels):
         yield invalid("spec.template.metadata.labels", _go_map(labels), "`selector` does not match template `labels`")
     yield from _labels(meta, "spec.template.metadata")
-    yield from pod_spec_causes(template.get("spec") or {}, "spec.template.spec")
+    claimed = [str(item["metadata"].get("name")) for item in spec.get("volumeClaimTemplates") or []]
+    yield from pod_spec_causes(template.get("spec") or {}, "spec.template.spec", claimed)
     policy = (template.get("spec") or {}).get("restartPolicy")
     if policy != "Always":
         yield unsupported("spec.template.spec.restartPolicy", str(policy), ["Always"])
