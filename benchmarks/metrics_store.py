@@ -28,7 +28,7 @@ from opstwin.metrics.prometheus import Prometheus
 from opstwin.metrics.remote_write import RemoteWrite
 from tests.plugins.metric_servers import SERVERS, MetricServer
 
-HOURS = float(os.environ.get("OPSTWIN_BENCH_METRICS_HOURS", "0.25"))
+HOURS = float(os.environ.get("BENCH_METRICS_HOURS", "0.25"))
 DAYS = 7
 QUERIES = 40
 RESOURCES = [ResourceId(f"lan/host/agent-{number}") for number in range(AGENTS)]
