@@ -84,7 +84,7 @@ def _several(ask: Ask, target: TargetId, fitting: Iterable[Key]) -> Unclear:
     return Unclear(
         "It is not clear which one, or from where.",
         field="name" if ask.name == "" else "source",
-        next_step=f"Say it, for example: opstwin plan {choices[0]!r}".replace("'", '"'),
+        next_step=f'Say it, for example: opstwin plan "{choices[0]}"',
         details={"missing": ["name" if ask.name == "" else "source"], "choices": choices[:_SHOWN]},
     )
 

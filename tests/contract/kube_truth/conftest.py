@@ -84,13 +84,15 @@ async def both(kubeconfig: Path) -> AsyncIterator[Both]:
     async with client_of(kubeconfig) as real:
         minor = int((await real.get("/version")).json()["minor"].rstrip("+"))
         near = max((known for known in VERSIONS if known <= minor), default=VERSIONS[0])
-        async with serving(KubeWorld(SystemClock(), f"1.{near}")) as served:
-            async with httpx2.AsyncClient(base_url=served.url, timeout=30) as fake:
-                name = f"truth-{uuid.uuid4().hex[:8]}"
-                made = Both(Server(real, name), Server(fake, name))
-                await made.real.begin()
-                await made.fake.begin()
-                try:
-                    yield made
-                finally:
-                    await made.real.end()
+        async with (
+            serving(KubeWorld(SystemClock(), f"1.{near}")) as served,
+            httpx2.AsyncClient(base_url=served.url, timeout=30) as fake,
+        ):
+            name = f"truth-{uuid.uuid4().hex[:8]}"
+            made = Both(Server(real, name), Server(fake, name))
+            await made.real.begin()
+            await made.fake.begin()
+            try:
+                yield made
+            finally:
+                await made.real.end()

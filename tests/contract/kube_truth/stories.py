@@ -176,6 +176,13 @@ STORIES: Final[dict[str, list[Say]]] = {
         apply(f"{CONFIG}/c", config()), patch(f"{CONFIG}/c", {"data": {"a": "9"}}, fieldManager="hand"),
         apply(f"{CONFIG}/c", config(data={"b": "1"})), get(f"{CONFIG}/c"),
     ],
+    "apply: conflict with an update": [
+        apply(f"{CONFIG}/c", config()),
+        patch(f"{CONFIG}/c", {"data": {"a": "9", "b": "8"}}, fieldManager="hand"),
+        apply(f"{CONFIG}/c", config(data={"a": "1"})),
+        apply(f"{CONFIG}/c", config(data={"a": "1", "b": "1"})),
+        apply(f"{CONFIG}/c", config(data={"a": "1"}), force="true"),
+    ],
     "apply: on what somebody created": [
         post(CONFIG, config(), fieldManager="hand"), apply(f"{CONFIG}/c", config(data={"a": "1", "b": "2"})),
         apply(f"{CONFIG}/c", config(data={"b": "2"})),

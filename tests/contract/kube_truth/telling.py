@@ -13,7 +13,16 @@ MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 STEPS: Final = "application/json-patch+json"
 
-_CHANGING: Final = ("continue", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "selfLink", "time", "clusterIP")
+_CHANGING: Final = (
+    "continue",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "selfLink",
+    "time",
+    "clusterIP",
+)
 _ATOMIC_LATER: Final = ("f:selector", "f:fieldRef")
 """Owned field by field by 1.20, as a whole since 1.21; the fake always does the latter."""
 _UID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -94,6 +103,9 @@ def _plain(value: Any, namespace: str) -> Any:
 
 
 def _is_noise(key: str, item: Any) -> bool:
+    """Status, which moves by itself; its owners, since only 1.20 lets those who may not write it own it."""
+    if key == "f:status":
+        return True
     if key == "status":
         return isinstance(item, dict)
     return key in ("managedFields", "clusterIPs") or (key == "metadata" and item == {})

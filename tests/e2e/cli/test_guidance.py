@@ -71,7 +71,7 @@ def test_a_folder_and_a_binary_file_are_named_as_what_they_are(shell_once: Shell
     shell_once.file("empty.yaml", "\n")
     assert "empty.yaml is empty" in refused(shell_once, "plan", "-f", "empty.yaml")
     (shell_once.folder / "binary.yaml").write_bytes(b"\xff\xfe\x00")
-    assert "folder.yaml is a folder" in refused(shell_once, "plan", "-f", "folder.yaml")
+    assert "folder.yaml holds no manifest" in refused(shell_once, "plan", "-f", "folder.yaml")
     assert "no UTF-8 text" in refused(shell_once, "plan", "-f", "binary.yaml")
 
 

@@ -17,5 +17,6 @@ async def spot(kubeconfig: Path) -> AsyncIterator[Spot]:
     try:
         yield made
     finally:
-        await made.writer.close()
+        for one in (made, *made.beside):
+            await one.writer.close()
         made.kubectl("delete", "namespace", made.namespace, "--wait=false", "--ignore-not-found", check=False)

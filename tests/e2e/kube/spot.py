@@ -73,7 +73,10 @@ class Losing:
 
 @dataclass
 class Spot:
-    """`kubectl` is what somebody else does; `writer`, `previewer` and `renderer` are Opstwin's."""
+    """`kubectl` is what somebody else does; `writer`, `previewer` and `renderer` are Opstwin's.
+
+    `beside` are others on the same namespace that are closed together with it.
+    """
 
     kubeconfig: Path
     namespace: str
@@ -82,6 +85,7 @@ class Spot:
     renderer: KubernetesRenderer
     wire: Wire
     losing: Losing
+    beside: "list[Spot]" = field(default_factory=list)
 
     def kubectl(self, *words: str, input: Object | None = None, check: bool = True) -> str:
         argv = ["kubectl", "--kubeconfig", str(self.kubeconfig), "--namespace", self.namespace, *words]

@@ -38,7 +38,9 @@ def as_token(spot: Spot, folder: Path, token: str) -> Spot:
     config["users"][0]["user"] = {"token": token}
     path = folder / "token.kubeconfig"
     path.write_text(json.dumps(config))
-    return spot_at(path, spot.namespace)
+    made = spot_at(path, spot.namespace)
+    spot.beside.append(made)
+    return made
 
 
 @pytest.mark.req("S5.77")

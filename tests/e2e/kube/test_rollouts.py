@@ -108,5 +108,7 @@ async def test_a_workload_runs_as_its_manifests_say(spot: Spot, driver: Driver) 
     [runs] = [item for item in rendered if item.kind == "deployment"]
     assert {item.kind for item in rendered} >= {"deployment", "secret"}
     await until(driver, runs.resource, Health.HEALTHY)
-    said = await driver.writer.exec(runs.resource, ["printenv", "TOKEN", "MODE"], timeout_s=20, limit_bytes=1000)
+    said = await driver.writer.exec(
+        runs.resource, ["sh", "-c", "echo $TOKEN; echo $MODE"], timeout_s=20, limit_bytes=1000
+    )
     assert said.stdout.splitlines() == [SECRET, "fast"]

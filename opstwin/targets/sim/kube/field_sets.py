@@ -58,6 +58,8 @@ def changed_fields(before: Any, after: Any, shape: Shape) -> tuple[Fields, Field
     put: Fields = set()
     gone: Fields = set()
     _compare(before, after, shape, (), put, gone)
+    if shape.own_fields is not None:
+        put |= {(f"f:{name}",) for name, item in after.items() if isinstance(item, dict) and name not in before}
     return {path for path in put if not _unowned(path)}, {path for path in gone if not _unowned(path)}
 
 

@@ -161,10 +161,16 @@ def _seen(change: Change, found: Route, test: Test) -> tuple[str, Doc] | None:
     """A change as a watch with a selector sees it: what stops to match is deleted to it."""
     matched = change.before is not None and test(change.before)
     matches = change.type != "DELETED" and test(change.doc)
-    doc = in_version(change.doc, found.kind)
     if matches:
-        return ("MODIFIED" if matched else "ADDED"), doc
-    return ("DELETED", doc) if matched else None
+        return ("MODIFIED" if matched else "ADDED"), in_version(change.doc, found.kind)
+    return ("DELETED", in_version(_last_seen(change), found.kind)) if matched else None
+
+
+def _last_seen(change: Change) -> Doc:
+    """What somebody who no longer sees an object saw last, with the revision of the change."""
+    before = change.before or change.doc
+    revision = change.doc["metadata"]["resourceVersion"]
+    return {**before, "metadata": {**before["metadata"], "resourceVersion": revision}}
 
 
 def bookmark(found: Route, revision: int, *, first_done: bool = False) -> Doc:

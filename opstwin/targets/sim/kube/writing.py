@@ -14,6 +14,7 @@ from opstwin.targets.sim.kube.failures import (
     bad_request,
     conflict,
     exists,
+    invalid,
     not_found,
     required,
     stale,
@@ -32,6 +33,8 @@ _WITHOUT_GENERATION: Final = {
     "ResourceQuota", "PersistentVolume", "PersistentVolumeClaim", "Role", "ClusterRole", "RoleBinding", "Lease",
     "ClusterRoleBinding", "ControllerRevision", "StorageClass", "HorizontalPodAutoscaler", "PodTemplate",
 }  # fmt: skip
+_UPDATED_BY_VERSION: Final = ("CustomResourceDefinition", "PodDisruptionBudget")
+"""Built-in kinds that are not replaced without saying which version of them."""
 _SERVER_SET: Final = (
     "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "resourceVersion",
     "selfLink", "name", "namespace",
@@ -59,6 +62,8 @@ def _fresh(cluster: Cluster, kind: Kind, namespace: str, doc: Doc, how: How) -> 
         meta.pop(name, None)
     if kind.subresources and kind.name not in ("Pod", "PersistentVolumeClaim", "Namespace", "Node"):
         made["status"] = {"loadBalancer": {}} if kind.name == "Service" else {}
+        if kind.custom_shape:
+            del made["status"]
     meta.update(uid=cluster.new_uid(), creationTimestamp=cluster.stamp())
     if _has_generation(cluster, kind):
         meta["generation"] = 1
@@ -94,6 +99,9 @@ def update(cluster: Cluster, kind: Kind, key: Key, doc: Doc, how: How) -> Doc:
     _place(kind, key.namespace, doc)
     _named(key, doc)
     live = read(cluster, kind, key)
+    if not doc["metadata"].get("resourceVersion") and (kind.custom_shape or kind.name in _UPDATED_BY_VERSION):
+        cause = invalid("metadata.resourceVersion", "0x0", "must be specified for an update")
+        raise unprocessable(kind.group, kind.plural, key.name, [cause])
     _preconditions(kind, key, live, doc["metadata"])
     return rewrite(cluster, kind, key, live, doc, how)
 
