@@ -97,7 +97,8 @@ async def beating(items: AsyncIterator[StreamItem], queue: Queue, heartbeat_s: f
         yield KEEPALIVE_COMMENT
         while True:
             try:
-                piece = await asyncio.wait_for(queue.get(), heartbeat_s)
+                async with asyncio.timeout(heartbeat_s):
+                    piece = await queue.get()
             except TimeoutError:
                 if pump.done():
                     await pump

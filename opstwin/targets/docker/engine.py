@@ -110,7 +110,8 @@ class Engine:
     ) -> T:
         work = asyncio.get_running_loop().run_in_executor(pool, self._run, operation, run, deadline)
         try:
-            return await asyncio.wait_for(work, deadline.left_s() + GRACE_S)
+            async with asyncio.timeout(deadline.left_s() + GRACE_S):
+                return await work
         except TimeoutError:
             raise timed_out(operation, self.place.endpoint) from None
 

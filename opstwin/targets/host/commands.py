@@ -132,7 +132,8 @@ async def _ended(process: Process, pipes: Pipes) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, SIGKILL)
     await asyncio.to_thread(pipes.wait_for_end, _GONE_S)
-    await asyncio.wait_for(buried, _GONE_S)
+    async with asyncio.timeout(_GONE_S):
+        await buried
     pipes.read_status()
     if isinstance(first, int):
         # A hub that is the first process of a container inherits it.

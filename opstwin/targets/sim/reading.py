@@ -134,7 +134,8 @@ class SimReader:
                 if wanted(state):
                     return state
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(ring.wait(), LOOK_S if self._world.is_kept else None)
+                    async with asyncio.timeout(LOOK_S if self._world.is_kept else None):
+                        await ring.wait()
             finally:
                 self._world.bell.leave(ring)
 

@@ -69,7 +69,9 @@ async def test_a_removal_behind_opstwins_back_is_heard(spot: Spot) -> None:
 @pytest.mark.req("S5.71")
 async def test_a_container_that_runs_out_of_memory_says_so(spot: Spot) -> None:
     async with watching(spot) as ear:
-        hungry = spot.spec(command=["/bin/sh", "-c", "tail /dev/zero"], memory_bytes=16 * MIB)
+        # Not at once and not the first process: an engine may miss the news of a container that is gone with it.
+        takes = "sleep 1; (tail /dev/zero); code=$?; sleep 2; exit $code"
+        hungry = spot.spec(command=["/bin/sh", "-c", takes], memory_bytes=16 * MIB)
         await spot.create(hungry)
         heard = await ear.until("container.oom", "container.die")
     assert [event.type for event in heard].count("container.oom") >= 1

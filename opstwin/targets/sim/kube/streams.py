@@ -41,7 +41,8 @@ class Patience:
         """Wait until the bell rings or it is time to look."""
         left_s = self._real_end - asyncio.get_running_loop().time()
         try:
-            await asyncio.wait_for(bell.wait(), max(0.0, min(LOOK_AGAIN_S, left_s)))
+            async with asyncio.timeout(max(0.0, min(LOOK_AGAIN_S, left_s))):
+                await bell.wait()
         except TimeoutError:
             self._world.settle()
         bell.clear()
