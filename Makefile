@@ -27,7 +27,7 @@ up: $(CORE) ## Set up, then start the hub
 	@$(BIN)/opstwin up
 
 test: $(DEV) ## Set up what the tests need (PostgreSQL, Docker Engine), then run them all
-	@tests/with-bed $(BIN)/python -m pytest $(WORKERS) $(PYTEST_ARGS)
+	@tests/with-bed $(BIN)/python -m tests.once_more $(WORKERS) $(PYTEST_ARGS)
 
 kube-up: ## Start the real Kubernetes 1.20 that tests use (built once, kept in OPSTWIN_KUBE_CACHE), print its kubeconfig
 	@tests/e2e/kube/up.sh
@@ -54,12 +54,12 @@ missing: $(DEV) ## List the promised ids that no test proves
 
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	--group build --extra postgres --extra kubernetes
+	--group build --extra postgres --extra kubernetes --extra agent
 
 lock: ## Resolve pyproject.toml anew into the two lock files (needs uv; UPGRADE=--upgrade for newer versions)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it (pip install uv) or name it (make lock UV=/path/to/uv)" >&2; exit 1; }
 	$(LOCK) $(UPGRADE) --output-file requirements.lock
-	$(LOCK) $(UPGRADE) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(LOCK) $(UPGRADE) --extra chroma --extra dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove the virtual environment, caches and build results
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .schemathesis

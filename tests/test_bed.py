@@ -40,7 +40,11 @@ def test_the_lock_pins_and_hashes_everything_and_names_no_address(name: str) -> 
     assert not re.search(r"://|--index-url|--extra-index-url|--find-links| @ ", text)
 
 
-@pytest.mark.parametrize(("name", "extras"), [(LOCKS[0], ["postgres"]), (LOCKS[1], ["postgres", "dev"])])
+CORE = ["postgres", "kubernetes", "agent"]
+EXTRAS = [(LOCKS[0], CORE), (LOCKS[1], [*CORE, "chroma", "dev"])]
+
+
+@pytest.mark.parametrize(("name", "extras"), EXTRAS)
 def test_the_lock_holds_every_dependency(name: str, extras: list[str]) -> None:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     project = config["project"]

@@ -90,7 +90,7 @@ async def _serve(settings: Settings, ready: Ready) -> None:
             await detect_docker(hub)
             app = create_app(hub.services, instruments=instruments)
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="on", server_header=False,
+                app, log_config=None, access_log=False, lifespan="on", server_header=False, http="h11",
                 timeout_graceful_shutdown=STOP_WITHIN_S,
             )  # fmt: skip
             server = StoppableServer(config, app.state.streams)
