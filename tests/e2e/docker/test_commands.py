@@ -81,7 +81,7 @@ async def test_a_caller_who_goes_away_while_the_command_is_being_started_leaves_
 @pytest.mark.req("S3.83")
 async def test_a_fork_bomb_is_held_by_the_containers_limit_and_ended(spot: Spot) -> None:
     await asyncio.to_thread(spot.run, pids_limit=64)
-    said = await ran(spot, "/bin/sh", "-c", "b() { b | b & }; b; while :; do :; done", timeout_s=1.0)
+    said = await ran(spot, "/bin/sh", "-c", "b() { b | b & }; b & while :; do :; done", timeout_s=1.0)
     assert (said.exit_code, said.stopped) == (137, "time")
     await until(lambda: running(spot) == ALONE, GONE_S)
 
