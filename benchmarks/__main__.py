@@ -13,8 +13,11 @@ from benchmarks import (
     mcp_peers,
     mcp_spawn,
     metrics_store,
+    models,
     processes,
+    prompts,
     reading,
+    retrieval,
 )
 
 
@@ -24,7 +27,8 @@ async def measured() -> dict[str, object]:
     parts = {
         "control": control.all_figures, "durability": durability.all_figures, "docker": docker_apply.apply_figures,
         "reading": reading.all_figures, "kube": kube_discover.all_figures,
-        "metrics": metrics_store.all_figures,
+        "prompts": prompts.all_figures,
+        "metrics": metrics_store.all_figures, "retrieval": retrieval.all_figures, "models": models.all_figures,
     }  # fmt: skip
     for name, part in parts.items():
         print(f"measuring {name} …", file=sys.stderr)

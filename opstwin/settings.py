@@ -7,11 +7,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import from_json
 
 from opstwin.errors import InvalidInput
 
@@ -46,10 +47,118 @@ def _place_of(text: str) -> AllowedPlace:
     return place
 
 
+class ModelProvider(BaseModel):
+    """One place that answers for a language model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["openai", "anthropic", "azure", "compatible"] = Field(
+        description="Whose wire it speaks; `compatible`: any server with OpenAI's `/chat/completions`."
+    )
+    model: str = Field("", max_length=200, description="The model's name; with Azure that of the deployment.")
+    credential: str = Field(
+        "", pattern=r"^((env|file):[A-Za-z0-9_.-]{1,255})?$", description="`env:NAME` or `file:NAME` with its key."
+    )
+    base_url: str = Field("", description="Where it answers; needed for `azure` (the endpoint) and `compatible`.")
+    api_version: str = Field("2025-04-01-preview", description="Version of Azure's API.")
+    insecure: bool = Field(False, description="Whether http:// may be used beyond this machine.")
+    thinking_tokens: int = Field(
+        4096, ge=0, description="Room for what a model thinks, beyond the answer; none for `compatible`."
+    )
+    input_usd: float | None = Field(None, ge=0, description="Price of a million input tokens, in place of the table's.")
+    output_usd: float | None = Field(None, ge=0, description="Price of a million output tokens.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ModelProvider":
+        needs = {"azure": ("base_url", "model"), "compatible": ("base_url", "model")}.get(self.kind, ())
+        for name in needs:
+            if not getattr(self, name):
+                raise ValueError(f"{name} is needed for {self.kind}")
+        if self.base_url and not _is_address(self.base_url, bare=False, plain=self.insecure):
+            raise ValueError("base_url must be https://…, or http://… on this machine or with insecure = true")
+        if (self.input_usd is None) != (self.output_usd is None):
+            raise ValueError("input_usd and output_usd are set together or not at all")
+        return self
+
+
+class ModelSettings(BaseModel):
+    """Language models: which, in which order, and how much may be asked of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    providers: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")], ModelProvider] = Field(
+        default_factory=dict, description="Providers by a name of your choice."
+    )
+    order: tuple[str, ...] = Field((), description="Whom to ask, and whom when that one fails; default: as written.")
+    from_environment: bool = Field(
+        True, description="Without providers: whether the usual variables, such as `OPENAI_API_KEY`, name one."
+    )
+    temperature: float | None = Field(None, ge=0, le=2, description="Sent where nothing else is; unset: the model's.")
+    connect_timeout_s: float = Field(5.0, gt=0, description="How long connecting may take.")
+    read_timeout_s: float = Field(
+        120.0, gt=0, description="How long a provider may be silent; it is so until an unstreamed answer is whole."
+    )
+    total_timeout_s: float = Field(180.0, gt=0, description="How long one answer may take in all.")
+    attempts: int = Field(3, ge=1, le=6, description="Requests to one provider for one answer, the first included.")
+    requests_per_minute: int = Field(60, ge=0, description="Requests a minute to one provider; 0: any number.")
+    tokens_per_minute: int = Field(0, ge=0, description="Tokens a minute, input and room for output; 0: any number.")
+    tokens_per_day: int = Field(0, ge=0, description="Tokens of one UTC day, input and output; 0: any number.")
+    usd_per_day: float = Field(0.0, ge=0, description="Dollars of one UTC day; 0: any. Needs models with a price.")
+    cache_s: float = Field(86_400.0, ge=0, description="How long an answer is kept for the same request; 0: not.")
+    cache_entries: int = Field(500, ge=1, le=100_000, description="Answers that are kept.")
+
+    @model_validator(mode="after")
+    def _known(self) -> "ModelSettings":
+        for name in self.order:
+            if name not in self.providers:
+                raise ValueError(f"order names {name[:40]}, and no provider is called so")
+        return self
+
+
+class KnowledgeSettings(BaseModel):
+    """How past deployments are remembered, and who may see whose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    index: Literal["exact", "chroma"] = Field(
+        "exact", description="Where vectors are kept: in memory, or with Chroma in data_dir/knowledge."
+    )
+    embeddings: Path | None = Field(
+        None, description="Folder with a sentence-transformers model; without one, words and known fields are compared."
+    )
+    registries: tuple[str, ...] = Field(
+        (), description="Hosts that images of examples may come from, such as `docker.io`; default: any."
+    )
+    tenants: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")], tuple[str, ...]] = Field(
+        default_factory=dict, description="Organisations that share the hub and not their past: name and its accounts."
+    )
+
+    @model_validator(mode="after")
+    def _once(self) -> "KnowledgeSettings":
+        people = [person for accounts in self.tenants.values() for person in accounts]
+        twice = next((person for person in people if people.count(person) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice[:40]} is in two tenants")
+        if "hub" in self.tenants:
+            raise ValueError("hub is everybody who is in no tenant; choose another name")
+        return self
+
+
+class ChatSettings(BaseModel):
+    """How much one turn of a conversation may take of a language model; beyond it the turn goes on without."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int = Field(8, ge=1, le=50, description="Answers of a model in one turn; the last is without tools.")
+    tokens: int = Field(60_000, ge=1_000, description="Tokens of one turn, input and output.")
+    seconds: float = Field(120.0, gt=0, description="How long a model may take in one turn.")
+    usd: float = Field(0.5, ge=0, description="Dollars of one turn; 0: any. An unknown price is not counted.")
+
+
 class Settings(BaseModel):
     """Everything that can be set. `docs/settings.md` lists the same fields; a test compares them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("opstwin"), description="Where the hub keeps its files."
@@ -73,6 +182,14 @@ class Settings(BaseModel):
     secrets_dir: Path | None = Field(
         None, description="Folder behind `file:NAME` references; default: data_dir/secrets."
     )
+    registries_file: Path | None = Field(
+        None, description="YAML file whose `registries:` may be asked; default: data_dir/registries.yaml."
+    )
+    policy_file: Path | None = Field(
+        None, description="Company policy (Markdown) that drafts keep to; default: data_dir/policy.md."
+    )
+    draft_examples: int = Field(3, ge=0, le=5, description="Past deployments that a model is shown for one draft.")
+    pin_images: bool = Field(False, description="Whether plans write the digests of images, and not only tell them.")
     reconcile_interval_s: float = Field(15.0, gt=0, description="Seconds between two looks of the reconciler.")
     metrics_interval_s: float = Field(
         15.0, ge=1, description="Seconds between two measurements of what Opstwin manages and what runs."
@@ -133,6 +250,24 @@ class Settings(BaseModel):
     waiting_plans: int = Field(
         40, ge=0, description="Plans of one requester that may wait for a decision, of the last 10 min; 0: any number."
     )
+    models: ModelSettings = Field(
+        default_factory=ModelSettings, description="Language models; a table `[models]`, or JSON in the variable."
+    )
+
+    knowledge: KnowledgeSettings = Field(
+        default_factory=KnowledgeSettings,
+        description="Memory of past deployments; a table `[knowledge]`, or JSON in the variable.",
+    )
+
+    chat: ChatSettings = Field(
+        default_factory=ChatSettings,
+        description="What one turn of a conversation may take; a table `[chat]`, or JSON in the variable.",
+    )
+
+    @field_validator("models", "knowledge", "chat", mode="before")
+    @classmethod
+    def _table(cls, value: object) -> object:
+        return from_json(value) if isinstance(value, str) else value
 
     @field_validator("allowed_agent_endpoints")
     @classmethod
@@ -184,7 +319,7 @@ def load_settings(
         raise InvalidInput(
             f"Setting {name}: {first['msg']}.",
             field=name,
-            next_step=f"Correct {PREFIX}{name.upper()} or the config file.",
+            next_step=f"Correct {PREFIX}{name.partition('.')[0].upper()} or the config file.",
         ) from error
     if settings.replicas > 1 and settings.url.startswith("sqlite"):
         raise InvalidInput(
@@ -208,13 +343,13 @@ def _check_addresses(settings: Settings) -> None:
             )
 
 
-def _is_address(value: str, *, bare: bool) -> bool:
+def _is_address(value: str, *, bare: bool, plain: bool = False) -> bool:
     try:
         parts = urlsplit(value)
         port = parts.port
     except ValueError:
         return False
-    plain = parts.scheme == "http" and parts.hostname in _THIS_MACHINE
+    plain = parts.scheme == "http" and (plain or parts.hostname in _THIS_MACHINE)
     written = value.isascii() and value.isprintable() and not set(value) & set(' "\\<>') and port != 0
     path = parts.path.strip("/") if bare else ""
     return (parts.scheme == "https" or plain) and bool(parts.hostname) and written and not (

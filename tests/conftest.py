@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.plugins.engine",
     "tests.plugins.cluster",
     "tests.plugins.metric_servers",
+    "tests.plugins.image_registry",
 ]

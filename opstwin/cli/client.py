@@ -61,16 +61,23 @@ class Hub:
         return dict(first)
 
     @contextmanager
-    def stream(self, path: str, **params: Any) -> Iterator[Iterator[dict[str, Any]]]:
-        """Server-sent events: yields an iterator of `{"event", "id", "data"}`."""
+    def stream(
+        self, path: str, /, body: Mapping[str, Any] | None = None, *, last_id: str = "", **params: Any
+    ) -> Iterator[Iterator[dict[str, Any]]]:
+        """Server-sent events: yields an iterator of `{"event", "id", "data"}`.
+
+        With a `body` it is posted. `last_id` is the id of the last event that was seen, to go on behind it.
+        """
         import httpx2
 
         headers = self._headers() | {"Accept": "text/event-stream"}
+        headers |= {"Last-Event-ID": last_id} if last_id else {}
+        method = "GET" if body is None else "POST"
         timeout = httpx2.Timeout(self._timeout_s, read=None)
         try:
             with (
                 httpx2.Client(base_url=self.context.url, timeout=timeout) as client,
-                client.stream("GET", API + path, params=_given(params), headers=headers) as answer,
+                client.stream(method, API + path, params=_given(params), json=body, headers=headers) as answer,
             ):
                 if not answer.is_success:
                     answer.read()

@@ -9,7 +9,25 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from opstwin.cli import audit, changing, diagnosing, executing, hub, lint, mcp, output, places, seeing
+from opstwin.cli import (
+    ai,
+    asking,
+    audit,
+    changing,
+    chatting,
+    diagnosing,
+    executing,
+    generating,
+    history,
+    hub,
+    images,
+    kubernetes,
+    lint,
+    mcp,
+    output,
+    places,
+    seeing,
+)
 from opstwin.cli.exits import MEANING, CliError, Exit
 
 _EPILOG: Final = "Exit codes: " + " · ".join(f"{code.value} {words}" for code, words in MEANING.items())
@@ -25,7 +43,8 @@ app = typer.Typer(
 
 _VERBS: Final[tuple[Callable[..., None], ...]] = (
     hub.up, hub.login, hub.demo, hub.doctor, hub.backup, hub.restore,
-    seeing.discover, seeing.get, seeing.show, seeing.history, seeing.drift, seeing.logs, diagnosing.diagnose,
+    seeing.discover, seeing.get, seeing.show, seeing.drift, seeing.logs, diagnosing.diagnose,
+    generating.inspect, generating.generate, asking.ask, chatting.chat,
     changing.plan, changing.approve, changing.reject, changing.apply, changing.watch, changing.cancel,
     changing.rollback, changing.adopt, changing.resume,
 )  # fmt: skip
@@ -37,7 +56,12 @@ app.command("set")(changing.set_field)
 app.command("never-created")(changing.never_created)
 app.add_typer(places.targets, name="targets")
 app.add_typer(places.people, name="people")
+app.add_typer(history.history, name="history")
+app.command("predict")(history.predict)
+app.add_typer(images.images, name="images")
+app.add_typer(ai.ai, name="ai")
 app.add_typer(audit.audit, name="audit")
+app.add_typer(kubernetes.k8s, name="k8s")
 app.add_typer(mcp.mcp, name="mcp")
 
 

@@ -29,6 +29,11 @@ _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str, str]]] = {
         "is not a target's name; those look like local",
         "List them: opstwin targets list",
     ),
+    "threads": (
+        re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"),
+        "is not a conversation's id; those look like thread_7f3k2m9x1q",
+        "List yours: opstwin chat --list",
+    ),
     "workloads": (
         re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"),
         "is not a workload's name; those look like web",

@@ -31,9 +31,19 @@ def data(value: Any, form: Form) -> None:
     print(_yaml(value) if form is Form.YAML else json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def written(text: str) -> None:
+    """Data that is a text for programs already, to the byte."""
+    print(text, end="")
+
+
 def line(text: str = "") -> None:
     """One line of data for people."""
     print(plain(text))
+
+
+def piece(text: str) -> None:
+    """A piece of a line of data for people, seen at once."""
+    print(plain(text), end="", flush=True)
 
 
 def note(text: str, *, colour: str = "") -> None:
@@ -42,8 +52,10 @@ def note(text: str, *, colour: str = "") -> None:
     print(paint(plain(text), colour, sys.stderr), file=sys.stderr, flush=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "Nothing here.") -> None:
-    """Aligned columns; a note instead when there are no rows."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "Nothing here.", beside: bool = False
+) -> None:
+    """Aligned columns; a note instead when there are no rows. `beside` writes them where notes go."""
     cells = [[plain("" if cell is None else str(cell)) for cell in row] for row in rows]
     if not cells:
         note(empty)
@@ -52,7 +64,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
     widths = [max(len(row[place]) for row in [head, *cells]) for place in range(len(columns))]
     for number, row in enumerate([head, *cells]):
         text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        print(paint(text, "bold" if number == 0 else "", sys.stdout))
+        where = sys.stderr if beside else sys.stdout
+        print(paint(text, "bold" if number == 0 else "", where), file=where)
 
 
 def plan_text(lines: Iterable[str]) -> None:

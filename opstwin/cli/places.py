@@ -13,6 +13,20 @@ from opstwin.cli.output import Form
 
 targets = typer.Typer(no_args_is_help=True, help="The places that run things.")
 people = typer.Typer(no_args_is_help=True, help="Who may do what, and their tokens.")
+_WITHOUT = {
+    "list": "it is unknown what is there.",
+    "watch": "changes are seen at the next look only.",
+    "get": "nothing of that kind can be changed.",
+    "create": "nothing of that kind can be made.",
+    "patch": "nothing of that kind can be made or changed.",
+    "delete": "nothing of that kind can be taken away, so a rollback may stay half done.",
+    "pods/log": "there are no logs.",
+    "pods/exec": "no command can be run in a pod.",
+    "pods.metrics.k8s.io": "nobody knows what pods use.",
+    "nodes/proxy": "nobody knows what pods use, as there is no metrics API either.",
+}
+"""What the lack of a verb, or of all about one thing, means."""
+
 TargetId = Annotated[str, typer.Argument(help="The target's id.", autocompletion=complete_target)]
 
 
@@ -87,12 +101,35 @@ def _cluster(kubeconfig: Path | None, context: str, namespace: str) -> dict[str,
 
 @targets.command("test")
 def targets_test(id: TargetId, form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
-    """Ask a target who it is."""
+    """Ask a target who it is, and a cluster what the hub's credentials may do there."""
     answer = hub_of(url, token).post(path_of("targets", id, ":test"))
     if form is not Form.TABLE:
         output.data(answer, form)
-    else:
-        output.line(f"{id} answers: version {answer.get('version')}, {answer.get('latency_ms', 0):.0f} ms.")
+        return
+    output.line(f"{id} answers: version {answer.get('version')}, {answer.get('latency_ms', 0):.0f} ms.")
+    if answer.get("permissions"):
+        _permissions(answer["permissions"])
+
+
+def _permissions(found: list[dict[str, Any]]) -> None:
+    """What the credentials may do and what they lack, each thing on one line."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for item in found:
+        rows.setdefault(item["what"], []).append(item)
+    output.table(
+        ["resource", "may", "lacks"],
+        [[what, _verbs(items, "may") or "-", _verbs(items, "lacks") or "-"] for what, items in rows.items()],
+    )
+    lacking = {item["what"] if item["what"] in _WITHOUT else verb for item in found for verb in item["lacks"]}
+    for key in filter(lacking.__contains__, _WITHOUT):
+        output.note(f"Without {key}: {_WITHOUT[key]}")
+    if not lacking:
+        output.note("The credentials may do all that Opstwin does on a cluster.", colour="ok")
+
+
+def _verbs(items: list[dict[str, Any]], side: str) -> str:
+    parts = [(" ".join(item[side]), item["namespace"]) for item in items if item[side]]
+    return ", ".join(f"{verbs} in {namespace}" if namespace else verbs for verbs, namespace in parts)
 
 
 @targets.command("update")

@@ -1,4 +1,4 @@
-"""Verbs that read: discover, get, show, history, drift, logs."""
+"""Verbs that read: discover, get, show, drift, logs."""
 
 import re
 from typing import Annotated, Any, Final
@@ -18,6 +18,19 @@ _AWAY: Final = ("unreachable", "timeout", "rejected")
 _ENDPOINT_MARKS: Final = ("://", ".", ":")
 _LONG_HASH: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 """The names of volumes that nobody named; twelve digits tell them apart, as Docker's own tables do."""
+
+
+_KINDS: Final = {
+    form: kind
+    for kind in ("container", "volume", "network", "image") for form in (kind, f"{kind}s")
+} | {
+    f"{kind}s": kind
+    for kind in (
+        "configmap", "cronjob", "daemonset", "deployment", "horizontalpodautoscaler", "job", "namespace", "node",
+        "persistentvolumeclaim", "pod", "poddisruptionbudget", "secret", "service", "statefulset",
+    )
+} | {"ingresses": "ingress", "networkpolicies": "networkpolicy"}  # fmt: skip
+"""What people call kinds. Those of a cluster in the plural only: a workload may well be named `service`."""
 
 
 def discover(
@@ -98,13 +111,12 @@ def get(
         answer = hub.all(f"/{name}", target=target)
         output.data(answer, form) if form is not Form.TABLE else lists[name](answer)
         return
-    kinds = ("container", "volume", "network", "image")
-    kind = name.removesuffix("s") if name and name.removesuffix("s") in kinds else None
+    kind = _KINDS.get(name or "")
     if name and kind is None:
         _named(hub, name, form)
         return
     answer = hub.all("/resources", target=target, kind=kind)
-    output.data(answer, form) if form is not Form.TABLE else _resources(answer, images=kind == "image")
+    output.data(answer, form) if form is not Form.TABLE else resource_rows(answer, images=kind == "image")
 
 
 def _named(hub: Hub, name: str, form: Form) -> None:
@@ -117,10 +129,11 @@ def _named(hub: Hub, name: str, form: Form) -> None:
     elif form is not Form.TABLE:
         output.data({"items": parts, "next": None}, form)
     else:
-        _resources({"items": parts}, images=False)
+        resource_rows({"items": parts})
 
 
-def _resources(answer: dict[str, Any], *, images: bool) -> None:
+def resource_rows(answer: dict[str, Any], *, images: bool = False) -> None:
+    """Resources as a table."""
     shown = [item for item in answer["items"] if images or item["kind"] != "image"]
     rows = [_resource_row(item) for item in shown if (item.get("observed") or item.get("desired"))]
     output.table(["resource", "health", "managed", "drift", "image", "observed"], rows, empty="Nothing is known yet.")
@@ -141,9 +154,15 @@ def _resource_row(item: dict[str, Any]) -> list[object]:
         state,
         "yes" if item.get("managed") else "no",
         drift,
-        spec.get("image", "-"),
+        _images(observed, spec),
         moment,
     ]
+
+
+def _images(observed: dict[str, Any], spec: dict[str, Any]) -> str:
+    """The image of a container, or those of what makes pods."""
+    images = (observed.get("facts") or {}).get("images")
+    return ", ".join(map(str, images[:3])) if images else str(spec.get("image") or "-")
 
 
 def _drift_word(drift: dict[str, Any]) -> str:
@@ -202,8 +221,10 @@ def show(
 
 
 def plan_view(plan: dict[str, Any]) -> None:
-    """A plan for people."""
+    """A plan for people; each note on one line of its own, which no line of a change looks like."""
     output.plan_text(plan["lines"])
+    for note in plan["notes"]:
+        output.line(f"Note: {' '.join(note.split())}")
     asked = plan["requested_by"]
     behind = f" for {asked['on_behalf_of']}" if asked.get("on_behalf_of") else ""
     mode = f" · {plan['mode']}" if plan.get("mode") else ""
@@ -239,31 +260,6 @@ def execution_text(execution: dict[str, Any], *, with_error: bool = True) -> Non
         output.note(
             f"{execution['error'].get('message')} {execution['error'].get('next_step', '')}".strip(), colour="bad"
         )
-
-
-def history(
-    service: Annotated[str | None, typer.Argument(help="A workload's name.")] = None,
-    target: Target = None,
-    form: Output = Form.TABLE,
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Past deployments and their outcome."""
-    answer = hub_of(url, token).all("/deployments", service=service, target=target)
-    if form is not Form.TABLE:
-        output.data(answer, form)
-        return
-    rows = [
-        [
-            str(item["deployed_at"])[:19].replace("T", " "), item["service_name"],
-            f"{item['image_name']}:{item['image_tag']}", item["replicas"], item["outcome"], item["oom_events"],
-            item["plan_id"],
-        ]
-        for item in answer["items"]
-    ]  # fmt: skip
-    output.table(
-        ["when", "service", "image", "replicas", "outcome", "oom", "plan"], rows, empty="Nothing was deployed yet."
-    )
 
 
 def drift(

@@ -50,12 +50,18 @@ def resolved(scene: Scene, goal: Goal) -> tuple[Goal, tuple[str, ...]]:
     notes: list[str] = []
     for workload in goal.workloads:
         image = full_image_name(workload.image)
-        ready, said = resolved_ports(workload, exposed.get(image))
+        ready, said = resolved_ports(workload, exposed.get(image, exposed.get(_by_tag(image))))
         done.append(ready)
         notes += said
         if image not in exposed:
             notes.append(worded("image_missing", goal.language, image=workload.image, target=scene.target.id))
     return replace(goal, workloads=tuple(done)), tuple(notes)
+
+
+def _by_tag(image: str) -> str:
+    """An image with tag and digest, by its tag alone: so it is known where it came before it was pinned."""
+    tagged = image.partition("@")[0]
+    return tagged if ":" in tagged.rsplit("/", 1)[-1] else image
 
 
 def left_over(scene: Scene, goal: Goal) -> dict[str, Workload]:

@@ -54,8 +54,9 @@ class Commander:
         kind = named.split("/")[1]
         if kind not in _KINDS:
             raise InvalidInput(
-                f"Nothing can be run in a {kind}.", field="resource", next_step="Name a container, or a host target."
-            )
+                f"Nothing can be run in a {kind}.", field="resource",
+                next_step="Name a container, a pod or what makes pods (a Deployment, …), or a host target.",
+            )  # fmt: skip
         return ResourceId(named)
 
     async def run(

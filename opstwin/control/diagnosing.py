@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from opstwin.control.diagnosing_calls import About
+from opstwin.control.diagnosing_calls import TAKEN_BACK, About
 from opstwin.control.diagnosing_cases import Scenery, container_cases, scenery_of, target_case, volume_cases
+from opstwin.control.diagnosing_clusters import cluster_verdicts
 from opstwin.control.diagnosing_findings import Diagnosis, finding_of, hint_of, summary_of, unchecked_of
 from opstwin.control.drift import explain
 from opstwin.control.drivers import Readers
@@ -16,6 +17,7 @@ from opstwin.control.ledger import Ledger
 from opstwin.control.retrying import Breakers
 from opstwin.control.subjects import resources_of, targets_of
 from opstwin.domain.approval import Approval
+from opstwin.domain.cluster_case import containers_of, part_of
 from opstwin.domain.container_detectors import DETECTORS
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.diagnosis import Clue, Code, Doubt, Evidence, Verdict
@@ -31,9 +33,11 @@ from opstwin.domain.other_detectors import (
     unused_volumes,
 )
 from opstwin.domain.plan import Plan, PlanState
+from opstwin.domain.resource import Link
 from opstwin.domain.target import Target
-from opstwin.domain.values import ResourceId, TargetId
+from opstwin.domain.values import ResourceId, Spec, TargetId
 from opstwin.errors import InvalidInput
+from opstwin.manifests.quantities import amount_of
 from opstwin.twin.store import Query
 
 LAST_PLANS: Final = 200
@@ -94,7 +98,13 @@ class Diagnostician:
         resources = await resources_of(self.ledger, subject, target)
         names = {item.split("/", 1)[0] for item in resources}
         places = [place for name in sorted(names) for place in await self._place(name)]
-        return places, _Narrowing(subjects=frozenset(resources))
+        return places, _Narrowing(subjects=frozenset({*resources, *await self._makers(resources)}))
+
+    async def _makers(self, resources: Sequence[ResourceId]) -> list[ResourceId]:
+        """What made the pods among these: pods are told of with it."""
+        pods = [item for item in resources if item.split("/", 2)[1] == "pod"]
+        links = [link for pod in pods for link in await self.ledger.all(Link, {"source": pod, "relation": "part-of"})]
+        return [link.destination for link in links]
 
     async def _place(self, name: str) -> Sequence[Target]:
         return [await self.ledger.need(Target, name, next_step="List targets: opstwin targets list")]
@@ -107,6 +117,11 @@ class Diagnostician:
             (verdict, await self._about(scenery, case.id, verdict))
             for case in cases
             for verdict in [detector(case) for detector in DETECTORS]
+            if verdict is not None
+        ]
+        found += [
+            (verdict, await self._about(scenery, case.id, verdict))
+            for case, verdict in cluster_verdicts(scenery)
             if verdict is not None
         ]
         plain: list[Verdict] = [
@@ -144,18 +159,30 @@ class Diagnostician:
         desired = scenery.desired.get(resource)
         if not isinstance(verdict, Clue) or desired is None or desired.spec is None:
             return About()
-        memory, workload = desired.spec.get("memory_bytes"), desired.workload or ""
-        record = scenery.records.get(workload)
-        has_previous = verdict.code is Code.CRASH_LOOP and await self._has_previous(workload, scenery.target.id)
+        owner = desired.workload or ""
+        record = scenery.records.get(owner)
+        has_previous = verdict.code in TAKEN_BACK and await self._has_previous(owner, scenery.target.id)
         return About(
-            workload=workload if record is not None and record.workload is not None else "",
-            has_previous=has_previous, memory_bytes=int(memory) if isinstance(memory, int) else 0,
+            workload=owner if record is not None and record.workload is not None else "",
+            back_to=owner if has_previous else "", memory_bytes=_memory_limit(desired.spec),
         )  # fmt: skip
 
     async def _has_previous(self, workload: str, target: TargetId) -> bool:
         where: dict[str, str | bool | None] = {"service_name": workload, "target_cluster": target, "success": True}
-        page = await self.ledger.store.find(Query(Deployment, where, limit=1, newest_first=True))
+        page = await self.ledger.store.find(Query(Deployment, where, limit=2, newest_first=True))
+        if page.items and page.items[0].workload is None:
+            # Before the first deployment of manifests there was nothing.
+            return len(page.items) > 1
         return bool(page.items) and page.items[0].previous is not None
+
+
+def _memory_limit(spec: Spec) -> int:
+    """The memory limit of a container, or of a workload's first container in a cluster, in bytes; 0 without one."""
+    limit = spec.get("memory_bytes")
+    if limit is None and (containers := containers_of(spec)):
+        amount = amount_of(part_of(containers[0], "resources", "limits").get("memory"))
+        return int(amount) if amount is not None else 0
+    return limit if isinstance(limit, int) else 0
 
 
 def _with_state(verdict: Verdict, scenery: Scenery) -> Verdict:

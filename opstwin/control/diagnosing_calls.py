@@ -23,10 +23,13 @@ class NextCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What is known of a clue's subject: its workload, the workload's replicas' memory limit, its plan."""
+    """What is known of a clue's subject: its workload, the workload's replicas' memory limit, its plan.
+
+    `back_to` is the workload or application that something ran of before.
+    """
 
     workload: str = ""
-    has_previous: bool = False
+    back_to: str = ""
     memory_bytes: int = 0
     plan: Plan | None = None
 
@@ -101,8 +104,24 @@ def _shown(value: Json) -> str:
 
 
 def _crashing(clue: Clue, about: About) -> list[NextCall]:
-    back = [rollback_call(about.workload, clue.target)] if about.workload and about.has_previous else []
-    return [logs_call(clue.subject, tail=200), *back]
+    return [logs_call(clue.subject, tail=200), *_back(clue, about)]
+
+
+def _back(clue: Clue, about: About) -> list[NextCall]:
+    return [rollback_call(about.back_to, clue.target)] if about.back_to else []
+
+
+def _stuck(clue: Clue, about: About) -> list[NextCall]:
+    return [*_back(clue, about), resource_call(clue.subject)]
+
+
+def _homeless(clue: Clue, about: About) -> list[NextCall]:
+    nodes = NextCall(tool="twin_query", arguments={"kind": "node", "target": clue.target}, cli="opstwin get node")
+    return [nodes, *_stuck(clue, about)]
+
+
+def _shown_whole(clue: Clue, _about: About) -> list[NextCall]:
+    return [resource_call(clue.subject)]
 
 
 def _starving(clue: Clue, about: About) -> list[NextCall]:
@@ -162,5 +181,13 @@ _CALLS: Final[Mapping[Code, Callable[[Clue, About], list[NextCall]]]] = {
     Code.CRASH_LOOP: _crashing, Code.OUT_OF_MEMORY: _starving, Code.UNHEALTHY: _ailing, Code.RESTART_STORM: _stormy,
     Code.IMAGE_MISSING: _imageless, Code.PORT_CONFLICT: _blocked, Code.ORPHANED_VOLUME: _orphaned,
     Code.DRIFT: _drifted, Code.STALE_OBSERVATION: _look, Code.EXPIRED_APPROVAL: _lapsed, Code.TARGET_AWAY: _look,
-    Code.HEALING_PAUSED: _fought,
+    Code.HEALING_PAUSED: _fought, Code.IMAGE_PULL: _stuck, Code.NOT_STARTED: _stuck, Code.CONFIG_MISSING: _stuck,
+    Code.PROBE_FAILS: _crashing, Code.UNSCHEDULABLE: _homeless, Code.QUOTA_EXCEEDED: _stuck,
+    Code.WEBHOOK_DOWN: _shown_whole, Code.PODS_REFUSED: _stuck, Code.ROLLOUT_STUCK: _stuck,
+    Code.SERVICE_WITHOUT_PODS: _shown_whole, Code.CLAIM_UNBOUND: _shown_whole, Code.AUTOSCALER_BLIND: _shown_whole,
+    Code.AUTOSCALER_AT_MAXIMUM: _shown_whole, Code.NODE_NOT_READY: _shown_whole,
+    Code.NODE_UNDER_PRESSURE: _shown_whole, Code.NAMESPACE_LEAVING: _shown_whole, Code.EVICTION_BLOCKED: _shown_whole,
 }  # fmt: skip
+
+TAKEN_BACK: Final = frozenset(code for code, calls in _CALLS.items() if calls in (_crashing, _stuck, _homeless))
+"""What going back to what ran before may put right."""

@@ -12,6 +12,7 @@ from opstwin.control.retrying import Breakers
 from opstwin.domain.diagnosis import MEMORY_WINDOW, WINDOW, ContainerCase
 from opstwin.domain.event import Event
 from opstwin.domain.execution import Execution
+from opstwin.domain.kinds import POD_MAKERS, RUNS
 from opstwin.domain.other_detectors import TargetCase, VolumeCase
 from opstwin.domain.resource import Desired, Health, Link, Observed, Presence, WorkloadRecord
 from opstwin.domain.target import Target
@@ -28,9 +29,16 @@ _TYPES: Final[Mapping[str, timedelta]] = {
     "container.die": WINDOW, "container.start": WINDOW, "container.stop": WINDOW, "container.restart": WINDOW,
     "container.oom": MEMORY_WINDOW,
 }  # fmt: skip
+_WARNINGS: Final = (
+    "pod", "replicaset", "deployment", "statefulset", "daemonset", "job", "persistentvolumeclaim",
+    "horizontalpodautoscaler", "node",
+)  # fmt: skip
+"""Kinds about which a cluster's warnings are read."""
+
 _HEALTH_EVENTS: Final = 20
+_TURNING: Final = RUNS | {"node"}
 _MOST_ILL: Final = 200
-"""Unhealthy containers of a target for which it is looked up since when they are."""
+"""Unhealthy containers, or resources of a cluster, of a target for which it is looked up since when they are."""
 
 _AFTERWARDS: Final = timedelta(seconds=5)
 """Events of a step may be told a little after the execution has ended."""
@@ -38,13 +46,17 @@ _AFTERWARDS: Final = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenery:
-    """What the twin holds about one target, as far as the detectors need it."""
+    """What the twin holds about one target, as far as the detectors need it.
+
+    `links` say who mounts what, `parts` what belongs to what.
+    """
 
     target: Target
     now: datetime
     desired: Mapping[ResourceId, Desired]
     observed: Mapping[ResourceId, Observed]
     links: Sequence[Link]
+    parts: Sequence[Link]
     records: Mapping[str, WorkloadRecord]
     events: Mapping[ResourceId, Sequence[Event]]
     ours: Sequence[tuple[datetime, datetime]]
@@ -54,11 +66,12 @@ async def scenery_of(ledger: Ledger, target: Target) -> Scenery:
     """Everything about one target."""
     where: dict[str, str | bool | None] = {"target": target.id}
     observed = {item.id: item async for item in ledger.each(Observed, where)}
-    mounts = ledger.each(Link, {"relation": "mounts"})
+    mounts, parts = ledger.each(Link, {"relation": "mounts"}), ledger.each(Link, {"relation": "part-of"})
     return Scenery(
         target=target, now=ledger.clock.now(), observed=observed,
         desired={item.id: item async for item in ledger.each(Desired, where)},
         links=[item async for item in mounts if item.source in observed],
+        parts=[item async for item in parts if item.source in observed],
         records={item.name: item async for item in ledger.each(WorkloadRecord, where)},
         events=await _events(ledger, target.id, observed), ours=await _ours(ledger, target.id),
     )  # fmt: skip
@@ -172,12 +185,18 @@ async def _events(
 ) -> Mapping[ResourceId, Sequence[Event]]:
     """The events of each resource that detectors look at, oldest first."""
     found: dict[ResourceId, list[Event]] = defaultdict(list)
-    for type, window in _TYPES.items():
+    clustered = any(item.kind in POD_MAKERS for item in observed.values())
+    warnings = {f"{kind}.warning": WINDOW for kind in _WARNINGS} if clustered else {}
+    for type, window in {**_TYPES, **warnings}.items():
         since = ledger.clock.now() - window
         for event in await _since(ledger, {"type": type, "target": str(target)}, since):
             if event.resource is not None:
                 found[event.resource].append(event)
-    ill = [key for key, item in observed.items() if item.kind == "container" and item.health is Health.UNHEALTHY]
+    ill = [
+        key for key, item in observed.items()
+        if item.kind in _TURNING and item.health in (Health.UNHEALTHY, Health.UNKNOWN)
+        and item.presence is Presence.PRESENT
+    ]  # fmt: skip
     for key in ill[:_MOST_ILL]:
         query = Query(Event, {"resource": key, "type": "resource.health"}, limit=_HEALTH_EVENTS, newest_first=True)
         found[key] += (await ledger.store.find(query)).items

@@ -20,7 +20,7 @@ FINDINGS: Final = 3
 """Findings whose logs are read for one answer: the most severe ones."""
 
 MAX_TEXT: Final = 300
-_TELLING: Final = frozenset({Code.CRASH_LOOP, Code.UNHEALTHY, Code.OUT_OF_MEMORY})
+_TELLING: Final = frozenset({Code.CRASH_LOOP, Code.UNHEALTHY, Code.OUT_OF_MEMORY, Code.PROBE_FAILS})
 
 
 async def with_last_lines(

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from opstwin.control.diagnosing_cluster_words import CLUSTER
+
 _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "crash_loop": (
         "{name} ends by itself again and again: {count} times, last with exit code {code}{meaning}. Its log says why.",
@@ -88,6 +90,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{name} was healed {count} times within {minutes} minutes and changed back each time, so healing is paused.",
         "{name}을(를) {minutes}분 안에 {count}회 복구했지만 매번 되돌려져 복구를 멈췄습니다.",
     ),
+    **CLUSTER,
     "nothing": ("Nothing is wrong as far as the twin can tell.", "트윈이 아는 한 문제가 없습니다."),
     "found": ("{count} finding(s): {parts}.", "발견 {count}건: {parts}."),
     "doubts": (

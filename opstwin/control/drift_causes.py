@@ -11,7 +11,9 @@ from opstwin.domain.drift import Drift, DriftKind
 from opstwin.domain.event import Event
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.domain.healing import HealRecord
-from opstwin.domain.resource import Desired, Observed
+from opstwin.domain.resource import Desired, Link, Observed, Presence
+from opstwin.domain.values import Json
+from opstwin.manifests.ownership import NOTHING, Owned, owned_by, owned_of
 from opstwin.twin.store import Query
 
 _LAST_EVENTS: Final = 50
@@ -26,6 +28,9 @@ _BY_HAND: Final = frozenset({
 """Events that somebody causes; `container.die` alone is a process that ended by itself."""
 
 
+_REPLICAS: Final = ("spec", "replicas")
+
+
 class Cause(StrEnum):
     """What made the difference."""
 
@@ -34,6 +39,7 @@ class Cause(StrEnum):
     HEAL_FAILED = "heal_failed"
     ENDED = "ended"
     OUTSIDE = "outside"
+    AUTOSCALER = "autoscaler"
     UNKNOWN = "unknown"
 
 
@@ -96,16 +102,18 @@ class Causes:
         return None
 
     async def _from_outside(self, drift: Drift, observed: Observed | None) -> tuple[Cause, str, list[Evidence]]:
+        autoscaler = await self._autoscaler(drift)
+        if autoscaler is not None:
+            return autoscaler
         hand = await self._events(drift, _BY_HAND)
         deaths = await self._events(drift, frozenset({"container.die", "container.oom"}))
         facts = observed.facts if observed is not None else {}
         seen_at = observed.observed_at if observed is not None else None
         if drift.kind is DriftKind.UNHEALTHY:
-            return (
-                Cause.ENDED,
-                "Its own health check fails; nothing about it was changed.",
-                [Evidence(fact="health_output", value=facts.get("health_output"), source="observation", at=seen_at)],
-            )
+            told_by = "why" if facts.get("why") else "health_output"
+            shown = Evidence(fact=told_by, value=facts.get(told_by), source="observation", at=seen_at)
+            whose = "The cluster says that it does not work" if told_by == "why" else "Its own health check fails"
+            return Cause.ENDED, f"{whose}; nothing about it was changed.", [shown]
         if drift.kind is DriftKind.STOPPED and not hand:
             code = facts.get("exit_code")
             killed = " It was killed because memory ran out." if facts.get("oom_killed") else ""
@@ -113,8 +121,22 @@ class Causes:
             text = f"It ended with exit code {code}, and no event tells that somebody stopped it.{killed}"
             return Cause.ENDED, text, [state, *map(told, deaths)]
         events = [*hand, *deaths] or await self._events(drift, None)
-        text = "Somebody or something outside of Opstwin changed it: no plan of ours did."
+        text = f"Somebody or something outside of Opstwin changed it: no plan of ours did.{_taken(drift, observed)}"
         return Cause.OUTSIDE, text, [told(event) for event in events[:5]]
+
+    async def _autoscaler(self, drift: Drift) -> tuple[Cause, str, list[Evidence]] | None:
+        """The autoscaler that sets the number of replicas, where nothing else differs."""
+        if {item.path for item in drift.fields} != {_REPLICAS}:
+            return None
+        for link in await self.ledger.all(Link, {"destination": drift.resource, "relation": "part-of"}):
+            seen = await self.ledger.get(Observed, link.source)
+            if seen is None or seen.kind != "horizontalpodautoscaler" or seen.presence is not Presence.PRESENT:
+                continue
+            name = seen.name.rpartition("/")[2]
+            shown = Evidence(fact=seen.kind, value=seen.id, source="observation", at=seen.observed_at)
+            text = f"Autoscaler {name} sets its number of replicas by its use. Leave replicas out of what should be."
+            return Cause.AUTOSCALER, text, [shown]
+        return None
 
     async def _events(self, drift: Drift, types: frozenset[str] | None) -> list[Event]:
         """The events on the resource around the moment it began to differ, newest first."""
@@ -126,3 +148,31 @@ class Causes:
             event for event in found
             if abs(event.at - drift.since) <= _AROUND and (types is None or event.type in types)
         ]  # fmt: skip
+
+
+def _taken(drift: Drift, observed: Observed | None) -> str:
+    """Which of the fields that differ belong to somebody else by the cluster's own books; who, is not kept."""
+    spec = observed.spec if observed is not None else None
+    owned = owned_by(spec) if spec is not None else NOTHING
+    if spec is None or not owned:
+        return ""
+    lost = [".".join(item.path) for item in drift.fields if not _is_ours(dict(spec), owned, item.path)]
+    return f" By the cluster's books these fields are no longer Opstwin's: {', '.join(lost[:3])}." if lost else ""
+
+
+def _is_ours(value: Json, owned: Owned, path: tuple[str, ...]) -> bool:
+    """Whether a field still belongs to Opstwin's manager; an element of a list is named by its name."""
+    for step in path:
+        if not owned:
+            return True
+        if isinstance(value, list):
+            element = next((item for item in value if isinstance(item, dict) and item.get("name") == step), None)
+            below = owned_of(element, owned) if element is not None else None
+            value = element
+        else:
+            below = owned.get(f"f:{step}")
+            value = value.get(step) if isinstance(value, dict) else None
+        if below is None:
+            return False
+        owned = below
+    return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from opstwin.control.ledger import Ledger
-from opstwin.control.memory_kills import count_oom
+from opstwin.control.memory_kills import count_oom, deployed_of, was_told
 from opstwin.control.retrying import Backoff
 from opstwin.domain.event import Event
 from opstwin.domain.target import Target
@@ -46,6 +46,7 @@ class Looking(Protocol):
 class _Pending:
     events: list[TargetEvent] = field(default_factory=list)
     ooms: dict[tuple[ResourceId, str], TargetEvent] = field(default_factory=dict)
+    new: set[tuple[ResourceId, str]] = field(default_factory=set)
     resources: dict[ResourceId, None] = field(default_factory=dict)
     gap: bool = False
 
@@ -126,17 +127,29 @@ class Follower:
     async def _record(self, pending: _Pending) -> None:
         """Write and look; what was done is taken off `pending` at once, so that a retry repeats nothing."""
         if pending.events:
+            await self._recognise(pending)
             taken = len(pending.events)
             await self._ledger.commit(events=[_row(self._target, event) for event in pending.events[:taken]])
             del pending.events[:taken]
         for key in list(pending.ooms):
-            await self._count(*key)
+            await self._count(*key, pending.ooms[key])
             del pending.ooms[key]
+            pending.new.discard(key)
         if pending.gap:
             pending.gap = False
             await self._discover(pending)
         elif pending.resources:
             await self._observe(pending)
+
+    async def _recognise(self, pending: _Pending) -> None:
+        """Leave out the kills that the feed held before: they were counted before the hub began anew."""
+        for key, event in list(pending.ooms.items()):
+            if key in pending.new:
+                continue
+            if await was_told(self._ledger, key[0], event.type, event.at):
+                del pending.ooms[key]
+            else:
+                pending.new.add(key)
 
     async def _discover(self, pending: _Pending) -> None:
         covered = list(pending.resources)
@@ -160,10 +173,10 @@ class Follower:
             pending.resources.update(dict.fromkeys(resources))
             raise
 
-    async def _count(self, resource: ResourceId, moment: str) -> None:
+    async def _count(self, resource: ResourceId, moment: str, event: TargetEvent) -> None:
         """Count each kill once, also when a reconnected stream tells of it again."""
         if moment > self._counted.get(resource, ""):
-            await count_oom(self._ledger, resource)
+            await count_oom(self._ledger, deployed_of(resource, event.details))
             self._counted[resource] = moment
 
 

@@ -76,8 +76,9 @@ class History:
         due_s = clock.monotonic_s()
         while True:
             try:
-                await recount(self.ledger, clock.now() - RECENT)
-                if clock.monotonic_s() >= due_s:
+                is_due = clock.monotonic_s() >= due_s
+                await recount(self.ledger, clock.now() - RECENT, looking=is_due)
+                if is_due:
                     due_s = clock.monotonic_s() + backfill_interval_s
                     await self.backfill()
             except OpstwinError as error:

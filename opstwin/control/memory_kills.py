@@ -5,7 +5,7 @@ before. Such kills are only in the events; `recount` puts them in their place on
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -13,17 +13,38 @@ from typing import Final
 from opstwin.control.actors import OBSERVER
 from opstwin.control.ledger import Ledger
 from opstwin.domain.audit import AuditEntry
+from opstwin.domain.cluster_case import moment_of, text_of
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.event import Event
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.domain.plan import Plan
-from opstwin.domain.resource import Desired
-from opstwin.domain.values import ResourceId
+from opstwin.domain.resource import Desired, Link, Observed
+from opstwin.domain.values import Json, ResourceId
 from opstwin.errors import Conflict
 from opstwin.twin.store import MAX_PAGE, Put, Query
 
-OOM: Final = "container.oom"
+POD_OOM: Final = "pod.oom"
+KILLS: Final = ("container.oom", POD_OOM)
+_OF: Final = "of"
+"""The detail of a pod's kill that names what made the pod: that is what was deployed."""
+
+_TOLD: Final = 20
 _TRIES: Final = 5
+
+_Kill = tuple[tuple[ResourceId, datetime], ResourceId]
+"""What was killed and when, and what it is counted for."""
+
+
+def deployed_of(resource: ResourceId, details: Mapping[str, Json]) -> ResourceId:
+    """What a kill is counted for: the container, or what made the pod."""
+    made_by = details.get(_OF)
+    return ResourceId(made_by) if isinstance(made_by, str) and made_by else resource
+
+
+async def was_told(ledger: Ledger, resource: ResourceId, type: str, at: datetime) -> bool:
+    """Whether the feed holds this very kill: a target tells of it again after the hub was away."""
+    query = Query(Event, {"resource": resource, "type": type}, limit=_TOLD, newest_first=True)
+    return any(item.at == at for item in (await ledger.store.find(query)).items)
 
 
 async def count_oom(ledger: Ledger, resource: ResourceId) -> bool:
@@ -49,12 +70,13 @@ async def count_oom(ledger: Ledger, resource: ResourceId) -> bool:
     raise AssertionError("unreachable")
 
 
-async def recount(ledger: Ledger, since: datetime) -> int:
+async def recount(ledger: Ledger, since: datetime, *, looking: bool = True) -> int:
     """Give each deployment whose execution began after `since` at least the kills that the events tell of.
 
+    `looking` also takes what every pod shows of its last end, which costs reading them all.
     Returns how many deployments changed. A count never goes down: events may be lost, kills do not become undone.
     """
-    kills = await _kills(ledger, since)
+    kills = await _kills(ledger, since, looking)
     counts: Counter[str] = Counter()
     deployments: dict[str, Deployment] = {}
     for workload, target in {(item.workload, item.target) for item, _ in kills}:
@@ -70,19 +92,39 @@ async def recount(ledger: Ledger, since: datetime) -> int:
     return len(changed)
 
 
-async def _kills(ledger: Ledger, since: datetime) -> list[tuple[Desired, datetime]]:
+async def _kills(ledger: Ledger, since: datetime, looking: bool) -> list[tuple[Desired, datetime]]:
     """What was killed when, as far as it belongs to a workload; one that is told twice counts once."""
-    told: set[tuple[ResourceId, datetime]] = set()
+    told = {key: item for type in KILLS for key, item in await _told(ledger, type, since)}
+    told |= {key: told.get(key, item) for key, item in (await _seen(ledger, since) if looking else ())}
+    wanted = {key: await ledger.get(Desired, key) for key in set(told.values())}
+    found = [(wanted[item], at) for (_, at), item in told.items()]
+    return [(item, at) for item, at in found if item is not None and item.workload is not None]
+
+
+async def _told(ledger: Ledger, type: str, since: datetime) -> list[_Kill]:
+    """The kills in the feed."""
+    found: list[_Kill] = []
     after: str | None = None
     while True:
-        page = await ledger.store.find(Query(Event, {"type": OOM}, after=after, limit=MAX_PAGE, newest_first=True))
-        told |= {(item.resource, item.at) for item in page.items if item.resource and item.at >= since}
+        page = await ledger.store.find(Query(Event, {"type": type}, after=after, limit=MAX_PAGE, newest_first=True))
+        found += [
+            ((item.resource, item.at), deployed_of(item.resource, item.details))
+            for item in page.items if item.resource and item.at >= since
+        ]  # fmt: skip
         if page.next is None or all(item.at < since for item in page.items):
-            break
+            return found
         after = page.next
-    wanted = {key: await ledger.get(Desired, key) for key in {resource for resource, _ in told}}
-    found = [(wanted[resource], at) for resource, at in told]
-    return [(item, at) for item, at in found if item is not None and item.workload is not None]
+
+
+async def _seen(ledger: Ledger, since: datetime) -> list[_Kill]:
+    """The last kill of each pod that is there, as looks show it: nobody told of it while the hub was away."""
+    found: list[_Kill] = []
+    async for pod in ledger.each(Observed, {"kind": "pod"}):
+        at = moment_of(pod, "finished_at") if text_of(pod, "ended") == "OOMKilled" else None
+        if at is not None and at >= since:
+            links = await ledger.all(Link, {"source": pod.id, "relation": "part-of"})
+            found += [((pod.id, at), link.destination) for link in links]
+    return found
 
 
 async def _starts(ledger: Ledger, workload: str, target: str, since: datetime) -> Sequence[tuple[datetime, Deployment]]:

@@ -14,8 +14,9 @@ from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, TargetId, to_json
-from opstwin.errors import Conflict, Forbidden, InvalidInput
+from opstwin.errors import Conflict, Forbidden, InvalidInput, Rejected
 from opstwin.logs import masked, redacted
+from opstwin.targets.ports import Permission, Permitting, Reader, Sighting
 from opstwin.twin.store import Put, Write
 
 _TRIES: Final = 5
@@ -29,7 +30,8 @@ _LIST: Final = "List targets: opstwin targets list"
 class PlaceReport:
     """How a test of one target went: who answers, how fast, and what is there by kind.
 
-    `is_known` is False when another machine than before answers at the address.
+    `is_known` is False when another machine than before answers at the address. `permissions` say what the credentials
+    may do there and what they lack, where a target can be asked.
     """
 
     target: TargetId
@@ -39,6 +41,7 @@ class PlaceReport:
     latency_ms: float
     counts: Mapping[str, int] = field(default_factory=dict)
     details: Mapping[str, Json] = field(default_factory=dict)
+    permissions: tuple[Permission, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,7 @@ class Places:
         return await self._store(replace(target, is_active=False, is_default=False), "target.remove", actor)
 
     async def test(self, target_id: str) -> PlaceReport:
-        """Ask a target who it is and what it holds; writes nothing.
+        """Ask a target who it is, what it holds and what the hub's credentials may do there; writes nothing.
 
         Raises `NotFound`, `InvalidInput` (no driver) or `TargetError` saying why it does not answer.
         """
@@ -135,12 +138,13 @@ class Places:
         began_s = self.ledger.clock.monotonic_s()
         info = await reader.info()
         latency_ms = (self.ledger.clock.monotonic_s() - began_s) * 1000
-        seen = await reader.discover()
+        permissions = tuple(await reader.permitted()) if isinstance(reader, Permitting) else ()
+        seen = await _seen(reader, permissions)
         counts = Counter(item.kind for item in seen if item.presence is Presence.PRESENT)
         return PlaceReport(
             target=target.id, identity=info.identity, is_known=target.identity in ("", info.identity),
             version=info.version, latency_ms=round(latency_ms, 3), counts=dict(sorted(counts.items())),
-            details=info.details,
+            details=info.details, permissions=permissions,
         )  # fmt: skip
 
     async def accept_identity(self, target_id: str, actor: Actor) -> Target:
@@ -222,6 +226,16 @@ class Places:
         if not target.is_default:
             return []
         return [Put(replace(item, is_default=False)) for item in await self._defaults() if item.id != target.id]
+
+
+async def _seen(reader: Reader, permissions: Sequence[Permission]) -> Sequence[Sighting]:
+    """What is there; nothing where all that can be said is that the credentials may not see it."""
+    try:
+        return await reader.discover()
+    except Rejected:
+        if not permissions:
+            raise
+        return ()
 
 
 def _shown(target: Target) -> Json:

@@ -10,6 +10,7 @@ from opstwin.control.drivers import Readers
 from opstwin.control.flooding import Flood
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
+from opstwin.control.pinning_images import Pinning
 from opstwin.control.previewing import Asking, previewed
 from opstwin.control.setters import asked_by, taint_of_setting
 from opstwin.control.wording import worded
@@ -49,8 +50,10 @@ class PlanRecords:
     """Writes plans into the twin and finds those that wait."""
 
     def __init__(
-        self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta, flood: Flood | None = None
-    ) -> None:
+        self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta, flood: Flood | None = None,
+        pinning: Pinning | None = None,
+    ) -> None:  # fmt: skip
+        self._pinning = pinning or Pinning(ledger.clock)
         self._flood = flood or Flood(ledger, 0)
         self._ledger = ledger
         self._readers = readers
@@ -121,6 +124,8 @@ class PlanRecords:
         ours = occasion.origin in (Origin.DRIFT, Origin.DESIRED, Origin.ROLLBACK)
         asking = Asking(take_over=occasion.take_over or ours, language=occasion.language)
         drafted = await previewed(self._readers, drafted, asking)
+        if not ours:
+            drafted = await self._pinning.told(drafted, occasion.language)
         scene, draft = drafted.scene, drafted.draft
         asked = [
             replace(change, asked_by=await asked_by(self._ledger, scene.desired.get(change.resource), change))

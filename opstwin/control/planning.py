@@ -15,6 +15,7 @@ from opstwin.control.healing import healing, origin_of
 from opstwin.control.ledger import Ledger
 from opstwin.control.manifest_goals import Manifests, goal_of_manifests
 from opstwin.control.moving import MOVES, goal_of_move
+from opstwin.control.pinning_images import Pinning
 from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
 from opstwin.control.scene import scene_of
 from opstwin.control.transcripts import safe_words
@@ -50,11 +51,13 @@ class Planner:
     """Makes plans and stores them. It reads targets and never changes them."""
 
     def __init__(
-        self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE, flood: Flood | None = None
-    ) -> None:
+        self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE,
+        flood: Flood | None = None, pinning: Pinning | None = None,
+    ) -> None:  # fmt: skip
         self._ledger = ledger
         self._readers = readers
-        self._records = PlanRecords(ledger, readers, policy, life, flood)
+        self._pinning = pinning or Pinning(ledger.clock)
+        self._records = PlanRecords(ledger, readers, policy, life, flood, self._pinning)
 
     async def from_workloads(self, target_id: str, workloads: Sequence[Workload], **about: Unpack[About]) -> Plan:
         """The plan that makes `workloads` (and takes away those named in `remove`) on one target, and nothing else.
@@ -67,8 +70,7 @@ class Planner:
             with_volumes=about.get("with_volumes", False),
             language=about.get("language", "en"),
         )
-        drafter = await self._drafter(target_id)
-        return await self._records.store(await drafter.reaching(goal), _occasion(about))
+        return await self._reached(await self._drafter(target_id), goal, _occasion(about))
 
     async def from_manifests(self, target_id: str, manifests: Manifests, **about: Unpack[About]) -> Plan:
         """The plan that makes what manifests say on one cluster, and nothing else; see `goal_of_manifests`.
@@ -80,7 +82,7 @@ class Planner:
         goal, notes = await goal_of_manifests(self._readers, drafter.scene, manifests)
         occasion = _occasion(about)
         occasion = replace(occasion, notes=(*occasion.notes, *notes))
-        return await self._records.store(await drafter.reaching(goal), occasion)
+        return await self._reached(drafter, goal, occasion)
 
     async def from_ask(
         self, ask: Ask, *, request: str, actor: Actor, tainted: bool = False, taint: Taint | None = None
@@ -104,7 +106,7 @@ class Planner:
             goal, notes = await goal_of_move(self._ledger, ask, drafter.scene, drafter.renderer)
         else:
             goal, notes = goal_of(ask, drafter.scene)
-        return await self._records.store(await drafter.reaching(goal), replace(occasion, notes=notes))
+        return await self._reached(drafter, goal, replace(occasion, notes=notes))
 
     async def from_drift(self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor) -> Plan:
         """The plan that brings a target (or some of its resources) back to desired.
@@ -152,6 +154,11 @@ class Planner:
         )  # fmt: skip
         waiting = await self._records.same_command(drafted, occasion)
         return waiting if waiting is not None else await self._records.store(drafted, occasion)
+
+    async def _reached(self, drafter: Drafter, goal: Goal, occasion: Occasion) -> Plan:
+        if occasion.origin is not Origin.COMPONENT:  # a component says itself what its images are
+            goal = await self._pinning.pinned(drafter.scene, goal)
+        return await self._records.store(await drafter.reaching(goal), occasion)
 
     async def _back(self, subject: str, occasion: Occasion) -> Plan:
         back = await way_back(self._ledger, subject, occasion.language)

@@ -57,8 +57,9 @@ async def containers_of(ledger: Ledger, subject: str | None, target: str | None)
     containers = [item for item in await resources_of(ledger, subject, target) if has_output(parts_of(item)[1])]
     if not containers:
         raise InvalidInput(
-            f"{subject} has no container.", field="subject", next_step="Name a workload or a container: opstwin get"
-        )
+            f"{subject} has no container.", field="subject",
+            next_step="Name what runs containers (a workload, a container, a Deployment, a pod): opstwin get",
+        )  # fmt: skip
     return containers
 
 

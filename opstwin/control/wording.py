@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "no_changes": (
         "No changes. What runs on {target} is as asked.",
         "변경 사항이 없습니다. {target}에서 실행 중인 것이 요청과 같습니다.",
@@ -27,6 +27,18 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "image_missing": (
         "Image {image} is not on {target} yet: it is fetched while applying.",
         "이미지 {image}이(가) 아직 {target}에 없습니다. 적용하면서 가져옵니다.",
+    ),
+    "image_digest": (
+        "Image {image} is {digest} at registry {registry} now.",
+        "이미지 {image}은(는) 지금 레지스트리 {registry}에서 {digest}입니다.",
+    ),
+    "image_pinned": (
+        "Image {image} is pinned to its digest: that very content runs, wherever the tag goes.",
+        "이미지 {image}은(는) 다이제스트로 고정됩니다. 태그가 바뀌어도 같은 내용이 실행됩니다.",
+    ),
+    "image_unknown": (
+        "The digest of image {image} is not known. {why}",
+        "이미지 {image}의 다이제스트를 알 수 없습니다. {why}",
     ),
     "other_person": (
         "This is {risk} risk: somebody other than the requester must approve it.",
@@ -97,5 +109,5 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
 
 def worded(key: str, language: str = "en", **values: object) -> str:
     """The text of that name in `language` (`en` or `ko`; anything else is English)."""
-    english, korean = _TEXTS[key]
+    english, korean = TEXTS[key]
     return (korean if language == "ko" else english).format(**values)

@@ -26,6 +26,23 @@ class Code(StrEnum):
     EXPIRED_APPROVAL = "expired_approval"
     TARGET_AWAY = "target_away"
     HEALING_PAUSED = "healing_paused"
+    IMAGE_PULL = "image_pull"
+    NOT_STARTED = "not_started"
+    CONFIG_MISSING = "config_missing"
+    PROBE_FAILS = "probe_fails"
+    UNSCHEDULABLE = "unschedulable"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    WEBHOOK_DOWN = "webhook_down"
+    PODS_REFUSED = "pods_refused"
+    ROLLOUT_STUCK = "rollout_stuck"
+    SERVICE_WITHOUT_PODS = "service_without_pods"
+    CLAIM_UNBOUND = "claim_unbound"
+    AUTOSCALER_BLIND = "autoscaler_blind"
+    AUTOSCALER_AT_MAXIMUM = "autoscaler_at_maximum"
+    NODE_NOT_READY = "node_not_ready"
+    NODE_UNDER_PRESSURE = "node_under_pressure"
+    NAMESPACE_LEAVING = "namespace_leaving"
+    EVICTION_BLOCKED = "eviction_blocked"
 
 
 class Severity(StrEnum):

@@ -13,8 +13,10 @@ from opstwin.domain.execution import Execution, Step
 from opstwin.domain.healing import HealRecord, Mandate
 from opstwin.domain.plan import Plan
 from opstwin.domain.resource import Desired, Link, Observed, WorkloadRecord
+from opstwin.domain.run import Run
 from opstwin.domain.taint import Evidence
 from opstwin.domain.target import Target
+from opstwin.domain.thread import Thread
 from opstwin.domain.touched import Touched
 
 
@@ -35,17 +37,17 @@ class Reply:
 
 Record = (
     Target | Desired | Observed | Link | WorkloadRecord | Plan | Approval | Execution | Step | Deployment | UsageSample
-    | Mandate | HealRecord | Principal | Credential | Reply | Evidence
+    | Mandate | HealRecord | Principal | Credential | Reply | Evidence | Run | Thread
 )  # fmt: skip
 """Everything that is written with compare-and-set; `version` is the stored version it was read at, 0 when new."""
 
 RECORD_TYPES: Final[tuple[type[Record], ...]] = (
     Target, Desired, Observed, Link, WorkloadRecord, Plan, Approval, Execution, Step, Deployment, UsageSample,
-    Mandate, HealRecord, Principal, Credential, Reply, Evidence,
+    Mandate, HealRecord, Principal, Credential, Reply, Evidence, Run, Thread,
 )  # fmt: skip
 
-FACTS: Final[tuple[type[Record], ...]] = (Observed, Link, UsageSample, Reply, Evidence)
-"""What may be written without an audit entry: observations, not decisions."""
+FACTS: Final[tuple[type[Record], ...]] = (Observed, Link, UsageSample, Reply, Evidence, Thread)
+"""What may be written without an audit entry: observations and talk, not decisions."""
 
 FOLLOWED: Final[tuple[type[Record], ...]] = (Target, Desired, Observed, WorkloadRecord)
 """Kinds that copies are kept of: each commit that touches them says so (see `Touched`)."""

@@ -22,7 +22,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """One prompt as it stands in its file."""
+    """One prompt as it stands in its file. `budget` is the most tokens that it may have once filled; 0: not said."""
 
     name: str
     version: int
@@ -30,6 +30,7 @@ class Prompt:
     description: str
     arguments: tuple[Argument, ...]
     text: str
+    budget: int = 0
 
     def filled(self, given: Mapping[str, str]) -> str:
         """The text with each argument in its place; one that was not given leaves its place empty."""
@@ -57,7 +58,7 @@ def _read(name: str, content: str) -> Prompt:
         raise ValueError(f"prompt {name}: the text uses {sorted(slots)}, the head names others")
     return Prompt(
         name=name, version=int(one["version"]), title=one["title"], description=one["description"],
-        arguments=arguments, text=text,
+        arguments=arguments, text=text, budget=int(one.get("budget", "0")),
     )  # fmt: skip
 
 

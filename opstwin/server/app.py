@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from starlette.routing import Route
 from opstwin.errors import OpstwinError
 from opstwin.logs import logger
 from opstwin.server.callers import SignedIn
+from opstwin.server.chat.chat import Conversing
+from opstwin.server.chat.port import Talks
 from opstwin.server.doors import Doors
 from opstwin.server.health import Health
 from opstwin.server.instruments import Instruments
@@ -47,19 +50,23 @@ def create_app(
     registry: Registry = REGISTRY,
     streams: Streams | None = None,
     mcp: Opening | None = None,
+    talks: Talks | None = None,
 ) -> FastAPI:
     """The application. Nothing is listened on; whoever serves it decides where.
 
     `state.streams` are its open streams; they must be closed before a server can stop. `state.mcp` is its MCP server,
-    the hub's own unless `mcp` opens another one.
+    the hub's own unless `mcp` opens another one. `talks` opens the conversations of the chat, where there is one.
     """
+    chat = Conversing(services, talks) if talks is not None else None
+    if chat is not None:
+        services = replace(services, chat=chat)
     measured = instruments or Instruments()
     replies = Replies(services.ledger, services.ledger.ids.new("proc"), shared=services.settings.replicas > 1)
     opened = mcp or opening(services, registry, replies)
     mount = Mount(opened, services.settings.max_body_bytes, stepping(registry, services))
     app = FastAPI(
         title="Opstwin", version=services.version, openapi_url=None, docs_url=None, redoc_url=None,
-        redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies, mount),
+        redirect_slashes=False, middleware=_layers(services, measured), lifespan=_lifespan(replies, mount, chat),
         exception_handlers={HTTPException: lost}, telemetry={"tracing": False, "metrics": False},
     )  # fmt: skip
     app.state.streams = streams or Streams(measured)
@@ -132,7 +139,7 @@ def _add_own(app: FastAPI, health: Health, registry: Registry) -> None:
 Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
 
-def _lifespan(replies: Replies, mount: Mount) -> Lifespan:
+def _lifespan(replies: Replies, mount: Mount, chat: Conversing | None) -> Lifespan:
     """While the application runs, answers to repeated calls are forgotten after their time, and MCP is served."""
 
     @contextlib.asynccontextmanager
@@ -145,6 +152,8 @@ def _lifespan(replies: Replies, mount: Mount) -> Lifespan:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await mount.close()
+            if chat is not None:
+                await chat.close()
 
     return running
 

@@ -48,6 +48,8 @@ pre .head{font-weight:700}
 .cmd{display:grid;grid-template-columns:minmax(9rem,max-content) 1fr;gap:.5rem 1.2rem;align-items:baseline}
 .cmd code{background:var(--bg);border:1px solid var(--line);border-radius:8px;padding:.25rem .6rem;overflow-x:auto;
 white-space:pre-wrap;overflow-wrap:anywhere}
+ul.notes{margin:0;padding-left:1.2rem}
+ul.notes li{overflow-wrap:anywhere}
 ul.plans{list-style:none;margin:0;padding:0}
 ul.plans li{border-top:1px solid var(--line)}
 ul.plans li:first-child{border-top:0}

@@ -31,6 +31,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Shown from the changes themselves; nothing that anybody wrote about them is shown here.",
         "변경 내용 자체만 표시합니다. 누군가가 덧붙인 설명은 표시하지 않습니다.",
     ),
+    "to_know": ("Good to know", "알아 둘 점"),
     "tainted": (
         "This request repeats text that others wrote. Make sure that it is what you want.",
         "이 요청에는 다른 곳에서 온 텍스트가 그대로 들어 있습니다. 정말 원하는 변경인지 확인하세요.",

@@ -1,7 +1,7 @@
 """The HTML pages as text, made from the answers of tools. Everything from outside is escaped.
 
 The plan's page shows the structured changes alone: neither the request nor a note that somebody wrote is on it, so no
-words can make a delete look like a scaling.
+words can make a delete look like a scaling. Of the notes only fixed sentences of ours stand beside them (`told_note`).
 """
 
 import html
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from opstwin.control.told_notes import told_note
 from opstwin.domain import plan_text
 from opstwin.domain.plan import Summary
 from opstwin.domain.plan_text import safe, summary_line
@@ -104,7 +105,7 @@ def plan(frame: Frame, shown: Mapping[str, Any], desk: Desk, *, status: int = 20
         f'<section class="card"><h2>{frame.say("what_happens")}</h2>'
         f'<p class="lead">{_counts(frame, shown)}</p>'
         f"<pre>{diff(shown['lines'])}</pre>"
-        f'<p class="soft small">{frame.say("from_diff")}</p></section>'
+        f'<p class="soft small">{frame.say("from_diff")}</p></section>{_notes(frame, shown)}'
         f'<section class="card"><dl>{_facts(frame, shown)}</dl></section>{_decisions(frame, shown)}'
         f"{_form(frame, shown, desk)}"
     )
@@ -190,6 +191,15 @@ def _taint(frame: Frame, shown: Mapping[str, Any]) -> str:
         for item in matches
     )
     return f'<div class="note bad" role="alert"><b>{frame.say("tainted")}</b>{f"<ul>{rows}</ul>" if rows else ""}</div>'
+
+
+def _notes(frame: Frame, shown: Mapping[str, Any]) -> str:
+    """What the changes cannot say, such as which digest a tag stands for."""
+    told = [note for item in shown["notes"] if (note := told_note(item, frame.language))]
+    if not told:
+        return ""
+    rows = "".join(f"<li>{text(note)}</li>" for note in told)
+    return f'<section class="card"><h2>{frame.say("to_know")}</h2><ul class="notes">{rows}</ul></section>'
 
 
 def _facts(frame: Frame, shown: Mapping[str, Any]) -> str:

@@ -45,13 +45,10 @@ class Api:
             caller: Caller = request.state.caller
             raw = await self._raw(tool, request)
             logs.bind(**_subjects(raw))
+            if tool.stream is not None and _wants_stream(request, raw):
+                return await self._streamed(tool, request, caller, raw)
             if tool.route.method != "GET":
                 return await self._changed(tool, request, caller, raw)
-            if tool.stream is not None and _wants_stream(request, raw):
-                resumed = {**raw, **_resumed(tool, request)}
-                async with failing_plainly(self._services, caller):
-                    items = await guard.open_stream(tool, self._services, caller, resumed)
-                return self._streams.answer(streamed_plainly(self._services, caller, tool, raw, items))
             body = await answered_plainly(tool, self._services, caller, raw, as_text=True)
             return _response(tool, Answer(tool.route.status, body))
 
@@ -69,6 +66,13 @@ class Api:
         else:
             given = await read_json(request, self._services.settings.max_body_bytes)
         return _joined(given, {**request.path_params, **_if_match(tool, request)})
+
+    async def _streamed(self, tool: AnyTool, request: Request, caller: Caller, raw: dict[str, Json]) -> Response:
+        resumed = {**raw, **_resumed(tool, request)}
+        as_text = tool.route.method == "GET"
+        async with failing_plainly(self._services, caller):
+            items = await guard.open_stream(tool, self._services, caller, resumed, as_text=as_text)
+        return self._streams.answer(streamed_plainly(self._services, caller, tool, raw, items))
 
     async def _changed(self, tool: AnyTool, request: Request, caller: Caller, raw: dict[str, Json]) -> Response:
         async def work() -> Answer:

@@ -88,7 +88,7 @@ async def _serve(settings: Settings, ready: Ready) -> None:
         async with open_hub(settings, on_call=instruments.on_call, sole=settings.replicas == 1) as hub:
             owner = await _owner(hub.services.people)
             await detect_docker(hub)
-            app = create_app(hub.services, instruments=instruments)
+            app = create_app(hub.services, instruments=instruments, talks=hub.talks)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="on", server_header=False, http="h11",
                 timeout_graceful_shutdown=STOP_WITHIN_S,

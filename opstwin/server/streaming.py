@@ -123,6 +123,9 @@ async def _pumped(items: AsyncIterator[StreamItem], queue: Queue) -> None:
 
 
 def frame(item: StreamItem) -> bytes:
-    """One frame; its data is one line of JSON, so that nothing in it can end the frame."""
+    """One frame, named unless its type is empty.
+
+    Its data is one line of JSON, so that nothing in it can end the frame.
+    """
     text = json.dumps(item.data, ensure_ascii=False)
-    return format_sse_event(data_str=text, event=item.type, id=item.id)
+    return format_sse_event(data_str=text, event=item.type or None, id=item.id)

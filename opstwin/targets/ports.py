@@ -120,6 +120,28 @@ class UsageOfMany(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """What the hub's credentials may do with one kind of thing, of all that Opstwin does with it, and what they lack.
+
+    `what` is named as the target names it (`deployments.apps`, `pods/log`); `namespace` is empty for the whole target.
+    """
+
+    what: str
+    namespace: str
+    may: tuple[str, ...]
+    lacks: tuple[str, ...]
+
+
+@runtime_checkable
+class Permitting(Protocol):
+    """Beside `Reader`, where a target can be asked what the hub's credentials may do."""
+
+    async def permitted(self) -> Sequence[Permission]:
+        """Kind by kind. Raises `TargetError` when the target does not say."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """One resource of a workload as it should be; `needs` are resources that must be there before."""
 

@@ -19,6 +19,7 @@ from opstwin.tools.diagnosis_briefs import brief_findings, brief_stories, findin
 from opstwin.tools.fields import MAX_PAGE, Paging, SubjectName, TargetName, offset_of
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
+from opstwin.tools.sizing import with_sizing
 from opstwin.tools.views import Found
 
 LOOKS: Final = 4.0
@@ -73,8 +74,9 @@ async def _diagnose(services: Services, _caller: Caller, ask: DiagnoseAsk) -> Di
     page = found.findings[first : first + ask.limit]
     page = await with_last_lines(services.ledger, services.readers, services.breakers, page)
     counts = {**counts_of(found.findings), "unchecked": _unchecked(found.unchecked)}
+    summary = await with_sizing(services, found.summary, ask.subject, ask.target, ask.language)
     return DiagnosisView(
-        summary=found.summary, counts=counts, unchecked=found.unchecked, targets=found.targets, items=page,
+        summary=summary, counts=counts, unchecked=found.unchecked, targets=found.targets, items=page,
         next=_following(first, ask.limit, len(found.findings)), hint=found.hint,
     )  # fmt: skip
 

@@ -7,8 +7,8 @@ from opstwin.control.diagnosing_calls import as_text
 from opstwin.domain.values import Json
 from opstwin.tools.untrusted import fenced
 
-_SAID: Final = frozenset({"start_error", "health_output"})
-"""Facts that are words of an engine or of a program."""
+_SAID: Final = frozenset({"start_error", "health_output", "why", "warning"})
+"""Facts that are words of an engine, of a cluster or of a program."""
 
 
 def brief_findings(answer: Mapping[str, Any]) -> Mapping[str, Json]:

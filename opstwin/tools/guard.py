@@ -42,14 +42,17 @@ async def call(
 
 
 async def open_stream(
-    tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json]
+    tool: AnyTool, services: Services, caller: Caller, raw: Mapping[str, Json], *, as_text: bool = True
 ) -> AsyncIterator[StreamItem]:
-    """The stream of a tool; raises like `call` before the first item. All values of `raw` are texts."""
+    """The stream of a tool; raises like `call` before the first item."""
     if tool.stream is None:
         raise InvalidInput(f"{tool.name} has no stream.", field="accept", next_step="Ask for application/json.")
     try:
         await admit(tool, services, caller, raw)
-        items: AsyncIterator[StreamItem] = await tool.stream(services, caller, validated(tool, raw, as_text=True))
+        if tool.changes:
+            services.rates.change(_counted(caller))
+        asked = validated(tool, raw, as_text=as_text)
+        items: AsyncIterator[StreamItem] = await tool.stream(services, caller, asked)
     except OpstwinError:
         raise
     except Exception as error:

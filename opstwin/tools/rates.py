@@ -29,13 +29,13 @@ class Limit:
     clock: Clock
     _full_at_s: dict[str, float] = field(default_factory=dict)
 
-    def wait_s(self, key: str) -> float:
-        """0 and one call is taken; or the seconds until there is one to take, and nothing is taken."""
+    def wait_s(self, key: str, calls: int = 1) -> float:
+        """0 and the calls are taken; or the seconds until there are as many to take, and nothing is taken."""
         if not self.per_minute:
             return 0.0
         now_s = self.clock.monotonic_s()
         full_at_s = max(self._full_at_s.pop(key, 0.0), now_s)
-        after_s = full_at_s + MINUTE_S / self.per_minute
+        after_s = full_at_s + calls * MINUTE_S / self.per_minute
         # A float that was added up sixty thousand times is off by far less than this.
         over_s = after_s - now_s - MINUTE_S - 1e-6
         self._full_at_s[key] = full_at_s if over_s > 0 else after_s

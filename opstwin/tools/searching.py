@@ -18,6 +18,7 @@ from opstwin.tools.cells import few, found_text, plain, plural, without_empty
 from opstwin.tools.fields import MAX_PAGE, TargetName, WorkloadName
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
+from opstwin.tools.sizing import with_sizing
 from opstwin.tools.views import Found
 from opstwin.twin.store import Query
 
@@ -77,7 +78,7 @@ async def _search(services: Services, _caller: Caller, ask: SearchAsk) -> Found[
     views = [_view(item) for item in page]
     failed = [item for _, item in seen.fitting if not item.success]
     return Found(
-        summary=_summary(seen, len(failed)),
+        summary=await with_sizing(services, _summary(seen, len(failed)), ask.workload, ask.target),
         counts={
             "outcome": dict(Counter(item.outcome for _, item in seen.fitting)),
             "workload": dict(Counter(item.service_name for _, item in seen.fitting)),

@@ -9,6 +9,7 @@ from opstwin.control.approving import Approver
 from opstwin.control.auditing import Auditing
 from opstwin.control.commanding import Commander
 from opstwin.control.component_planning import ComponentPlanner
+from opstwin.control.drafts import Drafts
 from opstwin.control.drivers import Readers
 from opstwin.control.history import History
 from opstwin.control.ledger import Ledger
@@ -18,13 +19,16 @@ from opstwin.control.places import Places
 from opstwin.control.planning import Planner
 from opstwin.control.reconciling import Reconciler
 from opstwin.control.recovering import Recovery
+from opstwin.control.remembering import Memory
 from opstwin.control.retrying import Breakers
 from opstwin.control.sampling import Sampler
 from opstwin.control.tainting import Taints
 from opstwin.control.twin_index import TwinIndex
 from opstwin.domain.approval import Policy
 from opstwin.metrics.ports import PromQuery
+from opstwin.registries.directory import Registries
 from opstwin.settings import Settings
+from opstwin.tools.chat_views import Chat
 from opstwin.tools.rates import Rates
 from opstwin.tools.veiling import Veil
 
@@ -34,7 +38,9 @@ class Services:
     """Everything a tool may call. There is no `Writer` here: effects happen behind `applier` alone.
 
     `loaded` names the parts of this hub that run (`reconciler`, `provisioner`, `worker`, …) for `hub_info` and
-    `components_list`. `prom` answers PromQL where the settings name a server for it.
+    `components_list`. `prom` answers PromQL where the settings name a server for it. `chat` holds
+    conversations, where a face brought one. `drafts` fills in what nobody said, by a model where there is one.
+    `memory` finds what worked before.
     """
 
     ledger: Ledger
@@ -63,3 +69,7 @@ class Services:
     recovery: Recovery = field(default_factory=Recovery)
     loaded: Mapping[str, bool] = field(default_factory=dict)
     prom: PromQuery | None = None
+    registries: Registries | None = None
+    chat: Chat | None = None
+    drafts: Drafts | None = None
+    memory: Memory | None = None

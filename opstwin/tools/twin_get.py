@@ -33,7 +33,10 @@ from opstwin.twin.store import Query
 _EVENTS: Final = 5
 _DEPLOYMENTS: Final = 3
 _SHOWN: Final = 12
-"""Differences, links and resources in a brief answer."""
+"""Differences and resources in a brief answer."""
+
+_LINKS: Final = 5
+"""Links in it: a workload of a cluster has one for each of its pods, with long names."""
 
 _SAID: Final[Mapping[str, Sequence[str]]] = {
     "container": ("image", "command", "ports", "networks", "mounts", "cpu_millicores", "memory_bytes", "restart"),
@@ -212,7 +215,8 @@ def thing_brief(thing: Mapping[str, Any]) -> Mapping[str, Json]:
         return plan_brief(thing["record"])
     if thing["sort"] == Sort.EXECUTION:
         return execution_brief(thing["record"])
-    lists = {name: _capped(thing[name]) for name in ("differences", "parts", "links", "changes")}
+    names = ("differences", "parts", "links", "changes")
+    lists = {name: _capped(thing[name], _LINKS if name == "links" else _SHOWN) for name in names}
     return without_empty(
         {
             "id": thing["id"],
@@ -232,9 +236,9 @@ def _written(value: Json) -> str:
     return str(value)
 
 
-def _capped(lines: Sequence[str]) -> list[str]:
-    rest = len(lines) - _SHOWN
-    return [*(plain(text, 240) for text in lines[:_SHOWN]), *([f"{rest} more"] if rest > 0 else [])]
+def _capped(lines: Sequence[str], most: int = _SHOWN) -> list[str]:
+    rest = len(lines) - most
+    return [*(plain(text, 240) for text in lines[:most]), *([f"{rest} more"] if rest > 0 else [])]
 
 
 def thing_text(brief: Mapping[str, Any]) -> str:

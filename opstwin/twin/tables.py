@@ -19,8 +19,10 @@ from opstwin.domain.healing import HealRecord, Mandate
 from opstwin.domain.plan import Plan
 from opstwin.domain.records import Reply, Stored
 from opstwin.domain.resource import Desired, Link, Observed, WorkloadRecord
+from opstwin.domain.run import Run
 from opstwin.domain.taint import Evidence
 from opstwin.domain.target import Target
+from opstwin.domain.thread import Thread
 from opstwin.domain.touched import Touched
 from opstwin.twin.columns import ROW_NUMBER, At, Big, Json, Kept, MaybeAt, MaybeBig, MaybeJson, Table
 
@@ -314,6 +316,39 @@ class EvidenceTable(Kept, table=True):
     expires_at: At
 
 
+class RunTable(Kept, table=True):
+    """Requests to deploy, and what was made of them up to the plan."""
+
+    __table_args__ = (_KEPT,)
+
+    target: str = Field(index=True)
+    source: str
+    request: str
+    requested_by: Json
+    options: Json
+    stages: Json
+    artefacts: Json
+    plan_id: str | None = Field(index=True)
+    created_at: At
+
+
+class ThreadTable(Kept, table=True):
+    """Conversations, and what was said in them."""
+
+    __table_args__ = (_KEPT,)
+
+    owner: str = Field(index=True)
+    name: str
+    title: str
+    remarks: Json
+    created_at: At
+    updated_at: At
+    outcome: str
+    run_id: str
+    plan_id: str | None
+    card: Json
+
+
 class AuditTable(Table, table=True):
     """The hash chain; triggers refuse UPDATE and DELETE."""
 
@@ -383,6 +418,8 @@ TABLES: Final[Mapping[type[Stored], type[Table]]] = {
     Credential: CredentialTable,
     Reply: ReplyTable,
     Evidence: EvidenceTable,
+    Run: RunTable,
+    Thread: ThreadTable,
     AuditRow: AuditTable,
     Event: EventTable,
     Touched: TouchedTable,

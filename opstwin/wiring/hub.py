@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from opstwin.agent.models.gateway import Gateway
 from opstwin.catalog.loading import load
 from opstwin.clock import Clock, SystemClock
 from opstwin.control.applying import Applier, ApplySettings
@@ -20,11 +21,13 @@ from opstwin.control.auditing import Auditing
 from opstwin.control.commanding import Commander
 from opstwin.control.component_planning import ComponentPlanner
 from opstwin.control.flooding import Flood
+from opstwin.control.generating import Generating
 from opstwin.control.history import History
 from opstwin.control.ids import Ids, RandomIds
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
 from opstwin.control.people import People
+from opstwin.control.pinning_images import Pinning
 from opstwin.control.places import Places
 from opstwin.control.planning import Planner
 from opstwin.control.reconciling import Reconciler
@@ -50,8 +53,12 @@ from opstwin.tools.services import Services
 from opstwin.tools.veiling import Veil
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import TwinStore
+from opstwin.wiring.agent import Talking
+from opstwin.wiring.drafting import drafts_of, model_of
 from opstwin.wiring.drivers import DriverPool, OnCall, hub_secrets, own_places
+from opstwin.wiring.imaging import registries_of
 from opstwin.wiring.measuring import prom_query_of, samples_of
+from opstwin.wiring.remembering import memory_of
 from opstwin.wiring.starts import Starts
 
 STARTER: Final = Actor(kind=ActorKind.SCHEDULE, id="hub", face="start")
@@ -63,14 +70,22 @@ _WATCH_AGAIN_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """The services and the loops of one hub process."""
+    """The services and the loops of one hub process. `model` is None where no language model is set up.
+
+    `talks` opens the agent's conversations.
+    """
 
     services: Services
     worker: Worker
     store: TwinStore
     pool: DriverPool
     sole: bool = True
+    model: Gateway | None = None
+    talks: Talking = field(init=False)
     _followers: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "talks", Talking(self.services, self.model))
 
     async def run(self) -> None:
         """Run all loops until cancelled; after a crash loop they begin later, while the faces answer already."""
@@ -152,6 +167,11 @@ async def open_hub(
         recovery = Recovery.begun(used_clock, crashes, settings.crash_backoff_s)
         hub = replace(assembled(settings, ledger, pool, twin, recovery), sole=sole)
         closing.push_async_callback(hub.services.sampler.store.close)
+        if hub.services.memory is not None:
+            closing.push_async_callback(hub.services.memory.close)
+        if hub.model is not None:
+            closing.push_async_callback(hub.model.close)
+        closing.push_async_callback(hub.talks.close)
         if recovery.pause_s:
             logger().warning("hub_pauses", crashes=crashes, pause_s=recovery.pause_s)
         else:
@@ -170,13 +190,16 @@ def assembled(
     backoff = Backoff(ledger.clock, random.Random())  # noqa: S311 - jitter
     observer = Observer(ledger, pool, Retry(breakers, backoff))
     flood = Flood(ledger, settings.waiting_plans)
-    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood)
-    approver = Approver(ledger, policy)
     reach = Reach(own_port=settings.port, allowed=settings.agent_places)
+    registries = registries_of(settings, ledger, reach)
+    pinning = Pinning(ledger.clock, registries, settings.pin_images)
+    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood, pinning)
+    approver = Approver(ledger, policy)
     components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load())
     index = TwinIndex(store, pool)
     samples = samples_of(settings, ledger.clock)
     veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
+    model, memory = model_of(settings, ledger.clock, veil), memory_of(settings, ledger)
     applier = Applier(
         ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
         backoff=backoff, owner=f"{socket.gethostname()}:{os.getpid()}:{ledger.ids.new('hub')}",
@@ -195,8 +218,11 @@ def assembled(
         started_at=ledger.clock.now(), version=version("opstwin"),
         rates=Rates(settings, ledger.clock), recovery=recovered,
         loaded={"reconciler": True, "provisioner": True, "worker": True}, prom=prom_query_of(settings),
+        registries=registries,
+        drafts=drafts_of(settings, Generating(ledger, pool, samples), veil, model, memory),
+        memory=memory,
     )  # fmt: skip
-    return Hub(services=services, worker=Worker(ledger, applier, recovered), store=store, pool=pool)
+    return Hub(services=services, worker=Worker(ledger, applier, recovered), store=store, pool=pool, model=model)
 
 
 def _apply_settings(settings: Settings) -> ApplySettings:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from opstwin import errors
 from opstwin.cli.exits import from_problem
@@ -12,7 +13,7 @@ from opstwin.domain.plan import Risk
 from opstwin.intent import compose_advice as advice
 from opstwin.server.instruments import Instruments
 from opstwin.server.problems import STATUS
-from opstwin.settings import PREFIX, Settings
+from opstwin.settings import PREFIX, ModelProvider, ModelSettings, Settings
 
 WHO: Final[Mapping[type[errors.OpstwinError], str]] = {
     errors.RequestError: "Whoever asked changes something and asks again",
@@ -29,6 +30,9 @@ def settings() -> str:
         [f"`{name}`", f"`{PREFIX}{name.upper()}`", _default(name, field), _meaning(field)]
         for name, field in Settings.model_fields.items()
     ]
+    for prefix, part in (("models", ModelSettings), ("models.providers.NAME", ModelProvider)):
+        rows += [[f"`{prefix}.{name}`", f"in `{PREFIX}MODELS`", _default(name, field), _meaning(field)]
+                 for name, field in part.model_fields.items()]  # fmt: skip
     return _table(["setting", "variable", "default", "meaning"], rows)
 
 
@@ -115,7 +119,9 @@ def _default(name: str, field: FieldInfo) -> str:
     if name == "data_dir":
         return "the user's data folder"
     value = field.default
-    if value in ("", None, ()):
+    if field.is_required():
+        return "needed"
+    if value in ("", None, (), PydanticUndefined):
         return "none"
     shown = str(value).lower() if isinstance(value, bool) else str(value)
     return f"`{shown}`"

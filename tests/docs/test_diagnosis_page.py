@@ -5,7 +5,7 @@ import re
 from opstwin.control import diagnosing_logs, log_searching, sampling
 from opstwin.control.drift_causes import Cause
 from opstwin.control.drift_outlook import Outlook
-from opstwin.domain import container_detectors, diagnosis, other_detectors
+from opstwin.domain import cluster_detectors, container_detectors, diagnosis, other_detectors
 from opstwin.domain.diagnosis import Code, Severity
 from opstwin.metrics import memory, ring
 from opstwin.settings import Settings
@@ -49,6 +49,10 @@ def test_the_numbers_of_the_detectors_are_those_of_the_code() -> None:
     assert f"{tools.LEAST_OLD_S:.0f} seconds or {tools.LOOKS:.0f} looks" in stale
     assert f"last {other_detectors.PLANS_TOLD.days} days" in row(Code.EXPIRED_APPROVAL)
     assert container_detectors.DETECTORS
+    assert f"run for {cluster_detectors.PATIENCE.total_seconds():.0f} seconds" in row(Code.PROBE_FAILS)
+    assert f"or for {_minutes(diagnosis.FRESH)} minutes" in row(Code.CLAIM_UNBOUND)
+    text = " ".join(PAGE.text.split())
+    assert f"warnings of the last {_minutes(diagnosis.WINDOW)} minutes" in text
 
 
 def test_the_bounds_of_a_search_are_those_of_the_code() -> None:

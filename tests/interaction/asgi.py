@@ -112,7 +112,7 @@ class Stream:
 
 
 @asynccontextmanager
-async def stream(app: ASGIApp, wire: Wire) -> AsyncIterator[Stream]:
+async def stream(app: ASGIApp, wire: Wire, body: bytes = b"") -> AsyncIterator[Stream]:
     """Open a stream; on leaving the client is gone, and the application must end by itself."""
     queue: asyncio.Queue[Message] = asyncio.Queue()
     gone = asyncio.Event()
@@ -123,7 +123,7 @@ async def stream(app: ASGIApp, wire: Wire) -> AsyncIterator[Stream]:
         nonlocal sent
         if not sent:
             sent = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
         await gone.wait()
         return {"type": "http.disconnect"}
 

@@ -20,12 +20,15 @@ from opstwin.domain.audit import AuditRow
 from opstwin.domain.target import Target
 from opstwin.errors import InvalidInput
 from opstwin.server.app import create_app
+from opstwin.server.chat.port import Talk, Talks
+from opstwin.server.chat.scripted import ScriptedTalk
 from opstwin.server.instruments import Instruments
 from opstwin.server.sessions import COOKIE
 from opstwin.server.streaming import Streams
 from opstwin.settings import Settings
-from opstwin.targets.ports import Previewer, Reader, Renderer
+from opstwin.targets.ports import Driver, Previewer, Reader, Renderer, Writer
 from opstwin.targets.scripted_prober import ScriptedProber
+from opstwin.targets.sim.driver import sim_driver
 from opstwin.targets.sim.state import Effect
 from opstwin.targets.sim.world import World
 from opstwin.tools.all_tools import REGISTRY
@@ -55,24 +58,37 @@ UNLIMITED: Mapping[str, int] = {
 
 @dataclass(frozen=True)
 class Worlds(SimPlaces):
-    """A world for each simulated target; nothing else has a driver here."""
+    """A world for each simulated target, and the drivers that a test brings; nothing else has a driver here."""
+
+    drivers: dict[str, Driver] = field(default_factory=dict)
 
     def reader(self, target: Target) -> Reader:
-        self._check(target)
-        return super().reader(target)
+        return self._driver(target).reader
 
     def renderer(self, target: Target) -> Renderer:
-        self._check(target)
-        return super().renderer(target)
+        return self._driver(target).renderer
 
     def previewer(self, target: Target) -> Previewer | None:
+        return self._driver(target).previewer
+
+    def writer(self, target: Target) -> Writer:
+        return self._driver(target).writer
+
+    def _driver(self, target: Target) -> Driver:
+        if target.id in self.drivers:
+            return self.drivers[target.id]
         self._check(target)
-        return super().previewer(target)
+        return sim_driver(target, self.worlds[target.id], clock=self.clock)
 
     def _check(self, target: Target) -> None:
         if target.backend_type != "sim":
             raise InvalidInput(f"No driver for {target.backend_type}.", field="backend_type", next_step="Use sim.")
         self.worlds.setdefault(target.id, World())
+
+
+async def quiet() -> Talk:
+    """Conversations with somebody who has nothing to say."""
+    return ScriptedTalk()
 
 
 @dataclass
@@ -87,6 +103,7 @@ class House:
     registry: Registry = REGISTRY
     heartbeat_s: float = 15.0
     seed: int = 1
+    talks: Talks = quiet
 
     def __post_init__(self) -> None:
         self.world.live_by(self.clock)
@@ -104,7 +121,7 @@ class House:
         self.instruments = Instruments()
         streams = Streams(self.instruments, heartbeat_s=self.heartbeat_s)
         self.app: FastAPI = create_app(
-            self.services, instruments=self.instruments, registry=self.registry, streams=streams
+            self.services, instruments=self.instruments, registry=self.registry, streams=streams, talks=self.talks
         )
         self.tokens: dict[str, str] = {}
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from opstwin.domain.secret_text import words_without_secrets
 from opstwin.domain.values import Json, Spec
-from opstwin.targets.docker.composing import NANO, health_body, objects, texts
+from opstwin.targets.docker.composing import NANO, health_body, names, objects, texts
 from opstwin.targets.docker.defaults import Found, ImageDefaults, env_of
 from opstwin.targets.docker.marks import Marks
 from opstwin.targets.docker.masking import shown_env, shown_words
@@ -176,6 +177,17 @@ def _health(seen: Seen) -> Json:
     if not isinstance(asked, dict) and seen.is_inherited(False, found == seen.image.health):
         return None
     return _check(found)
+
+
+def image_health(seen: Seen) -> Json:
+    """The check that its image brings: not asked for, so no part of the spec, and yet what the engine runs.
+
+    Secrets in it are masked: nothing makes a container from it.
+    """
+    found = _check(seen.config.get("Healthcheck") or {}) if _health(seen) is None else None
+    if not isinstance(found, dict):
+        return None
+    return {**found, "command": [*words_without_secrets(names(found, "command"))]}
 
 
 def _is_completed(asked: Found, found: Found, image: ImageDefaults) -> bool:

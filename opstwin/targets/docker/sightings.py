@@ -10,7 +10,7 @@ from opstwin.domain.values import Json, ResourceId, Spec, TargetId, resource_id
 from opstwin.logs import redacted_start
 from opstwin.targets.docker.composing import names, objects
 from opstwin.targets.docker.defaults import Found, ImageDefaults
-from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec
+from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec, image_health
 from opstwin.targets.docker.extras import not_in_spec
 from opstwin.targets.docker.marks import marks_of
 from opstwin.targets.ports import Sighting
@@ -132,16 +132,27 @@ def _container_facts(seen: Seen) -> Mapping[str, Json]:
         "exit_code": None if _runs_now(state) or not moment(state.get("StartedAt")) else state.get("ExitCode"),
         "restart_count": int(found.get("RestartCount") or 0),
         "oom_killed": bool(state.get("OOMKilled")),
+        "user": str(seen.config.get("User") or ""),
+        "exposed_ports": [*sorted(set(_exposed(seen)))],
         "ip_addresses": {name: address for name, address in sorted(addresses.items()) if address},
         **seen.marks.facts(),
     }
     optional: dict[str, Json] = {
         "anonymous_volumes": dict(anonymous_volumes(found)),
         "not_in_spec": [] if seen.marks.managed else [*not_in_spec(seen)],
+        "image_health": image_health(seen),
         "start_error": _said(state.get("Error")),
         "health_output": _last_output(state) if health_of(found) is Health.UNHEALTHY else "",
     }
     return facts | {key: value for key, value in optional.items() if value}
+
+
+def _exposed(seen: Seen) -> Iterator[int]:
+    """The TCP ports that it, or its image, says that it listens on; engines copy the image's into the container."""
+    for key in seen.config.get("ExposedPorts") or ():
+        number, _, protocol = str(key).partition("/")
+        if number.isdecimal() and protocol in ("", "tcp"):
+            yield int(number)
 
 
 def _runs_now(state: Found) -> bool:

@@ -6,6 +6,7 @@ from typing import Final
 
 from opstwin.domain.values import Json, Spec
 from opstwin.errors import Rejected
+from opstwin.manifests.amount_texts import with_amounts_as_text
 from opstwin.targets.kubernetes.bodies import Part, filled, parts_of
 from opstwin.targets.kubernetes.marks import marked
 from opstwin.targets.kubernetes.objections import Objection, objections_in
@@ -83,7 +84,7 @@ class Applied:
 
     def _body(self, part: Part, live: Live | None, known: Live | None) -> dict[str, Json]:
         body = filled(self._step.change.kind, part.body, known, self._resolve)
-        placed = placed_in(self._step.place, body)
+        placed = with_amounts_as_text(placed_in(self._step.place, body))
         return marked(placed, self._step.order, live) if part.is_ours else placed
 
     async def _apply(self, part: Part, body: Spec) -> Live:

@@ -1,7 +1,6 @@
 """Building the driver of one cluster; nothing is connected by it."""
 
 from collections.abc import Callable
-from typing import Final
 
 from opstwin.clock import Clock
 from opstwin.domain.names import checked_name
@@ -11,7 +10,7 @@ from opstwin.targets.kubernetes.placing import Placing
 from opstwin.targets.kubernetes.previewing import KubernetesPreviewer
 from opstwin.targets.kubernetes.reader import KubernetesReader
 from opstwin.targets.kubernetes.renderer import KubernetesRenderer
-from opstwin.targets.kubernetes.scope import Scope
+from opstwin.targets.kubernetes.scope import HOME, Scope
 from opstwin.targets.kubernetes.sending import Wire
 from opstwin.targets.kubernetes.serving import Serving
 from opstwin.targets.kubernetes.streaming import Streams
@@ -19,9 +18,6 @@ from opstwin.targets.kubernetes.wire import ApiWire
 from opstwin.targets.kubernetes.writer import KubernetesWriter
 from opstwin.targets.ports import Driver
 from opstwin.targets.secrets import SecretSource
-
-NAMESPACE: Final = "default"
-"""Where workloads go when neither they nor the target's settings say it."""
 
 
 def kubernetes_driver(target: Target, *, secrets: SecretSource, clock: Clock, on_call: Callable[[str], None]) -> Driver:
@@ -32,7 +28,7 @@ def kubernetes_driver(target: Target, *, secrets: SecretSource, clock: Clock, on
     and what `Scope` reads.
     `on_call` hears of every API call as `verb:outcome`, such as `patch:ok`. Raises `InvalidInput` naming the field.
     """
-    namespace = checked_name(target.settings.get("namespace") or NAMESPACE, "settings.namespace")
+    namespace = checked_name(target.settings.get("namespace") or HOME, "settings.namespace")
     connection = Connection(Address.of(target), clock)
     api = ApiWire(connection, on_call)
     serving = Serving(api, clock)

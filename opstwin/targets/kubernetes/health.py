@@ -4,7 +4,9 @@ Rollouts are judged as `kubectl rollout status` does (k8s.io/kubectl/pkg/polymor
 asked for has been seen, and as many as wanted are up to date and available.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +17,9 @@ _STUCK: Final = frozenset({
     "CreateContainerError", "RunContainerError", "ErrImageNeverPull",
 })  # fmt: skip
 """Reasons for waiting that do not pass by themselves (k8s.io/kubernetes/pkg/kubelet/events and images)."""
+
+_NOTED: Final = "autoscaling.alpha.kubernetes.io/conditions"
+"""k8s.io/kubernetes/pkg/apis/autoscaling/annotations.go."""
 
 Object = Mapping[str, Any]
 
@@ -49,7 +54,7 @@ def stuck_pod(pod: Object) -> str:
         reason = str(waiting.get("reason") or "") if isinstance(waiting, dict) else ""
         if reason in _STUCK:
             return _told(status, reason, str(waiting.get("message") or ""))
-    for condition in _conditions(pod):
+    for condition in conditions_in(pod):
         if condition.get("type") == "PodScheduled" and condition.get("reason") == "Unschedulable":
             return f"no node takes it: {str(condition.get('message'))[:300]}"
     return ""
@@ -77,8 +82,8 @@ def _deployment(item: Object) -> Doing:
     names = ("updatedReplicas", "availableReplicas", "replicas")
     updated, available, total = (_whole(status.get(name)) for name in names)
     ready = f"{available}/{wanted}"
-    late = next((found for found in _conditions(item) if found.get("reason") == "ProgressDeadlineExceeded"), None)
-    failed = next((found for found in _conditions(item) if found.get("type") == "ReplicaFailure"), None)
+    late = next((found for found in conditions_in(item) if found.get("reason") == "ProgressDeadlineExceeded"), None)
+    failed = next((found for found in conditions_in(item) if found.get("type") == "ReplicaFailure"), None)
     if not _seen(item):
         return Doing(Health.STARTING, "rolling out", "the cluster has not looked at it yet", ready)
     if late is not None and late.get("type") == "Progressing":
@@ -115,7 +120,7 @@ def _daemonset(item: Object) -> Doing:
 
 
 def _job(item: Object) -> Doing:
-    for condition in _conditions(item):
+    for condition in conditions_in(item):
         if condition.get("status") == "True" and condition.get("type") == "Failed":
             return Doing(Health.UNHEALTHY, "failed", str(condition.get("message") or condition.get("reason"))[:300])
         if condition.get("status") == "True" and condition.get("type") == "Complete":
@@ -139,7 +144,7 @@ def _pod(item: Object) -> Doing:
     stuck = stuck_pod(item)
     if stuck:
         return Doing(Health.UNHEALTHY, _waiting(statuses) or phase.lower(), stuck, ready)
-    if any(found.get("type") == "Ready" and found.get("status") == "True" for found in _conditions(item)):
+    if any(found.get("type") == "Ready" and found.get("status") == "True" for found in conditions_in(item)):
         return Doing(Health.HEALTHY, "running", "", ready)
     return Doing(Health.STARTING, phase.lower(), f"{ready} containers are ready", ready)
 
@@ -158,8 +163,8 @@ def _namespace(item: Object) -> Doing:
 
 
 def _node(item: Object) -> Doing:
-    bad = [found for found in _conditions(item) if found.get("type") != "Ready" and found.get("status") == "True"]
-    ready = next((found for found in _conditions(item) if found.get("type") == "Ready"), {})
+    bad = [found for found in conditions_in(item) if found.get("type") != "Ready" and found.get("status") == "True"]
+    ready = next((found for found in conditions_in(item) if found.get("type") == "Ready"), {})
     if ready.get("status") != "True":
         unknown = ready.get("status") == "Unknown"
         return Doing(Health.UNKNOWN if unknown else Health.UNHEALTHY, "not ready", str(ready.get("message"))[:300])
@@ -170,7 +175,7 @@ def _node(item: Object) -> Doing:
 
 def _scaler(item: Object) -> Doing:
     broken = [
-        found for found in _conditions(item) if found.get("type") in ("AbleToScale", "ScalingActive")
+        found for found in conditions_in(item) if found.get("type") in ("AbleToScale", "ScalingActive")
         and found.get("status") == "False" and found.get("reason") != "ScalingDisabled"
     ]  # fmt: skip
     ready = f"{_whole(_status(item).get('currentReplicas'))}/{_whole(at(item, 'spec', 'maxReplicas'))}"
@@ -217,8 +222,13 @@ def _statuses(pod: Object) -> list[Object]:
     return [item for item in found if isinstance(item, Mapping)]
 
 
-def _conditions(item: Object) -> list[Object]:
+def conditions_in(item: Object) -> list[Object]:
+    """The conditions of an object; those of an autoscaler in autoscaling/v1 stand in an annotation."""
     found = at(item, "status", "conditions")
+    noted = at(item, "metadata", "annotations", _NOTED)
+    if found is None and isinstance(noted, str):
+        with suppress(ValueError, RecursionError):
+            found = json.loads(noted)
     return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from opstwin.clock import Clock
@@ -14,15 +15,18 @@ from opstwin.targets.kubernetes.families import Families, newest, selector_of
 from opstwin.targets.kubernetes.health import at
 from opstwin.targets.kubernetes.listing import Denied, collection_of, everything, typed
 from opstwin.targets.kubernetes.logs import Logs
+from opstwin.targets.kubernetes.permitted import permitted
 from opstwin.targets.kubernetes.refusals import refusal
+from opstwin.targets.kubernetes.rights import Rights
 from opstwin.targets.kubernetes.scope import SETS, Scope, is_shown
 from opstwin.targets.kubernetes.sending import Call, Sender
 from opstwin.targets.kubernetes.serving import ServedKind, Serving
 from opstwin.targets.kubernetes.sightings import full_name, maker_of, sighting_of, unreadable
 from opstwin.targets.kubernetes.streaming import Streams
+from opstwin.targets.kubernetes.throttling import HeldBack
 from opstwin.targets.kubernetes.usage import Uses
 from opstwin.targets.kubernetes.watching import Watch
-from opstwin.targets.ports import ALL_OF_A_KIND, LogLine, Sighting, TargetEvent, TargetInfo, UsageReading
+from opstwin.targets.ports import ALL_OF_A_KIND, LogLine, Permission, Sighting, TargetEvent, TargetInfo, UsageReading
 
 AT_ONCE: Final = 8
 """Lists asked for at the same time."""
@@ -40,7 +44,7 @@ class KubernetesReader:
         self, target: TargetId, sender: Sender, streams: Streams, serving: Serving, scope: Scope, clock: Clock
     ) -> None:
         self._target, self._sender, self._serving, self._scope = target, sender, serving, scope
-        self._logs, self._uses = Logs(streams), Uses(sender, clock)
+        self._logs, self._uses, self._held_back = Logs(streams), Uses(sender, clock), HeldBack(streams, clock)
         self._watch = Watch(target, sender, streams, serving, scope, clock)
 
     async def info(self) -> TargetInfo:
@@ -58,6 +62,10 @@ class KubernetesReader:
             identity=str(at(system.body, "metadata", "uid") or ""),
             version=str(version.body.get("gitVersion") or "unknown"), details=details,
         )  # fmt: skip
+
+    async def permitted(self) -> Sequence[Permission]:
+        """What the hub's account may do; see `Permitting`."""
+        return await permitted(Rights(self._sender), self._scope, await self._serving.kinds())
 
     async def discover(self) -> Sequence[Sighting]:
         """Everything of the kinds in scope; see the port.
@@ -124,7 +132,9 @@ class KubernetesReader:
                 members[maker].append(name)
         wanted = {resource: members.get((parts[1], parts[2]), []) for resource in resources
                   if len(parts := resource.split("/", 2)) == 3}  # fmt: skip
-        return await self._uses.of_many(wanted)
+        found = await self._uses.of_many(wanted)
+        held_back = await self._held_back.of(listed, {resource: wanted[resource] for resource in found})
+        return {item: replace(reading, throttled_periods=held_back.get(item)) for item, reading in found.items()}
 
     async def _looked(self, resource: ResourceId, kind: str, name: str) -> Sighting:
         place = await self._serving.place(kind, name)

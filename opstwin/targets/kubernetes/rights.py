@@ -37,10 +37,15 @@ class Need:
     namespace: str
     subresource: str = ""
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """What it is about, as RBAC names it: `deployments.apps`, `pods/log`."""
         what = f"{self.plural}.{self.group}" if self.group else self.plural
-        what = f"{what}/{self.subresource}" if self.subresource else what
-        return f"{self.verb} {what} in namespace {self.namespace}" if self.namespace else f"{self.verb} {what}"
+        return f"{what}/{self.subresource}" if self.subresource else what
+
+    def __str__(self) -> str:
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        return f"{self.verb} {self.what}{where}"
 
 
 def needs_of(change: Change, place: Place) -> set[Need]:

@@ -21,6 +21,9 @@ NOISE: Final = frozenset({
 })  # fmt: skip
 """Kinds that the cluster writes for itself, all the time; nobody asks for them."""
 
+HOME: Final = "default"
+"""Where things go when neither they nor the target's settings say it."""
+
 SETS: Final = "replicaset"
 """Listed whole and not shown: they say which pods are of a Deployment's newest template."""
 
@@ -35,17 +38,22 @@ _ROOT_CERTIFICATE: Final = "kube-root-ca.crt"
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of a cluster is looked at. `namespaces` empty means all; `more` are kinds that are reflected whole too."""
+    """What of a cluster is looked at. `namespaces` empty means all; `more` are kinds that are reflected whole too.
+
+    `home` is the namespace of what names none.
+    """
 
     namespaces: tuple[str, ...] = ()
     more: frozenset[str] = frozenset()
+    home: str = HOME
 
     @classmethod
     def of(cls, target: Target) -> "Scope":
-        """What a target's settings say: `namespaces` and `kinds`, separated by commas."""
+        """What a target's settings say: `namespaces` and `kinds`, separated by commas, and `namespace`."""
         return cls(
             namespaces=tuple(_words(target.settings.get("namespaces", ""))),
             more=frozenset(word.lower() for word in _words(target.settings.get("kinds", ""))),
+            home=target.settings.get("namespace") or HOME,
         )
 
     def kinds(self, served: Iterable[ServedKind]) -> Sequence[ServedKind]:

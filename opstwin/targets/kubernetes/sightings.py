@@ -6,8 +6,9 @@ from typing import Any, Final
 from opstwin.domain.kinds import runs
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, TargetId, resource_id
+from opstwin.targets.kubernetes.ailing import ailing_facts
 from opstwin.targets.kubernetes.cleaning import cleaned, controller_of
-from opstwin.targets.kubernetes.health import Doing, at, doing, oom_kills_of, restarts_of
+from opstwin.targets.kubernetes.health import Doing, at, conditions_in, doing, oom_kills_of, restarts_of
 from opstwin.targets.kubernetes.marks import marks_of
 from opstwin.targets.ports import Sighting
 
@@ -101,7 +102,7 @@ def _facts(kind: str, item: Object, found: Doing, pods: Sequence[Object]) -> Ite
         yield "restart_count", restarts_of(pods)
         yield "oom_kills", oom_kills_of(pods)
     conditions = _conditions(item)
-    if conditions and found.health not in (Health.HEALTHY, Health.NONE):
+    if conditions and (found.health not in (Health.HEALTHY, Health.NONE) or kind == "horizontalpodautoscaler"):
         yield "conditions", conditions
     if kind == "pod":
         yield from _of_pod(item)
@@ -115,6 +116,7 @@ def _of_pod(item: Object) -> Iterator[tuple[str, Json]]:
     ):
         if value:
             yield name, value
+    yield from ailing_facts(item)
 
 
 def _images(item: Object) -> list[Json]:
@@ -126,11 +128,9 @@ def _images(item: Object) -> list[Json]:
 
 
 def _conditions(item: Object) -> list[Json]:
-    found = at(item, "status", "conditions")
     return [
         f"{entry.get('type')}={entry.get('status')}{' ' + str(entry['reason']) if entry.get('reason') else ''}"
-        for entry in _list(found)[:_SHOWN_CONDITIONS]
-        if isinstance(entry, Mapping)
+        for entry in conditions_in(item)[:_SHOWN_CONDITIONS]
     ]
 
 

@@ -16,6 +16,7 @@ from opstwin.domain.values import Json, TargetId, canonical, resource_id
 from opstwin.errors import LimitExceeded, Rejected, TargetError
 from opstwin.targets.kubernetes.cleaning import cleaned
 from opstwin.targets.kubernetes.health import at, doing
+from opstwin.targets.kubernetes.killed import Kills
 from opstwin.targets.kubernetes.listing import Denied, collection_of, pages
 from opstwin.targets.kubernetes.scope import Scope, is_shown
 from opstwin.targets.kubernetes.sending import Sender
@@ -106,6 +107,7 @@ class _Kind:
         self._path = collection_of(kind, namespace)
         self._revision = ""
         self._seen: dict[str, int] = {}
+        self._kills = Kills(watch.target, watch.clock.now())
         self.tried = asyncio.Event()
 
     async def run(self) -> None:
@@ -167,10 +169,20 @@ class _Kind:
             expired = item.get("code") == _GONE
             raise Rejected(str(item.get("message") or "the watch ended"), details={"expired": expired})
         self._revision = str(at(item, "metadata", "resourceVersion") or self._revision)
-        event = self._event(type, item)
-        if event is not None:
+        for event in self._kills_in(type, item):
             await self._queue.put(event)
+        told = self._event(type, item)
+        if told is not None:
+            await self._queue.put(told)
         return True
+
+    def _kills_in(self, type: str, item: Mapping[str, Any]) -> list[TargetEvent]:
+        if self._kind.kind != "pod" or type == "BOOKMARK":
+            return []
+        found = [*self._kills.new(item)]
+        if type == "DELETED":
+            self._kills.forget(item)
+        return found
 
     def _event(self, type: str, item: Mapping[str, Any]) -> TargetEvent | None:
         kind = self._kind.kind

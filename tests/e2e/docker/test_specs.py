@@ -11,6 +11,7 @@ import pytest
 
 from opstwin.domain.plan import Op
 from opstwin.domain.values import Json, Spec
+from opstwin.manifests.generating.info import info_of_container
 from tests.e2e.docker.spot import Spot
 
 pytestmark = pytest.mark.docker
@@ -142,6 +143,25 @@ async def test_an_image_shows_its_tags_and_ports(spot: Spot, busy_image: str) ->
     spec: Spec = {"tags": [busy_image], "exposed_ports": ["80/tcp", "9000/udp"], "digest": ""}
     assert images[0].spec == spec
     assert (await spot.driver.reader.observe(images[0].resource)).spec == spec
+
+
+@pytest.mark.req("S5.38")
+async def test_what_the_image_says_of_its_user_ports_and_check_is_told_beside_the_spec(
+    spot: Spot, busy_image: str
+) -> None:
+    facts = (await spot.create(spot.spec(image=busy_image))).facts
+    assert (facts["user"], facts["exposed_ports"]) == ("", [80])
+    assert facts["image_health"] == {
+        "command": ["/bin/sh", "-c", "true"], "interval_s": 7.0, "timeout_s": 30.0, "retries": 3, "start_period_s": 3.0,
+    }  # fmt: skip
+    own: Json = {"command": ["/bin/true"], "interval_s": 5.0, "timeout_s": 30.0, "retries": 3, "start_period_s": 0.0}
+    assert "image_health" not in (await spot.create(spot.spec(image=busy_image, health=own), rest="own-1")).facts
+    spot.run("as-1", user="1000:100", ports={"9000/tcp": None})
+    found = await spot.observe("as-1")
+    assert (found.facts["user"], found.facts["exposed_ports"]) == ("1000:100", [9000])
+    assert found.spec is not None
+    info = info_of_container(found.name, found.spec, found.facts)
+    assert (info.user, info.ports) == ("1000:100", (9000,))
 
 
 async def test_settings_that_no_spec_can_say_are_named_for_whoever_adopts(spot: Spot) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.kube.spot import Spot, fresh_namespace, spot_at
+from tests.e2e.kube.ward import Ward, ward_at
 
 
 @pytest.fixture
@@ -20,3 +21,10 @@ async def spot(kubeconfig: Path) -> AsyncIterator[Spot]:
         for one in (made, *made.beside):
             await one.writer.close()
         made.kubectl("delete", "namespace", made.namespace, "--wait=false", "--ignore-not-found", check=False)
+
+
+@pytest.fixture
+async def ward(spot: Spot, tmp_path: Path) -> AsyncIterator[Ward]:
+    """A hub that follows that namespace."""
+    async with ward_at(spot, tmp_path) as made:
+        yield made

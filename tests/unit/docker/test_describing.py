@@ -1,5 +1,6 @@
 """A container's description as a spec, where a real engine does not show the case."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from opstwin.domain.values import Json, Spec, canonical
 from opstwin.targets.docker.composing import container_body, limits_body
 from opstwin.targets.docker.defaults import UNKNOWN_IMAGE, ImageDefaults, defaults_of
-from opstwin.targets.docker.describing import Seen, container_spec
+from opstwin.targets.docker.describing import Seen, container_spec, image_health
 from opstwin.targets.docker.marks import SPEC, marks_of
 from opstwin.targets.specs import BARE_CONTAINER
 
@@ -152,3 +153,13 @@ def test_a_memory_limit_leaves_no_room_in_swap() -> None:
 
 def test_the_defaults_of_an_image_without_a_config() -> None:
     assert defaults_of({"Id": "1", "Config": None}) == ImageDefaults()
+
+
+def test_the_check_of_an_image_is_told_without_its_secrets_and_never_beside_one_that_was_asked_for() -> None:
+    check = {"Test": ["CMD", "ask", "--password", "canary", "postgres://u:canary@db"], "StartPeriod": 3_000_000_000}
+    found = {"Config": {"Image": "x:1", "Healthcheck": check}, "HostConfig": {}, "State": {}}
+    told = image_health(Seen(found, replace(BUSY, health=check), marks_of({})))
+    assert isinstance(told, dict)
+    assert told["command"] == ["ask", "--password", "***", "postgres://***@db"]
+    assert told["start_period_s"] == 3.0
+    assert image_health(Seen(found, BUSY, marks_of({}))) is None

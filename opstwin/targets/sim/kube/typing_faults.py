@@ -68,6 +68,8 @@ def misfits(value: Any, shape: Shape, *, modern: bool, at: str = "") -> list[str
 
 
 def _scalar_misfit(value: Any, scalar: str, at: str, *, modern: bool) -> list[str]:
+    if scalar == "quantity" and not modern and not isinstance(value, str):
+        return [f"{at}: expected string, got {_go(value, modern=True)}"]
     if scalar not in _SCALARS:
         return []
     types, _ = _SCALARS[scalar]

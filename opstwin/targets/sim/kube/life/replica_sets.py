@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from opstwin.targets.sim.kube.failures import ApiFailure
-from opstwin.targets.sim.kube.life.acting import condition, drop, make, owned, owner, put_status, tell, with_conditions
+from opstwin.targets.sim.kube.life.acting import condition, drop, make, owned, owner, put_status, tell
 from opstwin.targets.sim.kube.life.engine import Life
 from opstwin.targets.sim.kube.schema import Doc
 from opstwin.targets.sim.kube.store import Key
@@ -105,6 +105,7 @@ def _status(life: Life, key: Key, refused: str) -> None:
     status: Doc = {name: count for name, count in counts.items() if count or name == "replicas"}
     status["observedGeneration"] = doc["metadata"].get("generation", 1)
     if refused:
+        # The words of the first refusal stay: each names another pod (replica_set_utils.go, calculateStatus).
         failed = condition("ReplicaFailure", True, life.cluster.stamp(), "FailedCreate", refused)
-        status["conditions"] = with_conditions(before, [failed])
+        status["conditions"] = before.get("conditions") or [failed]
     put_status(life, key, status)

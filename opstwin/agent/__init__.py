@@ -1,0 +1,1 @@
+"""The planner: a graph that drafts changes in conversation. It holds no authority: every effect goes through a tool."""

@@ -1,0 +1,55 @@
+"""What keeps a model's words harmless: nothing in them reaches out, and nothing that they claim is taken for true."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from opstwin.domain.text import inert, visible
+from opstwin.domain.values import Json
+
+MAX_ANSWER: Final = 12_000
+
+_ADDRESS: Final = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]{1,20}:)?//[^\s<>()\[\]\"'`]+|\b(?:data|javascript|mailto):\S+")
+_BARE: Final = re.compile(r"\bwww\.[^\s<>()\[\]\"'`]+")
+_SORRY: Final = re.compile(
+    r"^\W*(?:i['’]?m (?:so |very )?sorry|i apologi[sz]e|sorry|apologies|my apologies|unfortunately,? i|죄송)", re.I
+)
+_DONE: Final = re.compile(
+    r"\b(?:i(?:['’]ve| have)? (?:now |just |already )?(?:approved|applied|deployed|deleted|scaled|executed|rolled back)"
+    r"|(?:is|are|was|were|been|has) (?:now |already )?(?:approved|applied)\b)"
+    r"|(?:승인|적용|배포|삭제)(?:했|되었|됐)",
+    re.I,
+)
+SHORT_SORRY: Final = 400
+
+
+def harmless(text: str, own_url: str = "") -> str:
+    """A model's text as it is shown: no images, links or HTML, no address but the hub's own, no hidden characters."""
+    plain = inert(visible(text[:MAX_ANSWER])).strip()
+    return _BARE.sub(_defanged, _ADDRESS.sub(lambda found: _kept(found, own_url), plain))
+
+
+def is_apology(text: str) -> bool:
+    """Whether it is an apology and no answer."""
+    return len(text) <= SHORT_SORRY and _SORRY.match(text) is not None
+
+
+def claims_effect(text: str) -> bool:
+    """Whether it says that something was approved or done."""
+    return _DONE.search(text) is not None
+
+
+def call_key(name: str, arguments: Mapping[str, Json]) -> str:
+    """What two calls have in common that are the same."""
+    return f"{name} {json.dumps(arguments, sort_keys=True, ensure_ascii=False, default=str)}"
+
+
+def _kept(found: re.Match[str], own_url: str) -> str:
+    address = found[0]
+    is_own = bool(own_url) and (address == own_url or address.startswith(f"{own_url}/"))
+    return address if is_own else _defanged(found)
+
+
+def _defanged(found: re.Match[str]) -> str:
+    return f"⟦link: {found[0][:80].replace('//', '/ /').replace('.', '[.]')}⟧"

@@ -1,0 +1,22 @@
+"""What is wrong: the hub's own diagnosis."""
+
+from opstwin.agent.state import State, said
+from opstwin.agent.turn import Turn
+from opstwin.domain.values import Json
+
+
+async def diagnose(state: State, turn: Turn) -> State:
+    """The findings, most severe first."""
+    raw: dict[str, Json] = {"language": state["language"]}
+    if state.get("subject"):
+        raw["subject"] = state["subject"]
+    if state.get("target"):
+        raw["target"] = state["target"]
+    return await answered_by(state, turn, "diagnose", raw)
+
+
+async def answered_by(state: State, turn: Turn, tool: str, raw: dict[str, Json]) -> State:
+    """A tool's answer as the turn's."""
+    answer = await turn.call(tool, raw)
+    text = turn.say(answer.text)
+    return State(outcome="needs_more" if answer.error is not None else "answered", talk=said(state, text))
