@@ -14,6 +14,7 @@ from benchmarks import (
     mcp_spawn,
     metrics_store,
     models,
+    planner,
     processes,
     prompts,
     reading,
@@ -29,6 +30,7 @@ async def measured() -> dict[str, object]:
         "reading": reading.all_figures, "kube": kube_discover.all_figures,
         "prompts": prompts.all_figures,
         "metrics": metrics_store.all_figures, "retrieval": retrieval.all_figures, "models": models.all_figures,
+        "planner": planner.all_figures,
     }  # fmt: skip
     for name, part in parts.items():
         print(f"measuring {name} …", file=sys.stderr)

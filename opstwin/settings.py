@@ -188,6 +188,9 @@ class Settings(BaseModel):
     policy_file: Path | None = Field(
         None, description="Company policy (Markdown) that drafts keep to; default: data_dir/policy.md."
     )
+    manifest_policy: Path | None = Field(
+        None, description="YAML file with rules for manifests (docs/lint.md) that plans and drafts must keep."
+    )
     draft_examples: int = Field(3, ge=0, le=5, description="Past deployments that a model is shown for one draft.")
     pin_images: bool = Field(False, description="Whether plans write the digests of images, and not only tell them.")
     reconcile_interval_s: float = Field(15.0, gt=0, description="Seconds between two looks of the reconciler.")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opstwin.errors import StoreError
 from opstwin.settings import Settings
-from opstwin.twin.pooling import postgres_pool
+from opstwin.twin.pooling import pool_failures, postgres_pool
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 FILE: Final = "conversations.db"
 _STRICT: Final = "LANGGRAPH_STRICT_MSGPACK"
@@ -68,11 +69,41 @@ async def postgres(url: str) -> "AsyncIterator[BaseCheckpointSaver[Any]]":
         yield saver
 
 
-def unreadable() -> tuple[type[Exception], ...]:
-    """What reading a damaged or hostile row raises."""
+async def pruned(saver: "BaseCheckpointSaver[Any]", thread_id: str) -> None:
+    """Keep the newest step of a thread alone: it is all that is ever taken up. Raises `StoreError`."""
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    try:
+        if isinstance(saver, AsyncSqliteSaver):
+            await _sqlite_pruned(saver, thread_id)
+        else:
+            await saver.aprune([thread_id], strategy="keep_latest")
+    except failures() as error:
+        raise _unusable(str(error)) from error
+
+
+async def _sqlite_pruned(saver: "AsyncSqliteSaver", thread_id: str) -> None:
+    # Their ids grow with time; the library has no pruning of its own for files.
+    newest = "SELECT max(checkpoint_id) FROM checkpoints WHERE thread_id = :thread AND checkpoint_ns = ''"
+    async with saver.lock:
+        for table in ("writes", "checkpoints"):
+            await saver.conn.execute(
+                f"DELETE FROM {table} WHERE thread_id = :thread AND checkpoint_id < ({newest})",  # noqa: S608 - our names
+                {"thread": thread_id},
+            )
+        await saver.conn.commit()
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What the places themselves raise."""
     import aiosqlite
 
-    return (aiosqlite.Error, ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
+    return (aiosqlite.Error, *pool_failures())
+
+
+def unreadable() -> tuple[type[Exception], ...]:
+    """What reading raises: a place that fails, and a damaged or hostile row."""
+    return (*failures(), ValueError, TypeError, LookupError, AttributeError, NotImplementedError)
 
 
 def plain_serde() -> Any:

@@ -1,13 +1,14 @@
 """Conversations: what is said goes through the graph; a turn's events come out as they happen."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from opstwin.agent.budgets import Limits, Spent
-from opstwin.agent.checkpoints import Opener, opener_of, unreadable
+from opstwin.agent.checkpoints import Opener, opener_of, pruned, unreadable
 from opstwin.agent.events import AgentEvent, Ended, Said, StepBegan, StepEnded, Waiting
 from opstwin.agent.graph import KNOWN, MAX_STEPS, WAITS, built
 from opstwin.agent.models.port import LanguageModel
@@ -16,6 +17,7 @@ from opstwin.agent.state import MAX_WORDS, State, begun, check, refused
 from opstwin.agent.turn import Turn, agent_of
 from opstwin.agent.understanding import language_of
 from opstwin.agent.wording import say, why_fallback
+from opstwin.domain.spoken_secrets import without_spoken
 from opstwin.errors import Conflict, ModelError, StoreError
 from opstwin.tools.plan_briefs import approve_command
 from opstwin.tools.registry import Caller, Registry
@@ -23,6 +25,9 @@ from opstwin.tools.services import Services
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
+
+_OLD_TRACING: Final = ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")
+"""With one of these and without tracing, the library refuses to run at all."""
 
 MISSING: Final = "Run: pip install 'opstwin[agent]', then start the hub again."
 
@@ -100,7 +105,7 @@ class Conversations:
                 turn = await self._turn(caller, text)
                 before = (await self._kept(thread_id)).values
             now = self.services.ledger.clock.now().isoformat()
-            words = self.services.veil.over(text)
+            words = without_spoken(self.services.veil.over(text))
             state = begun(caller.principal.id, words, language_of(text), now, before)
             async for event in self._run(thread_id, turn, state):
                 yield event
@@ -221,9 +226,14 @@ class Conversations:
 
     async def _through(self, thread_id: str, turn: Turn, given: Any) -> None:
         assert self._graph is not None
+        from langsmith import tracing_context
+
         config = {**_config(thread_id), "recursion_limit": MAX_STEPS}
         try:
-            await self._graph.ainvoke(given, config, context=turn, durability="sync")  # type: ignore[call-overload]
+            # Variables that are set for other programs would send every state to somebody else's server.
+            with tracing_context(enabled=False):
+                await self._graph.ainvoke(given, config, context=turn, durability="sync")  # type: ignore[call-overload]
+            await pruned(self._saver, thread_id)
         finally:
             turn.events.put_nowait(None)
 
@@ -284,5 +294,7 @@ def _imported() -> None:
     from opstwin.agent.checkpoints import plain_serde
 
     plain_serde()
+    for name in _OLD_TRACING:
+        os.environ.pop(name, None)
     import langgraph.graph
     import langgraph.types  # noqa: F401

@@ -22,7 +22,6 @@ from opstwin.agent.nodes.undo import after_undo, undo
 from opstwin.agent.nodes.verify import verify
 from opstwin.agent.state import State
 from opstwin.agent.turn import Turn
-from opstwin.logs import MASK
 
 if TYPE_CHECKING:
     from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -83,8 +82,7 @@ def _step(name: str, node: Node) -> Callable[..., Awaitable[State]]:
 
 
 def _after_retrieve(state: State) -> str:
-    """Words with a secret in them go to no model."""
-    return "draft" if state.get("source") == "fallback" or MASK in state["words"] else "converse"
+    return "draft" if state.get("source") == "fallback" else "converse"
 
 
 def _mended(way: Callable[[State], str]) -> Callable[[State], str]:

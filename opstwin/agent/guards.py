@@ -7,6 +7,7 @@ from typing import Final
 
 from opstwin.domain.text import inert, visible
 from opstwin.domain.values import Json
+from opstwin.tools.untrusted import LABEL
 
 MAX_ANSWER: Final = 12_000
 
@@ -21,6 +22,10 @@ _DONE: Final = re.compile(
     r"|(?:승인|적용|배포|삭제)(?:했|되었|됐)",
     re.I,
 )
+_FENCE: Final = re.compile(
+    rf"^{LABEL} (\w+): [^\n]*\n(`{{3,}})\n(.*?)\n\2\nend of {LABEL} \1$", re.DOTALL | re.MULTILINE
+)
+_OPENED: Final = re.compile(rf"^{LABEL} (\w+): [^\n]*\n(`{{3,}})\n", re.MULTILINE)
 SHORT_SORRY: Final = 400
 
 
@@ -28,6 +33,20 @@ def harmless(text: str, own_url: str = "") -> str:
     """A model's text as it is shown: no images, links or HTML, no address but the hub's own, no hidden characters."""
     plain = inert(visible(text[:MAX_ANSWER])).strip()
     return _BARE.sub(_defanged, _ADDRESS.sub(lambda found: _kept(found, own_url), plain))
+
+
+def unfenced(text: str) -> str:
+    """A tool's text for people, without the labels and fences that tell a model what in it is data."""
+    return _FENCE.sub(lambda found: found[3], text)
+
+
+def shortened(text: str, limit: int) -> str:
+    """The start of a tool's text. A fence that the cut left open is closed: what follows must not stand inside it."""
+    cut = text[:limit]
+    last = max(_OPENED.finditer(cut), key=lambda found: found.start(), default=None)
+    if len(text) <= limit or last is None or f"\nend of {LABEL} {last[1]}" in cut[last.end() :]:
+        return cut
+    return f"{cut}…\n{last[2]}\nend of {LABEL} {last[1]}"
 
 
 def is_apology(text: str) -> bool:

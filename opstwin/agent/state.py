@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypedDict
 
+from opstwin.agent.guards import shortened
 from opstwin.domain.values import Json
 from opstwin.errors import Conflict
 
@@ -21,6 +22,7 @@ class State(TypedDict, total=False):
     """One conversation. `schema` and `owner` are checked before anything is taken up again.
 
     `kind` is what is asked, `subject` and `target` about what. `proposal` is one call of a planning tool, not yet made.
+    `draft` is what was filled in that nobody said, and why; it stays while its plan may be asked about.
     `plan_id` is the plan that was proposed last, `verdict` what was found of its decision after waking.
     """
 
@@ -32,6 +34,7 @@ class State(TypedDict, total=False):
     subject: str
     target: str
     proposal: dict[str, Json]
+    draft: dict[str, Json]
     examples: list[str]
     confidence: float | None
     plan_id: str
@@ -55,7 +58,8 @@ class State(TypedDict, total=False):
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "schema": (int,), "owner": (str,), "words": (str,), "language": (str,), "kind": (str,), "subject": (str,),
-    "target": (str,), "proposal": (dict,), "examples": (list,), "confidence": (float, int, type(None)),
+    "target": (str,), "proposal": (dict,), "draft": (dict,), "examples": (list,),
+    "confidence": (float, int, type(None)),
     "plan_id": (str,), "digest": (str,), "expires_at": (str,), "verdict": (str,), "execution_id": (str,),
     "outcome": (str,), "source": (str,), "why": (str,), "cost_usd": (float, int, type(None)), "input_tokens": (int,),
     "output_tokens": (int,), "steps": (int,), "repairs": (int,), "trouble": (str,), "began_at": (str,),
@@ -73,13 +77,13 @@ def begun(owner: str, words: str, language: str, now: str, before: Mapping[str, 
         plan_id=str(before.get("plan_id", "")), digest=str(before.get("digest", "")),
         expires_at=str(before.get("expires_at", "")), execution_id=str(before.get("execution_id", "")),
         talk=[*talk, ["user", words[:MAX_SAID]]][-MAX_TALK:],
-        plans=[str(item) for item in before.get("plans", [])][-MAX_PLANS:],
+        plans=[str(item) for item in before.get("plans", [])][-MAX_PLANS:], draft=dict(before.get("draft") or {}),
     )  # fmt: skip
 
 
 def said(state: State, text: str) -> list[list[str]]:
     """What was talked, with an answer of ours."""
-    return [*_talk(state.get("talk", [])), ["assistant", text[:MAX_SAID]]][-MAX_TALK:]
+    return [*_talk(state.get("talk", [])), ["assistant", shortened(text, MAX_SAID)]][-MAX_TALK:]
 
 
 def check(values: Mapping[str, Any], owner: str, nodes: Sequence[str], known: frozenset[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from opstwin.agent.budgets import Spent
 from opstwin.agent.events import AgentEvent, Said, ToolBegan, ToolEnded
-from opstwin.agent.guards import harmless
+from opstwin.agent.guards import harmless, unfenced
 from opstwin.agent.models.port import LanguageModel
 from opstwin.domain.access import Actor, ActorKind, Scope
 from opstwin.domain.values import Json
@@ -78,7 +78,7 @@ class Turn:
         self.tell(ToolBegan(call_id=id, name=name, arguments=_covered(raw, self.services)))
         answer = await self._answered(tool, raw)
         self.tell(
-            ToolEnded(call_id=id, name=name, summary=harmless(answer.text[:_SHOWN], self.caller.base_url),
+            ToolEnded(call_id=id, name=name, summary=harmless(unfenced(answer.text)[:_SHOWN], self.caller.base_url),
                       failed=answer.error is not None)
         )  # fmt: skip
         return answer

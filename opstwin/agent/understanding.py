@@ -90,7 +90,11 @@ def _kind(words: str, doubt: InvalidInput, *, waits: bool) -> str:
     return PENDING if waits and question else UNCLEAR
 
 
-def _named(words: str, known: Iterable[str]) -> str:
-    """The first known name among the words; Korean particles may follow it."""
+def all_named(words: str, known: Iterable[str]) -> tuple[str, ...]:
+    """The known names among the words, each once, in their order; Korean particles may follow them."""
     present = set(known)
-    return next((token for token in _TOKEN.findall(words.lower()) if token in present), "")
+    return tuple(dict.fromkeys(token for token in _TOKEN.findall(words.lower()) if token in present))
+
+
+def _named(words: str, known: Iterable[str]) -> str:
+    return next(iter(all_named(words, known)), "")

@@ -29,6 +29,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "confidence": "Confidence: {text}",
         "took": "{source} · {tokens} tokens · {cost}",
         "no_price": "price not known",
+        "in_vain": "asked in vain",
         "lost": "The connection broke; looking again…",
     },
     "ko": {
@@ -49,6 +50,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "confidence": "신뢰도: {text}",
         "took": "{source} · 토큰 {tokens} · {cost}",
         "no_price": "가격 모름",
+        "in_vain": "모델에 물었지만 쓰지 못함",
         "lost": "연결이 끊겼습니다. 다시 확인합니다…",
     },
 }

@@ -45,12 +45,13 @@ def chat(
 
 @dataclass(slots=True)
 class Conversation:
-    """One thread at the command line: what waits in it, and how its last turn ended."""
+    """One thread at the command line: what waits in it with its card, and how its last turn ended."""
 
     hub: Hub
     thread: str
     language: str
     plan: dict[str, Any] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
     code: Exit = Exit.OK
     _begun: bool = False
 
@@ -109,6 +110,7 @@ class Conversation:
         self.code = told.exit_code
         shown = self.plan.get("digest")
         self.plan = self._waiting(told)
+        self.card = told.card or (self.card if self.plan.get("digest") == shown else {})
         if self.plan and self.plan["digest"] != shown:
             show_card(self.plan, told.card, self.language)
         ended_note(told, self.language)
@@ -154,20 +156,20 @@ class Conversation:
         if plan["state"] != "pending" or found["waiting"] is None:
             self._guarded(lambda: self._go_on(plan["id"]))
             return
-        self.plan, self.code = plan, Exit.WAITING
-        show_card(plan, found["plan"], self.language)
+        self.plan, self.card, self.code = plan, dict(found["plan"]), Exit.WAITING
+        show_card(plan, self.card, self.language)
         self._offer()
 
     def _show_again(self) -> None:
         if not self.plan:
             output.note(say(self.language, "nothing"))
             return
-        show_card(self.plan, {}, self.language)
+        show_card(self.plan, self.card, self.language)
         self._offer()
 
     def _offer(self) -> None:
         if self.plan:
-            until = str(self.plan["expires_at"])[:16].replace("T", " ")
+            until = str(self.plan["expires_at"])[:16].replace("T", " ") + " UTC"
             output.note(say(self.language, "decide", until=until))
 
 

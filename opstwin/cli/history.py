@@ -140,6 +140,8 @@ def predict(
     ]  # fmt: skip
     output.table(["what", "value"], [row for row in rows if row[1]])
     output.note(found["text"])
+    if found["basis"] == "similar" and (cpu or memory):
+        output.note("The figures above are those of the past deployments that are most like it: an estimate.")
 
 
 def _examples(items: list[dict[str, Any]], form: Form, *, scored: bool) -> None:

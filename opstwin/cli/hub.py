@@ -30,6 +30,9 @@ def up(
         given = {"host": host, "port": port}
         settings = load_settings(options={key: value for key, value in given.items() if value is not None})
         if check_config:
+            from opstwin.wiring.ruling import rules_of
+
+            rules_of(settings)
             output.note("The settings are sound.", colour="ok")
             return
         _serve(settings)

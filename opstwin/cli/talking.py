@@ -206,9 +206,13 @@ def _short(value: object) -> str:
 
 
 def ended_note(told: Told, language: str) -> None:
-    """Which model answered and what it took; that none did stands in the answer itself."""
-    if told.result.get("source") not in ("", None, "fallback"):
-        cost = told.result.get("costUsd")
-        price = say(language, "no_price") if cost is None else f"${cost:.4f}"
-        tokens = told.usage.get("totalTokens", 0)
-        output.note(say(language, "took", source=told.result["source"], tokens=tokens, cost=price), colour="dim")
+    """Which model answered and what it took; what one took in vain counts too, that it did stands in the answer."""
+    source = told.result.get("source")
+    tokens = told.usage.get("totalTokens", 0)
+    if source in ("", None, "fallback"):
+        if not tokens:
+            return
+        source = say(language, "in_vain")
+    cost = told.result.get("costUsd")
+    price = say(language, "no_price") if cost is None else f"${cost:.4f}"
+    output.note(say(language, "took", source=source, tokens=tokens, cost=price), colour="dim")

@@ -6,6 +6,7 @@ from typing import Final
 
 from opstwin.domain.access import ActorKind
 from opstwin.domain.deployment import Deployment, image_parts, purpose_of
+from opstwin.domain.draft_origin import confidence_in
 from opstwin.domain.kinds import runs
 from opstwin.domain.plan import Change, Op, Plan
 from opstwin.domain.values import ExecutionId, Json, Spec
@@ -37,13 +38,15 @@ def _record(plan: Plan, name: str, change: Change) -> Deployment:
     image = str(container.get("image") or "")
     amounts = _Amounts(container)
     bare, tag = image_parts(image)
+    confidence = confidence_in(plan.drafts, name)
     return Deployment(
         id="", service_name=name, image_name=bare, image_tag=tag, service_type=purpose_of(image),
         cpu_request=amounts.cpu("requests"), cpu_limit=amounts.cpu("limits"),
         memory_request=amounts.memory("requests"), memory_limit=amounts.memory("limits"),
         replicas=0 if change.op is Op.DELETE else _replicas(spec), target_cluster=plan.target,
         namespace=change.name.rpartition("/")[0], deployed_at=plan.created_at, success=False, outcome="",
-        ai_generated=plan.requested_by.kind is ActorKind.AGENT, plan_id=plan.id, execution_id=ExecutionId(""),
+        ai_generated=confidence is not None or plan.requested_by.kind is ActorKind.AGENT, ai_confidence=confidence,
+        plan_id=plan.id, execution_id=ExecutionId(""),
         workload=None,
     )  # fmt: skip
 

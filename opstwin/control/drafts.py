@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from opstwin.control.generating import Learned, Wish
+from opstwin.domain.draft_origin import DraftOrigin
 
 MODEL = "model"
 CACHE = "cache"
@@ -49,11 +50,13 @@ class DraftNote:
 class Filled:
     """The wish with what was filled in, a note for each of its containers in their order, and what it took.
 
-    `model` names who answered, empty when nobody did. `cost_usd` is None when a price is not known.
+    `model` names who answered, empty when nobody did. `cost_usd` is None when a price is not known. `origins` say of
+    each container, for the records, who filled it in.
     """
 
     wish: Wish
     notes: tuple[DraftNote, ...]
+    origins: tuple[DraftOrigin, ...] = ()
     model: str = ""
     tokens: int = 0
     cost_usd: float | None = 0.0

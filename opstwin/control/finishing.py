@@ -7,6 +7,7 @@ from opstwin.control.application_records import applications_of
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import ActorKind
 from opstwin.domain.deployment import Deployment, image_parts, purpose_of
+from opstwin.domain.draft_origin import confidence_in
 from opstwin.domain.execution import Before, Execution, ExecutionState
 from opstwin.domain.plan import Plan, PlanState, WorkloadChange
 from opstwin.domain.resource import Desired, WorkloadRecord
@@ -88,12 +89,14 @@ def _deployment(plan: Plan, item: WorkloadChange, previous: Workload | None) -> 
     limits = shown.resources if shown else None
     cpu = limits.cpu_millicores if limits else None
     memory = limits.memory_bytes if limits else None
+    confidence = confidence_in(plan.drafts, item.name)
     return Deployment(
         id="", service_name=item.name, image_name=name, image_tag=tag, service_type=_service_type(shown),
         language=(shown.labels.get("language", "") if shown else ""), cpu_request=cpu, cpu_limit=cpu,
         memory_request=memory, memory_limit=memory, replicas=item.workload.replicas if item.workload else 0,
         target_cluster=item.target, deployed_at=plan.created_at, success=False, outcome="",
-        ai_generated=plan.requested_by.kind is ActorKind.AGENT, plan_id=plan.id, execution_id=ExecutionId(""),
+        ai_generated=confidence is not None or plan.requested_by.kind is ActorKind.AGENT, ai_confidence=confidence,
+        plan_id=plan.id, execution_id=ExecutionId(""),
         workload=item.workload, previous=previous,
     )  # fmt: skip
 

@@ -33,10 +33,14 @@ _RELEASE: Final = re.compile(r"v?1\.(\d{1,3})(?:\.\d{1,3})?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One container, and the resources that run it now: what they used is what it needs."""
+    """One container, and the resources that run it now: what they used is what it needs.
+
+    `drafted` names what a draft filled in, as in `GenerateOptions`.
+    """
 
     info: ContainerInfo
     resources: tuple[ResourceId, ...] = ()
+    drafted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +182,7 @@ def options_for(wish: Wish, part: Part, learned: Learned) -> GenerateOptions:
     name = part.info.name
     return replace(
         wish.options, usage=learned.usage.get(name), usage_days=USAGE_DAYS,
-        history=lessons(learned.similar.get(name, ())),
+        history=lessons(learned.similar.get(name, ())), drafted=part.drafted,
     )  # fmt: skip
 
 

@@ -17,11 +17,13 @@ from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy, requesters
 from opstwin.domain.audit import AuditEntry
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.event import Event
 from opstwin.domain.plan import Base, Origin, Plan, PlanState, Risk, sealed, summary
 from opstwin.domain.reasons import told
 from opstwin.domain.taint import Taint, joined
 from opstwin.domain.values import Digest, Json, PlanId
+from opstwin.manifests.checks.policy import Policy as Rules
 from opstwin.twin.store import Put
 
 PLAN_LIFE: Final = timedelta(hours=24)
@@ -32,7 +34,8 @@ PLAN_LIFE: Final = timedelta(hours=24)
 class Occasion:
     """Why a plan is made, by whom, and what to say with it.
 
-    `take_over` lets it take fields that others own; a plan back to what was ours before always may.
+    `take_over` lets it take fields that others own; a plan back to what was ours before always may. `drafts` are the
+    plan's.
     """
 
     request: str
@@ -44,15 +47,17 @@ class Occasion:
     taint: Taint | None = None
     language: str = "en"
     take_over: bool = False
+    drafts: tuple[DraftOrigin, ...] = ()
 
 
 class PlanRecords:
     """Writes plans into the twin and finds those that wait."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a hub that judge a plan
         self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta, flood: Flood | None = None,
-        pinning: Pinning | None = None,
+        pinning: Pinning | None = None, *, rules: Rules | None = None,
     ) -> None:  # fmt: skip
+        self._rules = rules
         self._pinning = pinning or Pinning(ledger.clock)
         self._flood = flood or Flood(ledger, 0)
         self._ledger = ledger
@@ -122,7 +127,7 @@ class PlanRecords:
     async def sealed(self, drafted: Drafted, occasion: Occasion) -> Plan:
         """The plan, not stored, after the target was asked what it says to it. Raises as `previewed` does."""
         ours = occasion.origin in (Origin.DRIFT, Origin.DESIRED, Origin.ROLLBACK)
-        asking = Asking(take_over=occasion.take_over or ours, language=occasion.language)
+        asking = Asking(take_over=occasion.take_over or ours, language=occasion.language, policy=self._rules)
         drafted = await previewed(self._readers, drafted, asking)
         if not ours:
             drafted = await self._pinning.told(drafted, occasion.language)
@@ -147,7 +152,8 @@ class PlanRecords:
                 id=PlanId(self._ledger.ids.new("plan")), target=scene.target.id, origin=occasion.origin,
                 request=_request(occasion), requested_by=occasion.actor, mode=occasion.mode, changes=judged.changes,
                 workloads=draft.workloads, base=base_of(drafted), risk=judged.risk,
-                notes=self._notes(drafted, judged, occasion), tainted=tainted, taint=taint, digest=Digest(""),
+                notes=self._notes(drafted, judged, occasion), tainted=tainted, taint=taint,
+                drafts=occasion.drafts, digest=Digest(""),
                 created_at=now, expires_at=now + self._life,
                 state=PlanState.APPLIED if nothing else PlanState.PENDING,
             )

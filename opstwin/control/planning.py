@@ -24,11 +24,13 @@ from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy
 from opstwin.domain.ask import Action, Ask
 from opstwin.domain.command import Command
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Origin, Plan
 from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, resource_id
 from opstwin.domain.workload import Workload
+from opstwin.manifests.checks.policy import Policy as Rules
 
 
 class About(TypedDict, total=False):
@@ -45,19 +47,20 @@ class About(TypedDict, total=False):
     with_volumes: bool
     language: str
     take_over: bool
+    drafts: Sequence[DraftOrigin]
 
 
 class Planner:
-    """Makes plans and stores them. It reads targets and never changes them."""
+    """Makes plans and stores them. It reads targets and never changes them. `rules` are the operator's on manifests."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a hub that judge a plan
         self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE,
-        flood: Flood | None = None, pinning: Pinning | None = None,
+        flood: Flood | None = None, pinning: Pinning | None = None, *, rules: Rules | None = None,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._readers = readers
         self._pinning = pinning or Pinning(ledger.clock)
-        self._records = PlanRecords(ledger, readers, policy, life, flood, self._pinning)
+        self._records = PlanRecords(ledger, readers, policy, life, flood, self._pinning, rules=rules)
 
     async def from_workloads(self, target_id: str, workloads: Sequence[Workload], **about: Unpack[About]) -> Plan:
         """The plan that makes `workloads` (and takes away those named in `remove`) on one target, and nothing else.
@@ -190,4 +193,5 @@ def _occasion(about: About) -> Occasion:
         taint=about.get("taint"),
         language=about.get("language", "en"),
         take_over=about.get("take_over", False),
+        drafts=tuple(about.get("drafts", ())),
     )

@@ -72,9 +72,9 @@ class Runs:
         draft = Draft(self.ledger, [*run.stages])
         try:
             learned = await self._look_back(asked, draft)
-            made = await self._generate(asked, learned, draft)
+            found, made = await self._generate(asked, learned, draft)
             run = replace(run, artefacts=tuple(map(_artefact, made.generated.manifests)))
-            run = replace(run, plan_id=await self._plan(asked, made, run, draft))
+            run = replace(run, plan_id=await self._plan(asked, (found, made), run, draft))
         except OpstwinError as error:
             draft.fail(error)
         return await self._store(replace(run, stages=tuple(draft.stages)), asked.actor)
@@ -113,7 +113,7 @@ class Runs:
         draft.done(StageName.HISTORY, {"items": items})
         return learned
 
-    async def _generate(self, asked: RunAsked, learned: Learned, draft: Draft) -> Generation:
+    async def _generate(self, asked: RunAsked, learned: Learned, draft: Draft) -> tuple[Filled, Generation]:
         draft.begin(StageName.ANALYSIS)
         found = await filled(self.drafts, _draft_asked(asked, learned))
         made = await self.generating.made(found.wish, learned)
@@ -127,15 +127,17 @@ class Runs:
                 "checks": {str(level.value): count for level, count in made.report.counts.items()},
             },
         )  # fmt: skip
-        return made
+        return found, made
 
-    async def _plan(self, asked: RunAsked, made: Generation, run: Run, draft: Draft) -> PlanId:
+    async def _plan(self, asked: RunAsked, drafted: tuple[Filled, Generation], run: Run, draft: Draft) -> PlanId:
         draft.begin(StageName.REVIEW)
+        found, made = drafted
         plan = await self.planner.from_manifests(
             asked.target.id,
             Manifests(documents=tuple(item.document for item in made.generated.manifests), language=asked.language),
             request=f"{run.id}: {asked.request}"[:500], origin=Origin.WORDS if asked.sort == "words" else Origin.FILE,
             actor=asked.actor, taint=asked.taint, notes=tuple(_notes(made, asked.language)), language=asked.language,
+            drafts=found.origins,
         )  # fmt: skip
         draft.over()
         return plan.id

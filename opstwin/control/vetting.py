@@ -1,7 +1,7 @@
 """Whether a past deployment may be shown as an example: the policy's checks on what it was made of. No I/O."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.plan import Plan
@@ -39,6 +39,11 @@ class Vetting:
         """Not whether a set is whole: a plan changes a part of what is there, and is no worse an example for that."""
         own = {item.rule.id for item in self.policy.rules}
         return rule.startswith("security/") or rule in own or rule in self.policy.levels
+
+
+def stricter(rules: Policy) -> Policy:
+    """The operator's rules, with baseline Pod Security where they ask for less: what is shown is imitated."""
+    return rules if rules.enforced is Standard.RESTRICTED else replace(rules, enforced=Standard.BASELINE)
 
 
 def host_of(image: str) -> str:

@@ -32,6 +32,8 @@ class Deployment:
 
     `service_type` (web, api, db, cache, worker) and `language` (node, python, go, java) are empty when not known.
     `actual_cpu_millicores` and `actual_memory_bytes` are 7-day means, None until there are samples.
+    `ai_generated`: a model filled it in, or an AI client asked for it. `ai_confidence` is the counted confidence of a
+    model's draft (0 to 1, before calibration), None where no model filled anything in.
     """
 
     INDEXED: ClassVar[tuple[str, ...]] = ("service_name", "target_cluster", "success", "image_name")

@@ -9,6 +9,7 @@ from typing import ClassVar
 from opstwin.domain.access import Actor
 from opstwin.domain.command import Command
 from opstwin.domain.diff import FieldChange, diff
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.kinds import HOLDS_DATA
 from opstwin.domain.ordering import in_order
 from opstwin.domain.taint import Taint
@@ -142,6 +143,8 @@ class WorkloadChange:
 class Plan:
     """What would happen, bound by `digest`. Only `state`, `execution_id` and `version` change after it is made.
 
+    `drafts` say for the records who filled in what nobody said; no approval covers them: nothing follows from them.
+    None in plans that were made before this was kept.
     `tainted` says that something in the request stands in text that others wrote, `taint` what, and where it was read.
     """
 
@@ -161,6 +164,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     tainted: bool = False
     taint: Taint | None = None
+    drafts: tuple[DraftOrigin, ...] | None = None
     digest: Digest
     created_at: datetime
     expires_at: datetime

@@ -20,6 +20,12 @@ AFTER_OOM: Final = 1.25
 
 MI: Final = 1024 * 1024
 
+LEAST_MEMORY: Final = 16
+"""Mebibytes that are never gone below: Docker takes no less than 6, and a start needs more than an idle hour shows."""
+
+LEAST_CPU: Final = 10
+"""Millicores that are never gone below: an idle process has a start, too."""
+
 
 class Silence(StrEnum):
     """Why nothing is told: too few measurements, none at all, or an autoscaler decides."""
@@ -88,15 +94,15 @@ def _silence(measured: Measured) -> Silence | None:
 
 
 def cpu_of(usage: Usage) -> int:
-    """Millicores: the 95th percentile, at least 1."""
-    return max(1, ceil(usage.cpu_p95))
+    """Millicores: the 95th percentile, or `LEAST_CPU`."""
+    return max(LEAST_CPU, ceil(usage.cpu_p95))
 
 
 def memory_of(usage: Usage, measured: Measured) -> int:
-    """Bytes, in whole mebibytes: the peak and what is added to it.
+    """Bytes, in whole mebibytes: the peak and what is added to it, or `LEAST_MEMORY`.
 
     After a kill the peak is at least the limit at which it happened: it wanted more and could not have it.
     """
     peak = max(usage.memory_max, measured.killed_at_bytes) if measured.oom_events else usage.memory_max
     factor = AFTER_OOM if measured.oom_events else HEADROOM
-    return max(1, ceil(round(peak * factor / MI, 6))) * MI
+    return max(LEAST_MEMORY, ceil(round(peak * factor / MI, 6))) * MI

@@ -2,9 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
 
 from opstwin.domain.access import Actor
 from opstwin.domain.approval import Approval
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Change, Origin, Plan, PlanState, Risk, Summary, summary
 from opstwin.domain.plan_text import plan_lines
 from opstwin.domain.values import Digest, PlanId, TargetId
@@ -72,6 +76,8 @@ class PlanView(Plan):
     rule: RuleView
     approve_url: str
     moved: tuple[str, ...] = ()
+    drafts: Annotated[tuple[DraftOrigin, ...], Field(exclude=True)] = ()
+    """For the records alone: definitions of tools have no room for it."""
 
 
 def plan_row(plan: Plan, caller: Caller) -> PlanRow:

@@ -23,7 +23,7 @@ async def with_sizing(
     if not past or not past[0].replicas:
         return summary
     advice = await predictor_of(services).advice(name, target or past[0].target_cluster)
-    return f"{summary} {sizing_text(name, advice, language)}"
+    return f"{summary}\n{sizing_text(name, advice, language)}"
 
 
 async def _workload_of(services: Services, subject: str) -> str:

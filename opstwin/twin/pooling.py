@@ -35,3 +35,12 @@ async def postgres_pool(url: str) -> AsyncIterator[Any]:
         ) from error  # fmt: skip
     finally:
         await pool.close()
+
+
+def pool_failures() -> tuple[type[Exception], ...]:
+    """What a statement on such a pool raises; nothing where the library is not there."""
+    try:
+        import psycopg
+    except ImportError:
+        return ()
+    return (psycopg.Error,)

@@ -129,6 +129,7 @@ class PlanTable(Kept, table=True):
     notes: Json
     tainted: bool
     taint: MaybeJson
+    drafts: MaybeJson
     digest: str
     created_at: At
     expires_at: At

@@ -1,5 +1,6 @@
 """Drafts, put together: the model where one is set up, the policy file, and the generator."""
 
+from opstwin.agent.drafting.calibration import Calibration
 from opstwin.agent.drafting.drafter import Drafter
 from opstwin.agent.drafting.policy_file import policy_file
 from opstwin.agent.drafting.service import Drafting
@@ -27,7 +28,7 @@ def drafts_of(
 ) -> Drafting:
     """What fills in the wishes of this hub."""
     return Drafting(
-        drafter=Drafter(model, veil=veil), generating=generating,
+        drafter=Drafter(model, veil=veil, calibrate=Calibration(generating.ledger)), generating=generating,
         policy=policy_file(settings.policy_file, settings.data_dir), most=settings.draft_examples,
         memory=memory,
     )  # fmt: skip

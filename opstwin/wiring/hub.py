@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from opstwin.agent.drafting.briefs import RULES
 from opstwin.agent.models.gateway import Gateway
 from opstwin.catalog.loading import load
 from opstwin.clock import Clock, SystemClock
@@ -59,6 +60,7 @@ from opstwin.wiring.drivers import DriverPool, OnCall, hub_secrets, own_places
 from opstwin.wiring.imaging import registries_of
 from opstwin.wiring.measuring import prom_query_of, samples_of
 from opstwin.wiring.remembering import memory_of
+from opstwin.wiring.ruling import rules_of
 from opstwin.wiring.starts import Starts
 
 STARTER: Final = Actor(kind=ActorKind.SCHEDULE, id="hub", face="start")
@@ -192,14 +194,15 @@ def assembled(
     flood = Flood(ledger, settings.waiting_plans)
     reach = Reach(own_port=settings.port, allowed=settings.agent_places)
     registries = registries_of(settings, ledger, reach)
+    rules = rules_of(settings)
     pinning = Pinning(ledger.clock, registries, settings.pin_images)
-    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood, pinning)
+    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood, pinning, rules=rules)
     approver = Approver(ledger, policy)
     components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load())
     index = TwinIndex(store, pool)
     samples = samples_of(settings, ledger.clock)
     veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
-    model, memory = model_of(settings, ledger.clock, veil), memory_of(settings, ledger)
+    model, memory = model_of(settings, ledger.clock, veil), memory_of(settings, ledger, rules)
     applier = Applier(
         ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
         backoff=backoff, owner=f"{socket.gethostname()}:{os.getpid()}:{ledger.ids.new('hub')}",
@@ -219,7 +222,9 @@ def assembled(
         rates=Rates(settings, ledger.clock), recovery=recovered,
         loaded={"reconciler": True, "provisioner": True, "worker": True}, prom=prom_query_of(settings),
         registries=registries,
-        drafts=drafts_of(settings, Generating(ledger, pool, samples), veil, model, memory),
+        drafts=replace(
+            drafts_of(settings, Generating(ledger, pool, samples), veil, model, memory), rules=rules or RULES
+        ),
         memory=memory,
     )  # fmt: skip
     return Hub(services=services, worker=Worker(ledger, applier, recovered), store=store, pool=pool, model=model)

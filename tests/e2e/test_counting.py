@@ -19,7 +19,7 @@ async def test_every_call_to_the_engine_is_counted_by_operation_and_outcome(
     docker_engine: object, tmp_path: Path
 ) -> None:
     calls: list[tuple[str, str, str]] = []
-    settings = Settings(data_dir=tmp_path)
+    settings = Settings(data_dir=tmp_path, models={"from_environment": False})  # type: ignore[arg-type]
     async with open_hub(settings, on_call=lambda *call: calls.append(call)) as hub:
         services = hub.services
         person = Principal(

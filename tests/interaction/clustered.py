@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId
@@ -46,9 +47,9 @@ class Clustered:
 
 
 @asynccontextmanager
-async def clustered(folder: Path, version: str = "1.33") -> AsyncIterator[Clustered]:
+async def clustered(folder: Path, version: str = "1.33", **settings: Any) -> AsyncIterator[Clustered]:
     """A furnished house with the target `prod`, discovered."""
-    house = House(folder)
+    house = House(folder, settings=settings)
     world = KubeWorld(house.clock, version)
     async with serving(world, token=True) as served:
         await house.furnish()

@@ -56,6 +56,10 @@ UNLIMITED: Mapping[str, int] = {
 """On a virtual clock a minute never ends by itself, so only tests of the limits have limits."""
 
 
+NO_MODELS: Mapping[str, Any] = {"from_environment": False}
+"""Whoever runs the tests may have keys of providers, which are not for them."""
+
+
 @dataclass(frozen=True)
 class Worlds(SimPlaces):
     """A world for each simulated target, and the drivers that a test brings; nothing else has a driver here."""
@@ -111,7 +115,7 @@ class House:
             self.world.image(name, exposed=(80,), start_s=0.5)
         self.world.image("app:bad", exposed=(80,), healthy=False, start_s=0.5)
         self.places = Worlds({"local": self.world}, self.clock)
-        given = {**UNLIMITED, "metrics_store": "memory", **self.settings}
+        given = {**UNLIMITED, "metrics_store": "memory", "models": NO_MODELS, **self.settings}
         chosen = Settings(data_dir=self.folder, hold_s=2.0, verify_timeout_s=30.0, **given)
         ledger = Ledger(self.store, self.clock, SeededIds(self.seed))
         self.hub: Hub = assembled(chosen, ledger, self.places, self.store)  # type: ignore[arg-type]

@@ -394,6 +394,16 @@ async def test_secrets_that_are_typed_are_not_kept(home: Home) -> None:
     assert "DB_PASSWORD=" in str(kept)
 
 
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize("words", ["set env DB_PASSWORD to hunter2hunter2 on web", "비밀번호는 hunter2hunter2 야"])
+async def test_secrets_that_are_told_in_a_sentence_are_not_kept(home: Home, words: str) -> None:
+    home.talk.answers.append([Said(text="Fine."), ANSWERED])
+    await home.heard({"text": words, "threadId": "t1"})
+    [kept] = await home.house.services.ledger.all(Thread)
+    assert "hunter2" not in str(kept)
+    assert "***" in str(kept)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

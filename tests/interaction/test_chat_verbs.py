@@ -23,6 +23,7 @@ from opstwin.errors import ModelError
 from opstwin.server.chat.scripted import Line
 from tests.interaction.chat_home import ANSWERED, Home, applied, home_with, proposal
 from tests.interaction.mcp_house import open_house
+from tests.surroundings import bare_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +57,7 @@ class Desk:
     async def start(
         self, *words: str, role: str = "owner", terminal: int = PIPE, more: Mapping[str, str] | None = None
     ) -> asyncio.subprocess.Process:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("OPSTWIN_")}
+        kept = bare_environment()
         mine = {
             "OPSTWIN_URL": self.url, "OPSTWIN_TOKEN": self.home.house.tokens[role], "PYTHONPATH": str(ROOT),
             "OPSTWIN_CONFIG": str(self.home.house.folder / "none.toml"), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",

@@ -102,7 +102,6 @@ async def test_the_worst_model_with_every_tool_gets_nothing_through_the_chats_ca
     assert len(await house.services.ledger.all(Execution)) == before.executions
 
 
-@pytest.mark.proves("G6")
 async def test_one_destructive_change_in_small_steps_of_one_thread_is_seen_for_what_it_is(tmp_path: Path) -> None:
     async with talking(tmp_path) as talks:
         await talks.deployed("deploy app:1 as web with 6 replicas")

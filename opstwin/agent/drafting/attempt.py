@@ -73,6 +73,7 @@ class Attempt:
             reasoning="\n".join(filter(None, (said, cited_text(cited, self.brief.language)))),
             examples=tuple(item.id for item in cited),
             confidence=confidence_of(self._past, verdict, self.rounds, self.calibrate),
+            counted=confidence_of(self._past, verdict, self.rounds),
             source=Source.MODEL if reply.calls_made else Source.CACHE, prompt=versions(), rounds=self.rounds,
             replies=tuple(self.replies),
         )  # fmt: skip
@@ -85,6 +86,7 @@ class Attempt:
             workload=self.brief.base, manifests=self.base.manifests,
             reasoning=template_text(self.base, self.brief.language), examples=made.cited if made is not None else (),
             confidence=confidence_of(self._past, self.base, calibrate=self.calibrate),
+            counted=confidence_of(self._past, self.base),
             source=Source.TEMPLATE, why=why_template(reason, self.brief.language, shown),
             rounds=self.rounds, replies=tuple(self.replies),
         )  # fmt: skip

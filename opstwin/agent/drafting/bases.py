@@ -28,6 +28,18 @@ def base_of(info: ContainerInfo) -> Workload:
     )  # fmt: skip
 
 
+def drafted_in(base: Workload, draft: Workload) -> frozenset[str]:
+    """What a draft fills in that its base leaves open, by the names of an answer's fields."""
+    pairs = {
+        "memory": (base.resources.memory_bytes, draft.resources.memory_bytes),
+        "cpu": (base.resources.cpu_millicores, draft.resources.cpu_millicores),
+        "replicas": (base.replicas, draft.replicas),
+        "probe": (base.health, draft.health),
+        "autoscale": (base.autoscale, draft.autoscale),
+    }
+    return frozenset(name for name, (before, after) in pairs.items() if before != after)
+
+
 def filled_in(info: ContainerInfo, workload: Workload) -> ContainerInfo:
     """The container with what a draft fills in, and nothing else of it."""
     return replace(

@@ -60,9 +60,9 @@ class Drafted:
 
     `manifests` is YAML, None for a target that takes none. `reasoning` names the past deployments in `examples` that
     it rests on. `confidence`, from 0 to 1, is counted from the checks and from how those ended; a model has no say in
-    it. `why` says in the words of the person why no model filled it in, and is empty otherwise. `rounds` counts the
-    repairs, `prompt` names the versions of the prompts. `replies` are the answers that models gave on the way, for
-    metering; one for several drafts stands with the first of them.
+    it; `counted` is the same before it was calibrated. `why` says in the words of the person why no model filled it in,
+    and is empty otherwise. `rounds` counts the repairs, `prompt` names the versions of the prompts. `replies` are the
+    answers that models gave on the way, for metering; one for several drafts stands with the first of them.
     """
 
     workload: Workload
@@ -70,6 +70,7 @@ class Drafted:
     reasoning: str
     examples: tuple[str, ...]
     confidence: float
+    counted: float
     source: Source
     why: str = ""
     prompt: str = ""

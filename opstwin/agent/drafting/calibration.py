@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from opstwin.agent.drafting.confidence import Calibrate, as_counted
+from opstwin.control.ledger import Ledger
 from opstwin.domain.deployment import Deployment
+from opstwin.twin.store import MAX_PAGE, Query
 
 BINS: Final = 10
 ENOUGH: Final = 50
@@ -29,6 +31,24 @@ class Bin:
 def outcomes_of(deployments: Iterable[Deployment]) -> tuple[Outcome, ...]:
     """What came of drafts of a model, from the history."""
     return tuple((item.ai_confidence, item.success) for item in deployments if item.ai_confidence is not None)
+
+
+class Calibration:
+    """The correction that the records teach; learned anew when there is a newer record."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._newest = ""
+        self._learned: Calibrate = as_counted
+
+    async def __call__(self) -> Calibrate:
+        """The correction now, from the newest records. Raises `StoreError` when they cannot be read."""
+        newest = await self._ledger.store.find(Query(Deployment, limit=1, newest_first=True))
+        id = newest.items[0].id if newest.items else ""
+        if id != self._newest:
+            page = await self._ledger.store.find(Query(Deployment, limit=MAX_PAGE, newest_first=True))
+            self._learned, self._newest = calibrated(outcomes_of(page.items)), id
+        return self._learned
 
 
 def bins_of(outcomes: Sequence[Outcome], count: int = BINS) -> tuple[Bin, ...]:

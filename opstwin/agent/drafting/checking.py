@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+from opstwin.agent.drafting.bases import drafted_in
 from opstwin.agent.drafting.briefs import DraftBrief
 from opstwin.domain.workload import Workload
 from opstwin.manifests.checks.checking import checked
@@ -60,7 +61,8 @@ def faults_of(brief: DraftBrief, verdict: Verdict, base: Verdict) -> tuple[str, 
 def _made(brief: DraftBrief, workload: Workload) -> Verdict:
     assert brief.served is not None
     info = _with_sighting(info_of_workload(workload), brief.info)
-    request = Request(containers=(info,), namespace=brief.namespace, served=brief.served, options=brief.options)
+    options = replace(brief.options, drafted=drafted_in(brief.base, workload))
+    request = Request(containers=(info,), namespace=brief.namespace, served=brief.served, options=options)
     result = generated(request)
     release = ".".join(map(str, brief.served.release))
     report = checked([item.document for item in result.manifests], version=release, policy=brief.rules)

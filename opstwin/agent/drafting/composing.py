@@ -10,7 +10,8 @@ from opstwin.agent.drafting.examples import examples_text
 from opstwin.agent.drafting.outward import Cover, covering, lines_of, shown_container, shown_usage
 from opstwin.agent.drafting.proposing import open_fields
 from opstwin.agent.drafting.tokens import tokens_in
-from opstwin.agent.models.port import Message, ModelRequest, Role
+from opstwin.agent.models.port import DRAFT, Message, ModelRequest, Role
+from opstwin.domain.spoken_secrets import without_spoken
 from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
 from opstwin.manifests.generating.info import info_of_workload
@@ -18,7 +19,6 @@ from opstwin.prompts.loading import prompts
 from opstwin.tools.untrusted import cleaned, fenced, inline
 
 FOLDER: Final = "agent"
-PURPOSE: Final = "draft"
 MAX_TOKENS: Final = 2_000
 """Of the answer to one brief (the seed's `max_tokens`)."""
 
@@ -54,7 +54,7 @@ class Composed:
     def request(self, more: Sequence[Message] = ()) -> ModelRequest:
         """As a model takes it, with what was said since."""
         return ModelRequest(
-            purpose=PURPOSE, system=self.system, examples=self.examples,
+            purpose=DRAFT, system=self.system, examples=self.examples,
             messages=(Message(role=Role.USER, text=self.user), *more), schema=schema_of(several=self.several),
             max_tokens=min(_MOST_TOKENS, MAX_TOKENS + _EACH_MORE * (self.answers - 1)),
         )  # fmt: skip
@@ -111,7 +111,7 @@ def container_text(brief: DraftBrief, cover: Cover) -> str:
 
 def requirements_text(brief: DraftBrief, cover: Cover) -> str:
     """What the person said, as a quotation, and what is open."""
-    said = [_quoted(brief.words, _WORDS, cover)]
+    said = [_quoted(without_spoken(brief.words), _WORDS, cover)]
     if brief.requirements:
         said.append(_quoted(brief.requirements, _REQUIREMENTS, cover))
     return _filled(

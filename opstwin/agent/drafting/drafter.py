@@ -1,6 +1,6 @@
 """Asks a model for what is open in a draft, checks the answer, has it repaired twice at most, and else does without."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from opstwin.agent.drafting.attempt import Attempt, Judged
@@ -18,18 +18,28 @@ MOST_REPAIRS: Final = 2
 _SHOWN_AGAIN: Final = 4_000
 
 
+Calibration = Callable[[], Awaitable[Calibrate]]
+"""What knows the correction of confidences."""
+
+
+async def uncorrected() -> Calibrate:
+    """For drafts without a history."""
+    return as_counted
+
+
 class Drafter:
     """Drafts with a model, and without one just as well.
 
-    Whatever it drafts has no effect: it is planned, checked and approved like anything else.
+    `calibrate` gives the correction of confidences that holds now. Whatever it drafts has no effect: it is planned,
+    checked and approved like anything else.
     """
 
     def __init__(
-        self, model: LanguageModel | None, *, veil: Covering | None = None, calibrate: Calibrate = as_counted
+        self, model: LanguageModel | None, *, veil: Covering | None = None, calibrate: Calibration = uncorrected
     ) -> None:
         self.model = model
         self.veil = veil or ByLooks()
-        self._calibrate = calibrate
+        self.calibrate = calibrate
 
     async def prompt(self, brief: DraftBrief) -> Composed:
         """Exactly what a model would be sent. Raises `InvalidInput` for a policy that is too long."""
@@ -38,7 +48,7 @@ class Drafter:
 
     async def begun(self, brief: DraftBrief) -> Attempt:
         """The base, checked. Raises `InvalidInput` naming the field for what the target cannot be told at all."""
-        return Attempt(brief=brief, base=await verdict_on(brief, brief.base), calibrate=self._calibrate)
+        return Attempt(brief=brief, base=await verdict_on(brief, brief.base), calibrate=await self.calibrate())
 
     async def draft(self, brief: DraftBrief) -> Drafted:
         """One draft. Raises `InvalidInput` for a base that the target cannot be told; a model never makes it raise."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from opstwin.agent.drafting.bases import base_of, filled_in
+from opstwin.agent.drafting.bases import base_of, drafted_in, filled_in
 from opstwin.agent.drafting.batching import draft_many
-from opstwin.agent.drafting.briefs import DraftBrief, Drafted
+from opstwin.agent.drafting.briefs import RULES, DraftBrief, Drafted
 from opstwin.agent.drafting.composing import budget, versions
 from opstwin.agent.drafting.drafter import Drafter
 from opstwin.agent.drafting.policy_file import Policy, PolicyFile
@@ -16,11 +16,13 @@ from opstwin.control.drafts import TEMPLATE, DraftAsked, DraftNote, Filled, Prom
 from opstwin.control.generating import Generating, Part, Wish, namespace_of, options_for
 from opstwin.control.remembering import Memory
 from opstwin.control.similar import sought_of
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.example import Example
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput
+from opstwin.manifests.checks.policy import Policy as Rules
 from opstwin.manifests.generating.info import ContainerInfo, info_of_workload
 from opstwin.manifests.served import Served
 
@@ -51,13 +53,17 @@ class WorkloadAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drafting:
-    """Drafts for the tools. `most` is how many examples of the memory a prompt holds; without a memory, none."""
+    """Drafts for the tools. `most` is how many examples of the memory a prompt holds; without a memory, none.
+
+    What it drafts keeps `rules`, the operator's on manifests.
+    """
 
     drafter: Drafter
     generating: Generating
     policy: PolicyFile
     most: int = 3
     memory: Memory | None = None
+    rules: Rules = RULES
 
     async def filled(self, asked: DraftAsked) -> Filled:
         """See the port."""
@@ -115,6 +121,7 @@ class Drafting:
             words=asked.words, base=base_of(part.info), language=asked.language, target=f"kubernetes {release}",
             info=part.info, policy=policy.text, examples=await self._examples(asked, part), said=asked.said,
             served=served, namespace=namespace_of(wish), options=options_for(wish, part, asked.learned),
+            rules=self.rules,
         )  # fmt: skip
 
     async def _examples(self, asked: DraftAsked, part: Part) -> tuple[Example, ...]:
@@ -139,14 +146,14 @@ def _words(info: ContainerInfo) -> str:
 
 def _filled(asked: DraftAsked, drafts: Sequence[Drafted], why: str) -> Filled:
     parts = [
-        replace(part, info=filled_in(part.info, draft.workload))
+        replace(part, info=filled_in(part.info, draft.workload), drafted=drafted_in(base_of(part.info), draft.workload))
         for part, draft in zip(asked.wish.parts, drafts, strict=True)
     ]
     replies = [reply for draft in drafts for reply in draft.replies]
     return Filled(
         wish=replace(asked.wish, parts=tuple(parts)), notes=tuple(_note(draft, why) for draft in drafts),
         model=replies[-1].model if replies else "", cost_usd=_cost(replies),
-        tokens=sum(reply.tokens.input + reply.tokens.output for reply in replies),
+        origins=tuple(map(_origin, drafts)), tokens=sum(reply.tokens.input + reply.tokens.output for reply in replies),
     )  # fmt: skip
 
 
@@ -154,6 +161,12 @@ def _note(draft: Drafted, why: str) -> DraftNote:
     return DraftNote(
         name=draft.workload.name, source=draft.source.value, reasoning=draft.reasoning, examples=draft.examples,
         why=(why or draft.why) if draft.source.value == TEMPLATE else "", confidence=draft.confidence,
+    )  # fmt: skip
+
+
+def _origin(draft: Drafted) -> DraftOrigin:
+    return DraftOrigin(
+        workload=draft.workload.name, source=draft.source.value, confidence=draft.counted, examples=draft.examples
     )  # fmt: skip
 
 

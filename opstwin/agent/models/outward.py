@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
-from opstwin.agent.models.port import Message, ModelRequest, ToolCall, ToolOffer
+from opstwin.agent.models.port import DRAFT, Message, ModelRequest, Role, ToolCall, ToolOffer
 from opstwin.domain.secret_text import without_secrets
+from opstwin.domain.spoken_secrets import without_spoken
 from opstwin.domain.values import Json
 from opstwin.logs import MASK, looks_secret
 
@@ -24,20 +25,26 @@ def _without_looks(text: str) -> str:
 
 
 def outward(request: ModelRequest, cover: Cover) -> ModelRequest:
-    """The request as it may leave: the same with `cover` over every text in it, at any depth."""
+    """The request as it may leave: the same with `cover` over every text in it, at any depth.
+
+    What a person says in a conversation is read for passwords told in a sentence too; drafts are composed of parts of
+    which those that a person wrote are read so by whoever composes them.
+    """
+    is_talk = request.purpose != DRAFT
     return replace(
         request,
         system=cover(request.system),
         examples=cover(request.examples),
-        messages=tuple(_message(message, cover) for message in request.messages),
+        messages=tuple(_message(message, cover, is_talk) for message in request.messages),
         tools=tuple(_offer(tool, cover) for tool in request.tools),
         schema=None if request.schema is None else _mapping(request.schema, cover),
     )
 
 
-def _message(message: Message, cover: Cover) -> Message:
+def _message(message: Message, cover: Cover, is_talk: bool) -> Message:
     calls = tuple(_call(call, cover) for call in message.calls)
-    return replace(message, text=cover(message.text), calls=calls, call_id=cover(message.call_id))
+    said = without_spoken(message.text) if is_talk and message.role is Role.USER else message.text
+    return replace(message, text=cover(said), calls=calls, call_id=cover(message.call_id))
 
 
 def _call(call: ToolCall, cover: Cover) -> ToolCall:

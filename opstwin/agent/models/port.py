@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from opstwin.domain.values import Json
+
+DRAFT: Final = "draft"
+"""The purpose of requests that fill in what nobody said of a workload."""
 
 
 class Role(StrEnum):

@@ -56,7 +56,7 @@ def _about(state: State, plan: Plan) -> list[str]:
     value = _NUMBER.search(state["words"])
     lines: list[str] = []
     if _WHY.search(state["words"]) and value is not None:
-        lines += _why(language, plan, value[0].strip())
+        lines += _why(state, plan, value[0].strip())
     elif _WHY.search(state["words"]):
         reasons = dict.fromkeys(reason for change in plan.changes for reason in change.reasons)
         lines.append(say(language, "why_risk", risk=plan.risk.value, reasons="; ".join(reasons) or plan.request))
@@ -67,12 +67,16 @@ def _about(state: State, plan: Plan) -> list[str]:
     return [*lines, say(language, "still_waits", plan=plan.id)]
 
 
-def _why(language: str, plan: Plan, value: str) -> list[str]:
-    """Where a value of the plan comes from: the request, a change of a field, or what was there before."""
-    wanted = _amount(value)
+def _why(state: State, plan: Plan, value: str) -> list[str]:
+    """Where a value of the plan comes from: the request, a draft, a change of a field, or what was there before."""
+    language, wanted = state["language"], _amount(value)
+    drafted = state.get("draft") or {}
+    request = str(drafted.get("words") or plan.request)
     lines = []
-    if any(_amount(found) == wanted for found in _NUMBER.findall(plan.request)):
-        lines.append(say(language, "why_said", value=value, request=plan.request))
+    if any(_amount(found) == wanted for found in _NUMBER.findall(request)):
+        lines.append(say(language, "why_said", value=value, request=request))
+    elif wanted in _amounts(drafted.get("filled")):
+        lines += str(drafted.get("reasoning", "")).splitlines()[:_MOST]
     for change in plan.changes:
         for item in change.fields:
             if wanted in _amounts(to_json(item.after)) and len(lines) < _MOST:

@@ -73,4 +73,4 @@ def after_converse(state: State) -> str:
     if state.get("source") == "fallback":
         branch = BRANCHES.get(state["kind"], "answer")
         return "draft" if branch == "retrieve" else branch
-    return "check" if state.get("proposal") else "rest"
+    return "draft" if state.get("proposal") else "rest"

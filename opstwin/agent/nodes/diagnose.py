@@ -1,5 +1,6 @@
 """What is wrong: the hub's own diagnosis."""
 
+from opstwin.agent.guards import harmless, unfenced
 from opstwin.agent.state import State, said
 from opstwin.agent.turn import Turn
 from opstwin.domain.values import Json
@@ -16,7 +17,8 @@ async def diagnose(state: State, turn: Turn) -> State:
 
 
 async def answered_by(state: State, turn: Turn, tool: str, raw: dict[str, Json]) -> State:
-    """A tool's answer as the turn's."""
+    """A tool's answer as the turn's. What is remembered of it for a later model keeps its fence."""
     answer = await turn.call(tool, raw)
-    text = turn.say(answer.text)
-    return State(outcome="needs_more" if answer.error is not None else "answered", talk=said(state, text))
+    turn.say(unfenced(answer.text))
+    kept = harmless(turn.services.veil.over(answer.text), turn.caller.base_url)
+    return State(outcome="needs_more" if answer.error is not None else "answered", talk=said(state, kept))

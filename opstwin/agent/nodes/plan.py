@@ -1,8 +1,10 @@
 """Making the plan: the one tool call of the proposal, and the card that is shown of what came of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from opstwin.agent.deploying import MAX_TEXT, file_with
 from opstwin.agent.events import PlanShown
 from opstwin.agent.nodes.check import taken_apart
 from opstwin.agent.nodes.retrieve import examples_for
@@ -13,7 +15,7 @@ from opstwin.control.confiding import confided
 from opstwin.domain.plan import Plan, PlanState, summary
 from opstwin.domain.plan_text import plan_lines
 from opstwin.domain.values import Json
-from opstwin.errors import RequestError
+from opstwin.errors import OpstwinError, RequestError
 from opstwin.tools.plan_briefs import approve_command
 from opstwin.tools.plan_views import approve_url
 from opstwin.twin.store import Query
@@ -26,6 +28,8 @@ async def plan(state: State, turn: Turn) -> State:
         tool, arguments = taken_apart(state)
         if arguments.get("words") == state["words"] and turn.said:
             arguments["words"] = turn.said
+        if tool == "plan_create":
+            arguments = await _with_draft(state, arguments, turn)
         answer = await turn.call(tool, arguments)
         if answer.error is not None:
             trouble = answer.text if isinstance(answer.error, RequestError) else ""
@@ -36,6 +40,8 @@ async def plan(state: State, turn: Turn) -> State:
             else str(answer.data["id"])
         )
         made = await turn.services.ledger.get(Plan, id)
+        if tool == "run_create":
+            state = state | _of_run(answer.data)
     if made is None:
         return State(trouble="No plan came of it.", outcome="failed")
     return await _shown(state, turn, made)
@@ -43,18 +49,15 @@ async def plan(state: State, turn: Turn) -> State:
 
 async def card_of(state: State, turn: Turn, made: Plan) -> dict[str, Json]:
     """What is shown of a plan, with what the conversation knows beside it."""
-    veil, kept = turn.services.veil.over, set(state.get("examples", []))
-    examples = [item for item in await examples_for(state["words"], turn) if item.id in kept]
-    shown: list[Json] = [
-        {"id": item.id, "summary": veil(f"{item.service} {item.image}: {item.outcome}"), "outcome": item.outcome}
-        for item in examples
-    ]
+    veil, drafted = turn.services.veil.over, state.get("draft") or {}
+    shown = await _examples(state, turn)
     reasons = dict.fromkeys(reason for change in made.changes for reason in change.reasons)
     lines: list[Json] = [veil(line) for line in plan_lines(made, state["language"])]
     return {
         "id": made.id, "digest": made.digest, "target": made.target, "summary": str(summary(made.changes)),
-        "diff": lines, "risk": made.risk.value, "reasons": [veil(item) for item in reasons], "examples": shown,
-        "confidence": state.get("confidence"), "notes": [veil(item) for item in made.notes], "tainted": made.tainted,
+        "diff": lines, "risk": made.risk.value, "reasons": [veil(item) for item in (*_told(state), *reasons)],
+        "examples": shown, "confidence": state.get("confidence"), "source": str(drafted.get("source", "")),
+        "why": veil(str(drafted.get("why", ""))), "notes": [veil(item) for item in made.notes], "tainted": made.tainted,
         "state": made.state.value, "expires_at": made.expires_at.isoformat(),
         "approve_url": approve_url(made, turn.caller), "approve_command": approve_command(made.id),
     }  # fmt: skip
@@ -69,9 +72,13 @@ async def _shown(state: State, turn: Turn, made: Plan) -> State:
     else:
         turn.tell(PlanShown(plan_id=made.id, card=card))
         first = say(state["language"], "planned", plan=made.id, summary=card["summary"], risk=made.risk.value)
-        text = turn.say(f"{first} {say(state['language'], 'decide', command=approve_command(made.id))}")
+        command = say(state["language"], "decide", command=approve_command(made.id))
+        text = turn.say(" ".join(filter(None, (first, _filled_in(state), command))))
     plans = [*state.get("plans", []), str(made.id)][-MAX_PLANS:]
-    found = State(trouble="", talk=said(state, text), plans=list(dict.fromkeys(plans)))
+    found = State(
+        trouble="", talk=said(state, text), plans=list(dict.fromkeys(plans)), draft=dict(state.get("draft") or {}),
+        examples=list(state.get("examples", [])), confidence=state.get("confidence"),
+    )  # fmt: skip
     if done:
         return found | State(outcome="answered")
     return found | State(
@@ -80,18 +87,71 @@ async def _shown(state: State, turn: Turn, made: Plan) -> State:
     )  # fmt: skip
 
 
+async def _with_draft(state: State, arguments: dict[str, Json], turn: Turn) -> dict[str, Json]:
+    """The call with what the draft filled in; without it where what was said can no more be read."""
+    try:
+        return await file_with(state.get("draft") or {}, arguments, turn)
+    except OpstwinError:
+        return arguments  # planning says what is wrong with it
+
+
+async def _examples(state: State, turn: Turn) -> list[Json]:
+    memory, veil, kept = turn.services.memory, turn.services.veil.over, state.get("examples", [])
+    known = {item.id: item for item in await memory.curated()} if memory is not None and kept else {}
+    known |= {item.id: item for item in await examples_for(state["words"], turn)}
+    return [
+        {"id": id, "summary": veil(f"{item.service} {item.image}: {item.outcome}"), "outcome": item.outcome}
+        if (item := known.get(id)) is not None else {"id": id, "summary": id, "outcome": ""}
+        for id in kept
+    ]  # fmt: skip
+
+
+def _told(state: State) -> list[str]:
+    """The reasons of the draft, one a line."""
+    return [line for line in str((state.get("draft") or {}).get("reasoning", "")).splitlines() if line.strip()]
+
+
+def _filled_in(state: State) -> str:
+    """What a draft filled in and who, in a sentence; empty where it filled in nothing."""
+    found = state.get("draft") or {}
+    filled = found.get("filled")
+    if not isinstance(filled, dict) or not filled:
+        return ""
+    source = str(found.get("source", ""))
+    key = "drafted_from_records" if source == "template" else "drafted_by"
+    confidence = f"{state.get('confidence') or 0:.0%}"
+    return say(state["language"], key, fields=", ".join(filled), source=source, confidence=confidence)
+
+
+def _of_run(data: Mapping[str, Any]) -> State:
+    """What a run says of its draft."""
+    stages = [item for item in data.get("stages", []) if isinstance(item, Mapping) and item.get("name") == "analysis"]
+    found = stages[0].get("details") or {} if stages else {}
+    if not found.get("source"):
+        return State()
+    confidence = found.get("confidence")
+    told: dict[str, Json] = {key: str(found.get(key) or "")[:MAX_TEXT] for key in ("source", "why", "reasoning")}
+    return State(
+        draft=told | {"confidence": confidence}, confidence=confidence,
+        examples=[str(item) for item in found.get("cited", [])][:MAX_PLANS],
+    )  # fmt: skip
+
+
 async def _made_before(state: State, turn: Turn) -> Plan | None:
     """The plan that this very turn made before its process died; there is then no second one."""
     tool, arguments = taken_apart(state)
-    words = arguments.get("words")
-    if tool != "plan_create" or not isinstance(words, str):
+    words, drafted = arguments.get("words"), state.get("draft") or {}
+    requests = {words, confided(words, {})} if isinstance(words, str) else set()
+    if drafted.get("filled"):
+        requests = {f"workload file: {drafted.get('name')}"}
+    if tool != "plan_create" or not requests:
         return None
     began = datetime.fromisoformat(state["began_at"])
     where: dict[str, Any] = {"state": PlanState.PENDING.value}
     page = await turn.services.ledger.store.find(Query(Plan, where, limit=20, newest_first=True))
     mine = (item for item in page.items if item.requested_by == turn.caller.actor and item.created_at >= began)
     known = set(state.get("plans", []))
-    return next((item for item in mine if item.request in (words, confided(words, {})) and item.id not in known), None)
+    return next((item for item in mine if item.request in requests and item.id not in known), None)
 
 
 def after_check(state: State) -> str:

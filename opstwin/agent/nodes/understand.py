@@ -6,6 +6,7 @@ from opstwin.agent.state import State
 from opstwin.agent.turn import Turn
 from opstwin.agent.understanding import CHANGE, COMPARE, DECISION, DIAGNOSE, EXPLAIN, HISTORY, UNDO, understood
 from opstwin.domain.plan import Plan, PlanState
+from opstwin.logs import MASK
 
 BRANCHES: Final = {CHANGE: "retrieve", UNDO: "undo", DIAGNOSE: "diagnose", COMPARE: "compare", EXPLAIN: "explain",
                    HISTORY: "explain"}  # fmt: skip
@@ -18,6 +19,9 @@ async def understand(state: State, turn: Turn) -> State:
     changed = State(kind=found.kind, subject=found.subject, target=found.target)
     if turn.model is None:
         changed |= State(source="fallback", why="no_key")
+    elif found.kind == CHANGE and MASK in state["words"]:
+        # A change is made in the very words, and those go to no model.
+        changed |= State(source="fallback", why="secret")
     return changed
 
 

@@ -10,7 +10,7 @@ async def undo(state: State, turn: Turn) -> State:
     """A proposal of the way back, or words that there is nothing to go back from."""
     subject = state.get("subject", "") or await _last(state, turn)
     if subject:
-        return State(proposal={"tool": "rollback_plan", "arguments": {"id": subject}}, trouble="")
+        return State(proposal={"tool": "rollback_plan", "arguments": {"id": subject}}, draft={}, trouble="")
     text = turn.say(say(state["language"], "nothing_to_undo"))
     return State(proposal={}, outcome="needs_more", talk=said(state, text))
 

@@ -70,10 +70,14 @@ def _cron_job(parts: Parts, notes: Notes) -> dict[str, Json]:
 
 def _replicas(parts: Parts, notes: Notes) -> dict[str, Json]:
     if parts.autoscale is not None:
-        notes.why("spec", None, "replicas_scaled", "request")
+        notes.why("spec", None, "replicas_scaled", parts.options.asker("autoscale"))
         return {}
     count = parts.info.replicas if parts.info.running else 0
-    notes.why("spec.replicas", count, "replicas" if parts.info.running else "stopped", "request")
+    asker = parts.options.asker("replicas")
+    if not parts.info.running:
+        notes.why("spec.replicas", count, "stopped", "request")
+    else:
+        notes.why("spec.replicas", count, "replicas_draft" if asker == "draft" else "replicas", asker)
     return {"replicas": count}
 
 

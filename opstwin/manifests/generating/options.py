@@ -84,7 +84,8 @@ class GenerateOptions:
     folders that it writes to outside its volumes (empty: none); `image_ports` are the TCP ports that it exposes, taken
     when the workload names none. `with_secret` adds the Secret with references that
     Opstwin's own writer resolves; no other tool can apply that one. `host_paths` allows paths of the node.
-    `schedule` (cron) makes it a CronJob.
+    `schedule` (cron) makes it a CronJob. `drafted` names what no person said and a draft filled in (`memory`, `cpu`,
+    `replicas`, `probe`, `autoscale`): the reasons then say so.
     """
 
     run_as: RunAs = RunAs.AUTO
@@ -108,6 +109,11 @@ class GenerateOptions:
     storage_class: str | None = None
     host_paths: bool = False
     with_secret: bool = True
+    drafted: frozenset[str] = frozenset()
+
+    def asker(self, name: str) -> str:
+        """Who decided on a field: `draft`, or `request`."""
+        return "draft" if name in self.drafted else "request"
 
     def __post_init__(self) -> None:
         if self.profile is not None and self.profile not in PROFILES:

@@ -54,7 +54,7 @@ def _container(parts: Parts, notes: Notes) -> dict[str, Json]:
     if resources:
         container["resources"] = resources
     if parts.kind not in ENDING:
-        container.update(probes_of(parts.info, parts.known, notes))
+        container.update(probes_of(parts.info, parts.known, parts.options.drafted, notes))
     if parts.storage.mounts:
         container["volumeMounts"] = [*parts.storage.mounts]
     return container

@@ -34,11 +34,14 @@ _WITH_VALUE: Final = frozenset({"-o", "--output", "-O", "-m", "--max-time", "-T"
 _PASSES: Final = ("|| exit 1", "|| exit", "|| false", "> /dev/null", ">/dev/null", "2>&1", "2>/dev/null")
 
 
-def probes_of(info: ContainerInfo, known: Known | None, notes: Notes) -> dict[str, Json]:
-    """The fields `startupProbe`, `readinessProbe` and `livenessProbe`, as far as there is something to ask."""
+def probes_of(info: ContainerInfo, known: Known | None, drafted: frozenset[str], notes: Notes) -> dict[str, Json]:
+    """The fields `startupProbe`, `readinessProbe` and `livenessProbe`, as far as there is something to ask.
+
+    `drafted` is that of `GenerateOptions`.
+    """
     if info.health is not None:
         if not words_hold_secret(info.health.command):
-            return _of_check(info, info.health, "health check", notes)
+            return _of_check(info, info.health, "draft" if "probe" in drafted else "health check", notes)
         notes.find("health_secret", Level.LOST, "health.command")
     if known is not None and known.probe:
         return _of_action({"exec": {"command": [*known.probe]}}, _KNOWN_CHECK, "image", notes)

@@ -48,10 +48,10 @@ def resources_of(info: ContainerInfo, options: GenerateOptions, known: Known | N
     requests = _amounts(sizes.cpu, sizes.memory, info)
     limits = _limits(info, sizes)
     for name in requests:
-        source = sizes.cpu_source if name == "cpu" else sizes.memory_source
+        source = (sizes.cpu_source if name == "cpu" else sizes.memory_source) or options.asker(name)
         notes.why(f"resources.requests.{name}", requests[name], _code(source), source)
     for name in limits:
-        source = "request" if _asked(info, name) else sizes.limit_source
+        source = options.asker(name) if _asked(info, name) else sizes.limit_source
         notes.why(f"resources.limits.{name}", limits[name], _limit_code(source), source)
     _notice(info, options, notes)
     if not requests:
@@ -228,7 +228,7 @@ def _asked(info: ContainerInfo, name: str) -> bool:
 
 
 def _code(source: str) -> str:
-    return f"size_{source.partition(' ')[0]}" if source else "size_request"
+    return f"size_{source.partition(' ')[0]}"
 
 
 def _limit_code(source: str) -> str:

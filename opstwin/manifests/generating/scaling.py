@@ -30,15 +30,15 @@ def scales(
     return replace(wanted, minimum=least, maximum=max(least, most))
 
 
-def autoscaler_spec(name: str, kind: str, wanted: Autoscale, notes: Notes) -> dict[str, Json]:
-    """The spec of the autoscaler, the same in autoscaling/v2 and v2beta2."""
+def autoscaler_spec(name: str, kind: str, wanted: Autoscale, asker: str, notes: Notes) -> dict[str, Json]:
+    """The spec of the autoscaler, the same in autoscaling/v2 and v2beta2. `asker` is who wants it."""
     metrics: list[Json] = [_metric("cpu", wanted.cpu_percent)]
     if wanted.memory_percent is not None:
         metrics.append(_metric("memory", wanted.memory_percent))
-    notes.why("spec.minReplicas", wanted.minimum, "scale_least", "request")
-    notes.why("spec.maxReplicas", wanted.maximum, "scale_most", "request")
+    notes.why("spec.minReplicas", wanted.minimum, "scale_least", asker)
+    notes.why("spec.maxReplicas", wanted.maximum, "scale_most", asker)
     notes.why(
-        "spec.metrics[0].resource.target.averageUtilization", wanted.cpu_percent, "scale_target", "request",
+        "spec.metrics[0].resource.target.averageUtilization", wanted.cpu_percent, "scale_target", asker,
         percent=wanted.cpu_percent,
     )  # fmt: skip
     return {

@@ -38,7 +38,7 @@ def after(parts: Parts, notes: Notes) -> Iterator[Made]:
     """What watches over the pods: autoscaler, disruption budget, network policy and ingress."""
     if parts.autoscale is not None:
         own = notes.apart()
-        spec = autoscaler_spec(parts.name, parts.kind, parts.autoscale, own)
+        spec = autoscaler_spec(parts.name, parts.kind, parts.autoscale, parts.options.asker("autoscale"), own)
         yield parts.document("HorizontalPodAutoscaler", parts.name, {"spec": spec}), own
     if _several(parts):
         yield from _budget(parts, notes)

@@ -16,6 +16,7 @@ WHYS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "kind_service": ("It runs on and keeps nothing of its own.", "계속 실행되며 따로 보관하는 데이터가 없습니다."),
     "replicas": ("As many as asked for.", "요청한 수만큼 실행합니다."),
+    "replicas_draft": ("As many as a language model proposed.", "언어 모델이 제안한 수만큼 실행합니다."),
     "replicas_scaled": (
         "No replicas here: the autoscaler sets them, and two owners would undo each other.",
         "복제본 수는 오토스케일러가 정하므로 여기에 쓰지 않습니다.",
@@ -84,6 +85,11 @@ WHYS: Final[Mapping[str, tuple[str, str]]] = {
     "size_profile": ("Nothing is measured yet, so {source} is taken.", "아직 측정값이 없어 {source}을(를) 씁니다."),
     "size_image": ("The image needs at least this much.", "이 이미지에 필요한 최소량입니다."),
     "size_request": ("As much as the limit that was asked for.", "요청한 한도와 같은 양입니다."),
+    "size_draft": (
+        "As much as the limit that a language model proposed.",
+        "언어 모델이 제안한 한도와 같은 양입니다.",
+    ),
+    "limit_draft": ("The limit that a language model proposed.", "언어 모델이 제안한 한도입니다."),
     "limit_request": ("The limit that was asked for.", "요청한 한도입니다."),
     "limit_usage": ("Room above what was used ({source}).", "사용량보다 여유를 둔 한도입니다({source})."),
     "limit_history": (

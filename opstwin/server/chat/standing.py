@@ -8,6 +8,7 @@ from opstwin.control.confiding import confided
 from opstwin.control.ledger import Ledger
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.plan import Plan, PlanState
+from opstwin.domain.spoken_secrets import without_spoken
 from opstwin.domain.thread import Remark, Thread, id_of_thread, title_of, with_remarks
 from opstwin.domain.values import PlanId
 from opstwin.errors import Conflict, NotFound
@@ -55,7 +56,7 @@ class Standing:
         Raises `Conflict` when another hub begins a turn in it at this moment.
         """
         now = self.ledger.clock.now()
-        said = self.cover(confided(turn.words))
+        said = self.cover(without_spoken(confided(turn.words)))
         known = await self.find(caller, turn.thread)
         thread = known or Thread(
             id=id_of_thread(caller.principal.id, turn.thread), owner=caller.principal.id, name=turn.thread,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from opstwin.domain.target import Target
 from opstwin.manifests.ownership import MANAGED_BY, MANAGER
 from opstwin.targets.kubernetes.health import at
-from opstwin.targets.kubernetes.serving import ServedKind
+from opstwin.targets.kubernetes.serving import ServedKind, preference
 
 WHOLE: Final = (
     "namespace", "node", "pod", "service", "configmap", "secret", "persistentvolumeclaim", "deployment", "statefulset",
@@ -57,13 +57,13 @@ class Scope:
         )
 
     def kinds(self, served: Iterable[ServedKind]) -> Sequence[ServedKind]:
-        """The kinds to list, each in the version that the cluster prefers."""
+        """The kinds to list, each in its best version."""
         best: dict[str, ServedKind] = {}
         for item in served:
             if "list" not in item.verbs or (item.kind in NOISE and item.kind not in self.more):
                 continue
             known = best.get(item.kind)
-            if known is None or (bool(item.group), item.rank) < (bool(known.group), known.rank):
+            if known is None or preference(item) < preference(known):
                 best[item.kind] = item
         return [item for item in best.values() if item.namespaced or not self.namespaces or self._is_whole(item.kind)]
 

@@ -141,18 +141,19 @@ def _kinds_in(answer: Mapping[str, Any], rank: int) -> Iterable[ServedKind]:
 
 
 def _best(kinds: Iterable[ServedKind], kind: str, api_version: str) -> ServedKind | None:
-    """Some kinds are served by two groups (Event): the core API comes first, then the version preferred."""
+    """The kind in the version asked for when it is served, else in the best one."""
     found = [item for item in kinds if item.kind == kind]
-    if not found:
-        return None
-    known = WANTED.get(found[0].name, ())
-    return min(
-        found,
-        key=lambda item: (
-            item.api_version != api_version, known.index(item.api_version) if item.api_version in known else len(known),
-            bool(item.group), item.rank,
-        ),
-    )  # fmt: skip
+    return min(found, key=lambda item: (item.api_version != api_version, preference(item)), default=None)
+
+
+def preference(item: ServedKind) -> tuple[int, bool, int]:
+    """Smaller is better: the versions that are written, then the core API, then the version that the cluster prefers.
+
+    Lists, watches and single looks go by the same order, or one object would be seen in two shapes.
+    """
+    known = WANTED.get(item.name, ())
+    place = known.index(item.api_version) if item.api_version in known else len(known)
+    return place, bool(item.group), item.rank
 
 
 def _release_of(version: Mapping[str, Any]) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """A real hub in a process of its own, on a simulated world in a file, and the real command line."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 from opstwin.clock import SystemClock
 from opstwin.targets.sim.driver import opened_world
 from opstwin.targets.sim.world import World
+from tests.surroundings import bare_environment
 
 ROOT = Path(__file__).parents[3]
 START_S = 30
@@ -32,7 +32,7 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         """What the user's shell has set."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("OPSTWIN_")}
+        kept = bare_environment()
         mine = {
             "OPSTWIN_DATA_DIR": str(self.folder / "data"), "OPSTWIN_CONFIG": str(self.folder / "config.toml"),
             "OPSTWIN_DETECT_DOCKER": "false", "OPSTWIN_HOLD_S": "0.2", "OPSTWIN_LOG_LEVEL": "INFO",

@@ -23,8 +23,9 @@ def test_what_is_wrong_is_told_with_its_evidence_and_with_a_command_that_can_be_
     assert ended.returncode == 2, ended.stderr
     lines = ended.stdout.splitlines()
     assert lines[0] == "1 finding(s): 1 critical."
-    assert lines[2] == "critical: web-1 runs, but its health check fails."
-    assert lines[3].startswith("  unhealthy local/container/web-1 since ")
+    assert lines[1].startswith("Right-sizing of web: ")
+    assert lines[3] == "critical: web-1 runs, but its health check fails."
+    assert lines[4].startswith("  unhealthy local/container/web-1 since ")
     assert any("health = unhealthy (observation, " in line for line in lines)
     assert "  next: opstwin plan 'restart web' --target local" in lines
     assert shell.json("plan", "restart web", "--target", "local")["changes"]

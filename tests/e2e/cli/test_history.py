@@ -46,6 +46,7 @@ def test_predict_tells_cpu_memory_and_what_it_stands_on(shell: Shell) -> None:
     assert found["memory_limit"]
     assert found["basis"] == "similar"
     assert "memory limit" in shell.ok("predict", "web1")
+    assert "most like it: an estimate" in shell.run("predict", "web1").stderr
     missing = shell.run("predict", "ghost")
     assert missing.returncode == Exit.ERROR
     assert "opstwin history list" in missing.stderr

@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from opstwin.agent.models.port import ModelReply
-from opstwin.agent.models.scripted import TOKENS, call, calling
+from opstwin.agent.models.scripted import call, calling
 from opstwin.agent.models.scripted_server import ScriptedServer, serving
 from tests.e2e.docker.spot import address
 from tests.reliability.hubs import Hub, running
@@ -25,7 +25,7 @@ KINDS = ("compatible", "anthropic", "")
 
 
 @contextmanager
-def scripted(*replies: ModelReply) -> Iterator[str]:
+def scripted(*replies: ModelReply | str) -> Iterator[str]:
     """A provider on this machine that answers as told; gives its address."""
     loop, ready, found = asyncio.new_event_loop(), threading.Event(), [""]
     over = asyncio.Event()
@@ -48,10 +48,8 @@ def scripted(*replies: ModelReply) -> Iterator[str]:
 
 
 @contextmanager
-def hub_with(folder: Path, kind: str, *words: str) -> Iterator[Hub]:
-    """A hub on the engine, whose model proposes these words one turn after another."""
-    replies = [calling(call("plan_create", words=text), text="") for text in words]
-    assert all(reply.tokens == TOKENS for reply in replies)
+def hub_with(folder: Path, kind: str, *replies: ModelReply | str) -> Iterator[Hub]:
+    """A hub on the engine, whose model answers so, one request after another."""
     with scripted(*replies) as url:
         place = {"kind": kind, "model": "scripted-1", "base_url": f"{url}/v1" if kind == "compatible" else url}
         models: dict[str, Any] = {"from_environment": False}
@@ -60,6 +58,17 @@ def hub_with(folder: Path, kind: str, *words: str) -> Iterator[Hub]:
         with running(folder, sim=False, policy="solo", models=json.dumps(models), detect_docker="false") as hub:
             hub.add(address(), backend="docker")
             yield hub
+
+
+def proposing(words: str) -> ModelReply:
+    """A model that proposes this."""
+    return calling(call("plan_create", words=words), text="")
+
+
+def drafting(name: str) -> str:
+    """A model that drafts how much memory it may take."""
+    empty = dict.fromkeys(("cpu", "replicas", "probe", "autoscale"))
+    return json.dumps({"workload": name, "memory": "64Mi", "reasoning": "It is small.", "examples": [], **empty})
 
 
 def say(hub: Hub, text: str) -> dict[str, Any]:
@@ -92,7 +101,7 @@ def test_words_become_containers_a_bad_upgrade_is_undone_and_a_kill_loses_nothin
     )
     monkeypatch.setenv("MODEL_KEY", "key-of-the-tests")
     try:
-        with hub_with(tmp_path, kind, deploy, upgrade) as hub:
+        with hub_with(tmp_path, kind, proposing(deploy), drafting(name), proposing(upgrade)) as hub:
             first = say(hub, deploy)
             assert (first["outcome"], first["source"] == "fallback") == ("waiting", not kind), first
             hub.down(signal.SIGKILL)
@@ -102,7 +111,8 @@ def test_words_become_containers_a_bad_upgrade_is_undone_and_a_kill_loses_nothin
             assert hub.get(f"/plans/{plan}")["digest"] == first["waiting"]["digest"]
             decided(hub, plan)
             assert go_on(hub, plan)["outcome"] == "applied"
-            assert [item.status for item in docker_engine.containers.list(filters={"name": name})] == ["running"]
+            (there,) = docker_engine.containers.list(filters={"name": name})
+            assert (there.status, there.attrs["HostConfig"]["Memory"]) == ("running", 64 * 1024 * 1024 if kind else 0)
             second = say(hub, upgrade)
             assert second["outcome"] == "waiting", second
             decided(hub, second["waiting"]["plan_id"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from opstwin.agent.drafting.calibration import Outcome, bins_of, calibrated, calibration_error, outcomes_of
 from opstwin.agent.drafting.checking import Verdict
-from opstwin.agent.drafting.confidence import confidence_of, rate_of
+from opstwin.agent.drafting.confidence import Calibrate, confidence_of, rate_of
 from opstwin.agent.drafting.drafter import Drafter
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.example import Example
@@ -19,6 +19,11 @@ from opstwin.manifests.checks.findings import Finding, Level, report_of
 from tests.unit.agent.drafting.briefs import API, BROKEN, HELD, STARVED, Answering, answer, brief_of
 
 CLEAN = Verdict(workload=API)
+PAST = Deployment(
+    id="dep_1", service_name="api", image_name="api", image_tag="1", replicas=1, target_cluster=TargetId("local"),
+    deployed_at=datetime(2026, 1, 1, tzinfo=UTC), success=False, outcome="rolled_back", plan_id=PlanId("p"),
+    execution_id=ExecutionId("e"), workload=None,
+)  # fmt: skip
 SURE = 0.86
 MOST_ERROR = 0.05
 
@@ -118,13 +123,8 @@ def test_few_outcomes_correct_nothing() -> None:
 
 
 def test_outcomes_are_those_of_drafts_of_a_model() -> None:
-    past = Deployment(
-        id="dep_1", service_name="api", image_name="api", image_tag="1", replicas=1, target_cluster=TargetId("local"),
-        deployed_at=datetime(2026, 1, 1, tzinfo=UTC), success=False, outcome="rolled_back", plan_id=PlanId("p"),
-        execution_id=ExecutionId("e"), workload=None,
-    )  # fmt: skip
-    drafted = replace(past, ai_generated=True, ai_confidence=0.7)
-    assert outcomes_of([past, drafted]) == ((0.7, False),)
+    drafted = replace(PAST, ai_generated=True, ai_confidence=0.7)
+    assert outcomes_of([PAST, drafted]) == ((0.7, False),)
 
 
 def test_a_higher_confidence_is_never_corrected_below_a_lower_one() -> None:
@@ -134,6 +134,10 @@ def test_a_higher_confidence_is_never_corrected_below_a_lower_one() -> None:
 
 
 async def test_a_drafter_that_was_calibrated_says_the_corrected_confidence() -> None:
-    draft = await Drafter(Answering([answer()]), calibrate=lambda counted: counted / 10).draft(brief_of())
+    async def tenth() -> Calibrate:
+        return lambda counted: counted / 10
+
+    draft = await Drafter(Answering([answer()]), calibrate=tenth).draft(brief_of())
     plain = await Drafter(Answering([answer()])).draft(brief_of())
     assert draft.confidence == pytest.approx(plain.confidence / 10, abs=0.01)
+    assert draft.counted == plain.counted == plain.confidence

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 
 from opstwin.agent.drafting.briefs import Drafted, Source
 from opstwin.agent.drafting.drafter import Drafter
+from opstwin.agent.models.opening import open_model
 from opstwin.agent.models.port import ModelReply, ModelRequest, Role, Stop
+from opstwin.agent.models.scripted_client import client_of
+from opstwin.agent.models.scripted_server import ScriptedServer
+from opstwin.clock import VirtualClock
 from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, Workload
 from opstwin.errors import InvalidInput, ModelError
 from opstwin.logs import MASK
@@ -19,6 +23,7 @@ from opstwin.manifests.generating.amounts import MI
 from opstwin.manifests.generating.info import ContainerInfo
 from opstwin.manifests.generating.options import GenerateOptions
 from opstwin.manifests.yaml_text import read_documents
+from opstwin.settings import Settings
 from tests.unit.agent.drafting.briefs import (
     API,
     CANARY,
@@ -375,3 +380,14 @@ async def test_an_answer_that_is_of_no_use_is_not_kept() -> None:
     model = Keeping(["no", answer(memory="1Mi"), answer()])
     await Drafter(model).draft(brief_of())
     assert model.forgotten == 2
+
+
+async def test_bad_answers_that_end_in_the_template_are_asked_for_anew() -> None:
+    server = ScriptedServer([json.dumps(answer(memory="1Mi"))] * 6)
+    place = {"kind": "compatible", "base_url": "http://127.0.0.1:1/v1", "model": "m"}
+    models = Settings(models={"providers": {"one": place}})  # type: ignore[arg-type]
+    async with client_of(server) as http:
+        drafter = Drafter(open_model(models, VirtualClock(), lambda text: text, environ={}, http=http))
+        drafts = [await drafter.draft(brief_of()) for _ in range(2)]
+    assert [draft.source for draft in drafts] == [Source.TEMPLATE, Source.TEMPLATE]
+    assert len(server.requests) == 6

@@ -155,3 +155,4 @@ async def test_a_secret_in_the_words_goes_to_no_model(tmp_path: Path) -> None:
     assert model.requests
     assert "hunter2" not in str(model.requests)
     assert "hunter2" not in str(heard.events)
+    assert "the words hold a secret" in heard.ended.why

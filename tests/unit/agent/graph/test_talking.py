@@ -137,6 +137,7 @@ async def test_a_secret_in_the_words_is_planned_and_never_kept(talks: Talks, tmp
     heard = await talks.say("set PASSWORD=hunter2hunter2 on web")
     plan = await talks.plan(heard.plan_id)
     assert "hunter2hunter2" in str(plan.changes)
+    await talks.say("my password is hunter2hunter2, what is running?")
     assert "hunter2" not in str(heard.events)
     for file in tmp_path.glob("conversations.db*"):
         assert b"hunter2" not in file.read_bytes()

@@ -154,3 +154,18 @@ async def test_a_provider_that_repeats_the_key_or_a_secret_is_not_quoted(kind: s
     assert told.value.details["reason"] == Reason.REFUSED.value
     whole = str(told.value) + repr(told.value.details)
     assert (KEY in whole, CANARY in whole, "Invalid" in whole) == (False, False, True)
+
+
+@pytest.mark.req("S5.G4")
+@pytest.mark.proves("J1", "J5")
+@pytest.mark.parametrize("words", ["my password is hunter2horse", "set env DB_PASSWORD to hunter2horse on web",
+                                   "비밀번호는 hunter2horse 야", "pw: hunter2horse"])  # fmt: skip
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_secret_that_a_person_tells_in_a_sentence_does_not_leave(kind: str, words: str) -> None:
+    server = ScriptedServer(otherwise="fine")
+    thread = [Message(role=Role.USER, text=words), Message(role=Role.USER, text="and now?")]
+    await gateway(server, KINDS[kind]).complete(asked(messages=thread, purpose="chat"))
+    sent = server.requests[0].body.decode()
+    assert secrets_in(sent) == []
+    assert MASK in sent
+    assert "and now?" in sent

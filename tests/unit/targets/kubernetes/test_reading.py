@@ -168,3 +168,25 @@ async def test_who_a_cluster_is_stays_over_a_restart_and_is_another_after_a_new_
         third = await here.driver.reader.info()
     assert first.identity == second.identity != third.identity
     assert first.version.startswith("v1.33")
+
+
+@pytest.mark.parametrize("minor", [20, 25, 37])
+async def test_a_list_and_a_single_look_show_one_object_in_the_same_shape(tmp_path: Path, minor: int) -> None:
+    wanted = {"type": "Utilization", "averageUtilization": 70}
+    metric = {"type": "Resource", "resource": {"name": "cpu", "target": wanted}}
+    scaler = {
+        "apiVersion": "autoscaling/v2beta2" if minor < 23 else "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web", "namespace": "default"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+            "minReplicas": 2, "maxReplicas": 4, "metrics": [metric],
+        },
+    }  # fmt: skip
+    async with cluster(tmp_path, version=f"1.{minor}") as here:
+        here.world.create(deployment())
+        here.world.create(scaler)
+        listed = (await here.seen())["horizontalpodautoscaler/default/web"]
+        looked = await here.look("horizontalpodautoscaler/default/web")
+    assert listed.spec is not None
+    assert (listed.spec["apiVersion"], listed.spec["spec"]["metrics"]) == (scaler["apiVersion"], [metric])
+    assert looked.spec == listed.spec
