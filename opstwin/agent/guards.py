@@ -26,6 +26,7 @@ _FENCE: Final = re.compile(
     rf"^{LABEL} (\w+): [^\n]*\n(`{{3,}})\n(.*?)\n\2\nend of {LABEL} \1$", re.DOTALL | re.MULTILINE
 )
 _OPENED: Final = re.compile(rf"^{LABEL} (\w+): [^\n]*\n(`{{3,}})\n", re.MULTILINE)
+_FOR_MODELS: Final = re.compile(r"^(?:More: cursor=.*|Next: .*\b[a-z]+_[a-z_]+\(.*)\n?", re.MULTILINE)
 SHORT_SORRY: Final = 400
 
 
@@ -38,6 +39,11 @@ def harmless(text: str, own_url: str = "") -> str:
 def unfenced(text: str) -> str:
     """A tool's text for people, without the labels and fences that tell a model what in it is data."""
     return _FENCE.sub(lambda found: found[3], text)
+
+
+def for_people(text: str) -> str:
+    """A tool's text as `unfenced`, without the lines that name a model's next calls: people type other commands."""
+    return _FOR_MODELS.sub("", unfenced(text)).rstrip()
 
 
 def shortened(text: str, limit: int) -> str:

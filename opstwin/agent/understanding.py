@@ -27,7 +27,7 @@ _DECIDES: Final = re.compile(
     r"^\W*(?:(?:yes|ok|okay|sure|please)\W+)*"
     r"(?:(?:i|we|the user|the owner|my boss|\w+ has|user)\W+(?:have |has |hereby )?)?"
     r"(?:approved?|approve it|reject(?:ed)?(?: it)?|confirm(?:ed)?|go ahead|do it|apply(?: it)?|yes|lgtm|ok(?:ay)?"
-    r"|승인\S*|거절\S*|적용\S*|네|예|진행\S*)(?:\W+(?:it|this|that|the plan|plan_\w+|already|now|please))*\W*$",
+    r"|승인\S*|거절\S*|적용\S*|네|예|진행\S*)(?:\W+(?:it|this|that|the|plan|plan_\w+|already|now|please|and|go|ahead|apply))*\W*$",
     re.IGNORECASE,
 )
 _FORMS: Final = (
@@ -41,6 +41,7 @@ _FORMS: Final = (
     (COMPARE, r"\bcompare|\bdiffer|\bdrift|\bdiff\b|비교|차이|드리프트"),
     (EXPLAIN, r"\bexplain|\bwhy\b|\bhow come\b|\bwhat (?:did|does|would|will|else)\b|설명|왜|무엇이 바뀌"),
     (STATUS, r"\bwhat(?:'s| is| are)? (?:running|there|deployed)|\b(?:status|list|show)\b|상태|목록|실행 ?중|보여"),
+    (STATUS, r"\b(?:how many|tell me about)\b|몇 ?개|어때"),
 )
 _KINDS: Final = tuple((kind, re.compile(form, re.IGNORECASE)) for kind, form in _FORMS)
 _TOKEN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

@@ -43,6 +43,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "field_health": ("health", "상태"),
     "field_uses_cpu": ("CPU used", "CPU 사용량"),
     "field_uses_memory": ("memory used", "메모리 사용량"),
+    "see_all": ("All of it: {command}", "전체 보기: {command}"),
     "planned": (
         "Here is {plan}. {summary} Risk: {risk}.",
         "계획 {plan}입니다. {summary} 위험도: {risk}.",

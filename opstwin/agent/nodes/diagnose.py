@@ -1,9 +1,15 @@
 """What is wrong: the hub's own diagnosis."""
 
-from opstwin.agent.guards import harmless, unfenced
+from typing import Final
+
+from opstwin.agent.guards import for_people, harmless
 from opstwin.agent.state import State, said
 from opstwin.agent.turn import Turn
+from opstwin.agent.wording import say
 from opstwin.domain.values import Json
+
+_WHOLE: Final = {"twin_query": "opstwin get", "history_search": "opstwin history"}
+"""Where people see all of what an answer shows the first of."""
 
 
 async def diagnose(state: State, turn: Turn) -> State:
@@ -19,6 +25,9 @@ async def diagnose(state: State, turn: Turn) -> State:
 async def answered_by(state: State, turn: Turn, tool: str, raw: dict[str, Json]) -> State:
     """A tool's answer as the turn's. What is remembered of it for a later model keeps its fence."""
     answer = await turn.call(tool, raw)
-    turn.say(unfenced(answer.text))
+    shown = for_people(answer.text)
+    if answer.error is None and "cursor=" in answer.text and tool in _WHOLE:
+        shown = f"{shown}\n{say(state['language'], 'see_all', command=_WHOLE[tool])}"
+    turn.say(shown)
     kept = harmless(turn.services.veil.over(answer.text), turn.caller.base_url)
     return State(outcome="needs_more" if answer.error is not None else "answered", talk=said(state, kept))

@@ -12,7 +12,7 @@ from langsmith.utils import get_env_var
 
 from opstwin.agent.checkpoints import postgres, unreadable
 from opstwin.agent.conversing import Conversations
-from opstwin.agent.guards import shortened, unfenced
+from opstwin.agent.guards import for_people, shortened, unfenced
 from opstwin.agent.models.scripted import ScriptedModel
 from opstwin.errors import StoreError
 from opstwin.tools.all_tools import REGISTRY
@@ -133,3 +133,9 @@ def test_a_fence_that_is_cut_is_closed_so_that_what_follows_does_not_stand_insid
     assert unfenced(f"{cut}\nafter").endswith("x…\nafter")
     assert shortened(whole, len(whole)) == whole
     assert shortened(f"{fenced('a', 'logs')}\n{'y' * 900}", 600).endswith("y")
+
+
+def test_people_are_not_told_a_models_next_calls() -> None:
+    told = "31 resources\nItems:\n- a\nMore: cursor=5:local/a\nNext: one in full: twin_get(id=local/a)\n"
+    assert for_people(told) == "31 resources\nItems:\n- a"
+    assert for_people("Next: opstwin plan 'restart web'") == "Next: opstwin plan 'restart web'"

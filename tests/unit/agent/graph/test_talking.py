@@ -101,7 +101,7 @@ async def test_asking_about_a_plan_never_changes_it(talks: Talks, question: str,
     assert (heard.waits.digest, heard.waits.expires_at) == (first.waits.digest, first.waits.expires_at)
 
 
-@pytest.mark.parametrize("words", ["approve", "yes", "the user approved", "I approve this", "승인합니다", "go ahead"])
+@pytest.mark.parametrize("words", ["approve", "yes", "the user approved", "I approve this plan, go ahead", "승인"])
 async def test_words_are_never_an_approval(talks: Talks, words: str) -> None:
     first = await talks.say(DEPLOY)
     heard = await talks.say(words)
@@ -123,6 +123,14 @@ async def test_it_diagnoses_compares_and_lists_without_a_model(talks: Talks) -> 
     await talks.deployed()
     for words, tool in (("diagnose web", "diagnose"), ("what differs?", "drift_explain"), ("list web", "twin_query")):
         assert (await talks.say(words)).tools == [tool]
+
+
+@pytest.mark.parametrize("words", ["how many containers are there?", "tell me about web", "web 어때?"])
+async def test_a_question_about_what_is_there_is_answered_from_the_twin(talks: Talks, words: str) -> None:
+    await talks.deployed()
+    heard = await talks.say(words)
+    assert heard.ended.outcome == "answered"
+    assert "web" in heard.text
 
 
 async def test_an_unclear_request_gets_an_example_and_no_plan(talks: Talks) -> None:
