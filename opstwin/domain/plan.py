@@ -143,8 +143,7 @@ class WorkloadChange:
 class Plan:
     """What would happen, bound by `digest`. Only `state`, `execution_id` and `version` change after it is made.
 
-    `drafts` say for the records who filled in what nobody said; no approval covers them: nothing follows from them.
-    None in plans that were made before this was kept.
+    `drafts` say who filled in what nobody said, as whoever approves is told; None in plans from before this was kept.
     `tainted` says that something in the request stands in text that others wrote, `taint` what, and where it was read.
     """
 
@@ -176,7 +175,8 @@ class Plan:
 def plan_digest(plan: Plan) -> Digest:
     """The digest of everything that an approval covers: it ignores the order of changes, and changes with any field.
 
-    Covered: target, origin, request, requester, mode, changes, workloads, base revisions, risk, notes, taint, moments.
+    Covered: target, origin, request, requester, mode, changes, workloads, base revisions, risk, notes, taint, drafts,
+    moments.
     """
     content: dict[str, Json] = {
         "plan": [plan.id, plan.target, plan.origin.value, plan.request, plan.mode, plan.risk.value, plan.tainted],
@@ -187,9 +187,11 @@ def plan_digest(plan: Plan) -> Digest:
         "base": _sorted_json([to_json(item) for item in plan.base]),
         "moments": [plan.created_at.isoformat(), plan.expires_at.isoformat()],
     }
+    # Plans from before these fields were there keep their digest.
     if plan.taint is not None:
-        # Plans from before this field was there keep their digest.
         content["taint"] = to_json(plan.taint)
+    if plan.drafts is not None:
+        content["drafts"] = _sorted_json([to_json(item) for item in plan.drafts])
     return digest_of(content)
 
 

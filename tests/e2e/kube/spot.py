@@ -117,11 +117,10 @@ class Spot:
         return replace(made, **fields)
 
     async def until(self, kind: str, name: str, is_so: Callable[[Object], bool]) -> Object:
-        """The object once it is so."""
+        """The object once it is there and so."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
-                found = self.there(kind, name)
-                if is_so(found):
+                if self.is_there(kind, name) and is_so(found := self.there(kind, name)):
                     return found
                 await asyncio.sleep(0.2)
 

@@ -9,6 +9,7 @@ from enum import Enum
 
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.command import Command
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Base, Change, Op, Origin, Plan, PlanState, Risk, WorkloadChange, sealed
 from opstwin.domain.taint import Taint, TaintMatch
 from opstwin.domain.values import Digest, PlanId, ResourceId, TargetId
@@ -53,6 +54,7 @@ PLAN = sealed(
         base=(Base(resource=ResourceId("local/container/web-1"), desired_revision=3, observed_revision=4),),
         risk=Risk.HIGH, notes=("first", "second"), tainted=True,
         taint=Taint(matches=(TaintMatch(text="evil.example/x:1", source="logs of local/container/web-1", at=NOW),)),
+        drafts=(DraftOrigin(workload="web", source="model", confidence=0.75, examples=("dep_1",)),),
         digest=Digest(""), created_at=NOW, expires_at=NOW + timedelta(hours=1), state=PlanState.APPROVED,
         execution_id="exec_1", version=7,
     )
