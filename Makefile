@@ -11,7 +11,8 @@ DEV := $(VENV)/.dev-ready
 UV ?= uv
 # More words for pytest, such as PYTEST_ARGS="--req S1.7"
 PYTEST_ARGS ?=
-WORKERS ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One worker more than cores, four at most: many tests wait for servers.
+WORKERS ?= -n $(shell n=$$(($$(nproc) + 1)); echo $$((n > 4 ? 4 : n))) --dist loadfile --no-loadscope-reorder
 
 # Bytecode makes the command line start quickly, so it is always written.
 unexport PYTHONDONTWRITEBYTECODE
