@@ -7,12 +7,14 @@ all agents, and tell their CPU time and their files themselves.
 """
 
 import asyncio
+import json
 import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from shutil import which
 from typing import Any
@@ -31,6 +33,9 @@ from tests.plugins.metric_servers import SERVERS, MetricServer
 HOURS = float(os.environ.get("BENCH_METRICS_HOURS", "0.25"))
 DAYS = 7
 QUERIES = 40
+EVERY = 60
+"""Readings of all agents between two looks at the memory: 5 minutes of samples."""
+
 RESOURCES = [ResourceId(f"lan/host/agent-{number}") for number in range(AGENTS)]
 A_SECOND = AGENTS * len(METRICS) * 1000 / INTERVAL_MS
 
@@ -60,7 +65,10 @@ def ours() -> dict[str, Any]:
         depot = Depot(folder, Retention(), time.time)
         list(depot.open())
         count, cpu_s, longest_s = 0, 0.0, 0.0
-        for reading in rounds():
+        memory_mib: list[float] = []
+        for number, reading in enumerate(rounds()):
+            if number % EVERY == 0:
+                memory_mib.append(_resident_mib())
             begin_s = time.process_time()
             for samples in reading:
                 depot.write(samples)
@@ -75,11 +83,46 @@ def ours() -> dict[str, Any]:
             "samples": count, "bytes_a_sample": round(sum(by_kind.values()) / count, 3),
             "bytes_a_sample_of": {kind: round(size / count, 3) for kind, size in sorted(by_kind.items())},
             "cpu_percent_of_a_core": round(100 * cpu_s / count * A_SECOND, 2), "limit": "2 bytes, 5 %",
-            "longest_pause_ms": round(longest_s * 1000, 1),
+            "longest_pause_ms": round(longest_s * 1000, 1), "gaps": _gaps(depot), **_growth(memory_mib),
             "query_1_h": _timed(_of_depot(depot, 3600, 15)),
         }  # fmt: skip
         depot.close()
         return found
+
+
+def _resident_mib() -> float:
+    """Of this process, with all that makes the readings."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGESIZE") / (1 << 20)
+
+
+def _growth(memory_mib: Sequence[float]) -> dict[str, Any]:
+    """How memory grows with the hours of samples, after the first one: the slope of the line nearest to it."""
+    steady = memory_mib[60 * 60 * 1000 // (EVERY * INTERVAL_MS) :]
+    if len(steady) < 12:
+        return {}
+    hours = [number * EVERY * INTERVAL_MS / 3_600_000 for number in range(len(steady))]
+    slope, _ = statistics.linear_regression(hours, steady)
+    return {
+        "memory_mib": {"first": round(steady[0], 1), "last": round(steady[-1], 1), "most": round(max(memory_mib), 1)},
+        "memory_mib_an_hour": round(slope, 2),
+    }  # fmt: skip
+
+
+def _gaps(depot: Depot) -> int:
+    """Of all series of ten agents: readings that are not told, and stretches of two intervals without any."""
+    found, hours = 0, max(1, int(HOURS))
+    for resource in RESOURCES[:: AGENTS // 10]:
+        for metric in METRICS:
+            query = SeriesQuery(
+                metric=metric, resources=(resource,), start_at=datetime.fromtimestamp(START_MS / 1000 - 3600, UTC),
+                step_s=15, steps=(hours + 2) * 240,
+            )  # fmt: skip
+            [(_, series)] = depot.chosen(query)
+            at_s = [bucket.at_s for bucket in depot.buckets(query, series)]
+            found += int(HOURS * 3_600_000 / INTERVAL_MS) - len(at_s)
+            found += sum(after - before > 2 * INTERVAL_MS / 1000 for before, after in pairwise(at_s))
+    return found
 
 
 def seven_days() -> dict[str, Any]:
@@ -204,3 +247,7 @@ async def all_figures() -> dict[str, Any]:
         if which(name) is not None:
             found[name] = await theirs(name)
     return {"metrics_store": found}
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(all_figures()), indent=2))

@@ -1,7 +1,7 @@
 """How well and how fast past deployments are found.
 
-`python -m benchmarks.retrieval` prints one JSON: R@1, R@5 and MRR of words, vectors and both on the labelled set, and
-the time to find 5 among 10,000. `… vectors FOLDER` writes the set's vectors anew, with the sentence-transformers model
+`python -m benchmarks.retrieval` prints one JSON: R@1, R@3, R@5 and MRR of words, vectors and both on the labelled set,
+and the time to find 5 among 10,000. `… vectors FOLDER` writes the set's vectors anew, with the sentence-transformers model
 in the folder.
 """
 
@@ -31,6 +31,8 @@ ENTRIES: Final = 10_000
 SIZE: Final = 384
 ASKED: Final = 100
 K: Final = 5
+SHOWN: Final = 3
+"""Examples that a draft is shown, unless the settings say otherwise."""
 
 Search = Callable[[str], Awaitable[list[Hit]]]
 
@@ -49,7 +51,7 @@ class StoredVectors:
 
 
 async def quality() -> dict[str, dict[str, float]]:
-    """R@1, R@5 and MRR of each way on the labelled set."""
+    """R@1, R@3, R@5 and MRR of each way on the labelled set."""
     embedder, cases = StoredVectors(), labelled.records()
     lexical, index = Lexical(), ExactIndex()
     lexical.put(entry_of(case) for case in cases)
@@ -74,17 +76,13 @@ async def quality() -> dict[str, dict[str, float]]:
 
 
 async def _scored(search: Search) -> dict[str, float]:
-    first: list[float] = []
-    five: list[float] = []
-    reciprocal: list[float] = []
+    places: list[int | None] = []
     for question in labelled.questions():
         ids = [hit.id for hit in await search(question.text)]
-        place = next((number for number, id in enumerate(ids, start=1) if id in question.answers), None)
-        first.append(place == 1)
-        five.append(place is not None and place <= K)
-        reciprocal.append(1 / place if place else 0.0)
-    names = {"r_at_1": first, "r_at_5": five, "mrr": reciprocal}
-    return {name: round(statistics.mean(values), 3) for name, values in names.items()}
+        places.append(next((number for number, id in enumerate(ids, start=1) if id in question.answers), None))
+    found = {f"r_at_{k}": [place is not None and place <= k for place in places] for k in (1, SHOWN, K)}
+    reciprocal = [1 / place if place else 0.0 for place in places]
+    return {name: round(statistics.mean(values), 3) for name, values in (found | {"mrr": reciprocal}).items()}
 
 
 def clustered(count: int, seed: int = 7) -> list[Vector]:

@@ -14,7 +14,7 @@ _SECRET_NAME: Final = re.compile(
     r"(pass(word|wd|phrase)?|pwd|secret|token|(api|access|account|private)[_-]?key|credential|authorization|cookie)",
     re.IGNORECASE,
 )
-_SECRET_TEXT: Final = re.compile(
+SECRET_TEXT: Final = re.compile(
     r"op[tl]_[A-Za-z0-9_-]{20,}"
     r"|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}"
     r"|\b(?:sk|ghp|gho|xox[abp])[-_][A-Za-z0-9_-]{10,}"
@@ -54,7 +54,7 @@ def masked(name: str, value: str) -> str:
 
 def redacted(text: str) -> str:
     """`text` with tokens, keys and passwords in URLs masked."""
-    return _SECRET_TEXT.sub(MASK, text)
+    return SECRET_TEXT.sub(MASK, text)
 
 
 def redacted_line(text: str) -> str:

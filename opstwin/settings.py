@@ -3,23 +3,20 @@
 import ipaddress
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from platformdirs import user_config_path, user_data_path
+from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 
+from opstwin.configuration import PREFIX, config_files, has_ai, read_config, written_as
 from opstwin.errors import InvalidInput
 
-_REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEY: Final = re.compile(r"(password|passwd|secret|token|api_?key|private_?key)$", re.IGNORECASE)
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-PREFIX: Final = "OPSTWIN_"
 DEFAULT_PORT: Final = 7373
 _LAST_PORT: Final = 65535
 _PLACE: Final = re.compile(
@@ -94,6 +91,9 @@ class ModelSettings(BaseModel):
         True, description="Without providers: whether the usual variables, such as `OPENAI_API_KEY`, name one."
     )
     temperature: float | None = Field(None, ge=0, le=2, description="Sent where nothing else is; unset: the model's.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Most tokens of one answer, where Opstwin would allow it more; unset: what it allows."
+    )
     connect_timeout_s: float = Field(5.0, gt=0, description="How long connecting may take.")
     read_timeout_s: float = Field(
         120.0, gt=0, description="How long a provider may be silent; it is so until an unstreamed answer is whole."
@@ -179,6 +179,9 @@ class Settings(BaseModel):
         "unix:///var/run/docker.sock", description="Docker Engine that becomes the target `local` when it answers."
     )
     detect_docker: bool = Field(True, description="Whether to look for the local Docker Engine at start.")
+    clusters: tuple[dict[str, Any], ...] = Field(
+        (), description="Targets that are added, or changed, at each start: the `clusters:` of a YAML file, or JSON."
+    )
     secrets_dir: Path | None = Field(
         None, description="Folder behind `file:NAME` references; default: data_dir/secrets."
     )
@@ -267,7 +270,7 @@ class Settings(BaseModel):
         description="What one turn of a conversation may take; a table `[chat]`, or JSON in the variable.",
     )
 
-    @field_validator("models", "knowledge", "chat", mode="before")
+    @field_validator("models", "knowledge", "chat", "clusters", mode="before")
     @classmethod
     def _table(cls, value: object) -> object:
         return from_json(value) if isinstance(value, str) else value
@@ -312,18 +315,17 @@ def load_settings(
     variables = os.environ if environ is None else environ
     merged: dict[str, Any] = {}
     for path in files if files is not None else config_files(variables):
-        merged |= _from_file(path, variables)
+        merged |= read_config(path, variables)
     merged |= _from_environment(variables) | dict(options or {})
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InvalidInput(
-            f"Setting {name}: {first['msg']}.",
-            field=name,
-            next_step=f"Correct {PREFIX}{name.partition('.')[0].upper()} or the config file.",
-        ) from error
+        step = f"Correct {PREFIX}{name.partition('.')[0].upper()} or the config file."
+        if has_ai(merged) and written_as(name) != name:
+            name, step = written_as(name), "Correct it in the config file."
+        raise InvalidInput(f"Setting {name}: {first['msg']}.", field=name, next_step=step) from error
     if settings.replicas > 1 and settings.url.startswith("sqlite"):
         raise InvalidInput(
             "More than one replica cannot share an SQLite file.",
@@ -380,48 +382,6 @@ def _check_oauth(settings: Settings) -> None:
             field="public_url",
             next_step="Set OPSTWIN_PUBLIC_URL=https://…",
         )
-
-
-def config_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The config files that exist, weakest first."""
-    named = environ.get(f"{PREFIX}CONFIG")
-    candidates = [Path("/etc/opstwin/config.toml"), user_config_path("opstwin") / "config.toml"]
-    if named:
-        candidates = [Path(named)]
-    return tuple(path for path in candidates if path.is_file() or named)
-
-
-def _from_file(path: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-    try:
-        loaded = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"Config file {path.name} cannot be read: {error}.", field="config", next_step="Correct it."
-        ) from error
-    loaded.pop("context", None)
-    return {key: _resolved(key, value, environ) for key, value in loaded.items()}
-
-
-def _resolved(key: str, value: Any, environ: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {name: _resolved(f"{key}.{name}", item, environ) for name, item in value.items()}
-    if not isinstance(value, str):
-        return value
-    if _SECRET_KEY.search(key) and value and not _REFERENCE.fullmatch(value):
-        raise InvalidInput(
-            f"Config key {key} holds a secret in clear.",
-            field=key,
-            next_step=f"Write ${{{key.rsplit('.', maxsplit=1)[-1].upper()}}} and set that variable.",
-        )
-
-    def variable(match: re.Match[str]) -> str:
-        if match[1] not in environ:
-            raise InvalidInput(
-                f"Config key {key} needs the variable {match[1]}.", field=key, next_step=f"Set {match[1]}."
-            )
-        return environ[match[1]]
-
-    return _REFERENCE.sub(variable, value)
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

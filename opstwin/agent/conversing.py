@@ -15,8 +15,9 @@ from opstwin.agent.models.port import LanguageModel
 from opstwin.agent.nodes.await_approval import verdict_of
 from opstwin.agent.state import MAX_WORDS, State, begun, check, refused
 from opstwin.agent.turn import Turn, agent_of
-from opstwin.agent.understanding import language_of
+from opstwin.agent.understanding import language_of, whole_request
 from opstwin.agent.wording import say, why_fallback
+from opstwin.domain.access import Scope
 from opstwin.domain.spoken_secrets import without_spoken
 from opstwin.errors import Conflict, ModelError, StoreError
 from opstwin.tools.plan_briefs import approve_command
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _OLD_TRACING: Final = ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")
 """With one of these and without tracing, the library refuses to run at all."""
+
+_STEPS: Final = KNOWN | {"__start__"}
+"""With the library's own, at which a turn stands whose words were kept and nothing else."""
 
 MISSING: Final = "Run: pip install 'opstwin[agent]', then start the hub again."
 
@@ -130,14 +134,14 @@ class Conversations:
         _check_owner(values, caller)
         try:
             if values:
-                check(values, caller.principal.id, kept.next, KNOWN)
+                check(values, caller.principal.id, _open(kept), _STEPS)
         except Conflict as broken:
             return ThreadView(thread_id=thread_id, broken=broken.message)
         named = {
             key: str(values.get(key, "")) for key in ("outcome", "plan_id", "digest", "expires_at", "execution_id")
         }
         waits = named["plan_id"] if WAITS in kept.next else ""
-        return ThreadView(thread_id=thread_id, waits_for=waits, next=tuple(kept.next), **named)
+        return ThreadView(thread_id=thread_id, waits_for=waits, next=_open(kept), **named)
 
     async def forget(self, thread_id: str) -> None:
         """Keep nothing of this thread."""
@@ -150,7 +154,9 @@ class Conversations:
         await self.services.veil.ready()
         clock = self.services.ledger.clock
         spent = Spent(limits=self.limits or _limits(self.services), clock=clock, began_s=clock.monotonic_s())
-        return Turn(self.services, self.registry, agent_of(caller), self.model, spent, said[:MAX_WORDS])
+        agent = agent_of(caller, whole_request(said))
+        may_decide = caller.is_person and Scope.APPROVE in caller.scopes
+        return Turn(self.services, self.registry, agent, self.model, spent, said[:MAX_WORDS], may_decide)
 
     async def _kept(self, thread_id: str) -> Any:
         """The thread as it was kept. Raises `StoreError` for one that cannot be read."""
@@ -170,7 +176,7 @@ class Conversations:
         if not values:
             return {}
         try:
-            check(values, caller.principal.id, kept.next, KNOWN)
+            check(values, caller.principal.id, _open(kept), _STEPS)
         except Conflict:
             if fresh:
                 return {}
@@ -181,7 +187,7 @@ class Conversations:
         """Whether what was decided before is to be brought to its end, before anything else is begun."""
         if WAITS in kept.next:
             return await verdict_of(State(**before), turn) != "pending"  # type: ignore[typeddict-item]
-        return bool({"apply", "verify"} & set(kept.next))
+        return bool({"apply", "verify"} & {*_open(kept)})
 
     async def _resumed(
         self, thread_id: str, turn: Turn, kept: Any, before: Mapping[str, Any]
@@ -194,11 +200,11 @@ class Conversations:
                 yield event
             yield _ended(state, "waiting")
             return
-        if not kept.next:
+        if not _open(kept):
             yield _ended(state, str(before.get("outcome") or "answered"))
             return
         # The value says nothing: await_approval reads the twin.
-        given: Any = Command(resume={"woken": True}) if kept.interrupts else None
+        given: Any = Command(resume={"woken": True}) if kept.interrupts and WAITS in kept.next else None
         async for event in self._run(thread_id, turn, given):
             yield event
 
@@ -264,6 +270,11 @@ class _Alone:
 
     async def __aexit__(self, *_: object) -> None:
         self.turns.pop(self.thread_id).release()
+
+
+def _open(kept: Any) -> tuple[str, ...]:
+    """The steps that are open: those of `next`, and one whose outcome was written down and not yet taken in."""
+    return tuple(task.name for task in kept.tasks)
 
 
 def _config(thread_id: str) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from opstwin.agent.drafting.briefs import Drafted
+from opstwin.agent.drafting.briefs import Drafted, Source
 from opstwin.agent.drafting.drafter import Drafter
 from opstwin.agent.drafting.service import Drafting, WorkloadAsked
 from opstwin.agent.turn import Turn
 from opstwin.agent.wording import say, why_fallback
 from opstwin.control.asking import target_of
+from opstwin.control.confiding import confided
 from opstwin.domain.ask import Action, Ask
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.resource import WorkloadRecord
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, resource_id
@@ -23,13 +25,17 @@ from opstwin.domain.workload import Workload
 from opstwin.intent.document import Workloads, read_document
 from opstwin.intent.words import read_request
 from opstwin.intent.workload_file import workload_form, workload_from, workload_yaml
+from opstwin.logs import MASK
 from opstwin.tools.drafting import said_in
+from opstwin.tools.registry import Behind
 from opstwin.tools.wanted import Wanted
 
 JUDGED: Final = ("resources", "replicas", "health", "autoscale")
 """The parts of a workload file that a draft may fill in."""
 
 MAX_TEXT: Final = 2_000
+MAX_REQUEST: Final = 500
+_SOURCES: Final = frozenset(item.value for item in Source)
 _MAX_FILE: Final = 64 * 1024
 
 
@@ -92,18 +98,36 @@ def kept_of(base: Base, found: Drafted, words: str) -> dict[str, Json]:
     return {
         "words": words, "target": str(base.target.id), "name": base.workload.name, "filled": filled,
         "source": found.source.value, "why": found.why[:MAX_TEXT], "reasoning": found.reasoning[:MAX_TEXT],
-        "examples": list(found.examples), "confidence": found.confidence,
+        "examples": list(found.examples), "confidence": found.confidence, "counted": found.counted,
     }  # fmt: skip
 
 
-async def file_with(kept: Mapping[str, Json], arguments: Mapping[str, Json], turn: Turn) -> dict[str, Json]:
-    """The arguments of plan_create with what a draft filled in; as they are where it filled in nothing."""
+async def file_with(kept: Mapping[str, Json], arguments: Mapping[str, Json], turn: Turn) -> dict[str, Json] | None:
+    """The arguments of plan_create with what a draft filled in; None where it filled in nothing."""
     filled = kept.get("filled")
     base = await base_of(arguments, turn) if isinstance(filled, dict) and filled else None
     if base is None or not isinstance(filled, dict):
-        return dict(arguments)
+        return None
     whole = workload_from({**workload_form(base.workload), **{key: filled[key] for key in JUDGED if key in filled}})
     return {"file": workload_yaml(whole), "target": str(base.target.id)}
+
+
+def request_of(words: str) -> str:
+    """What was asked for as the plan keeps it. `words` are free of secrets already."""
+    return confided(words)[:MAX_REQUEST]
+
+
+def behind_of(kept: Mapping[str, Json], words: str, arguments: Mapping[str, Json]) -> Behind:
+    """What goes with the file of a draft: the person's words, and who filled in the rest. No more than was counted."""
+    counted, source = kept.get("counted"), str(kept.get("source", ""))
+    examples = kept.get("examples")
+    origin = DraftOrigin(
+        workload=str(kept.get("name", "")), source=source if source in _SOURCES else Source.TEMPLATE.value,
+        confidence=min(1.0, max(0.0, float(counted))) if isinstance(counted, int | float) else 0.0,
+        examples=tuple(str(item) for item in examples) if isinstance(examples, list) else (),
+    )  # fmt: skip
+    in_words = arguments.get("words") == words and MASK not in words
+    return Behind(words=request_of(words), drafts=(origin,), in_words=in_words)
 
 
 async def _asked(base: Base, words: str, language: str, turn: Turn) -> WorkloadAsked:

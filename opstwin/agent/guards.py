@@ -13,6 +13,7 @@ MAX_ANSWER: Final = 12_000
 
 _ADDRESS: Final = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]{1,20}:)?//[^\s<>()\[\]\"'`]+|\b(?:data|javascript|mailto):\S+")
 _BARE: Final = re.compile(r"\bwww\.[^\s<>()\[\]\"'`]+")
+_DEFINES: Final = re.compile(r"\]:\s*\Z")
 _SORRY: Final = re.compile(
     r"^\W*(?:i['’]?m (?:so |very )?sorry|i apologi[sz]e|sorry|apologies|my apologies|unfortunately,? i|죄송)", re.I
 )
@@ -28,12 +29,30 @@ _FENCE: Final = re.compile(
 _OPENED: Final = re.compile(rf"^{LABEL} (\w+): [^\n]*\n(`{{3,}})\n", re.MULTILINE)
 _FOR_MODELS: Final = re.compile(r"^(?:More: cursor=.*|Next: .*\b[a-z]+_[a-z_]+\(.*)\n?", re.MULTILINE)
 SHORT_SORRY: Final = 400
+_LEAD: Final = re.compile(r"\W*")
+_LEAST: Final = 16
+"""Letters of a text's start by which it is known whether it is an apology: the longest form has as many."""
 
 
 def harmless(text: str, own_url: str = "") -> str:
     """A model's text as it is shown: no images, links or HTML, no address but the hub's own, no hidden characters."""
-    plain = inert(visible(text[:MAX_ANSWER])).strip()
-    return _BARE.sub(_defanged, _ADDRESS.sub(lambda found: _kept(found, own_url), plain))
+    return disarmed(text[:MAX_ANSWER], own_url).strip()
+
+
+def disarmed(text: str, own_url: str = "") -> str:
+    """The same for a part of a text, of any length, with the spaces around it."""
+    return _BARE.sub(_defanged, _ADDRESS.sub(lambda found: _kept(found, own_url), inert(visible(text))))
+
+
+def uncut(text: str) -> int:
+    """How much of the start of a text that goes on `disarmed` may take by itself; it ends behind a space.
+
+    Addresses have no space in them; only a definition's `]:` looks at what stands behind one.
+    """
+    cut = max(text.rfind(space) for space in " \n") + 1
+    while (found := _DEFINES.search(text, 0, cut)) is not None:
+        cut = max(text.rfind(space, 0, found.start()) for space in " \n") + 1
+    return cut
 
 
 def unfenced(text: str) -> str:
@@ -58,6 +77,14 @@ def shortened(text: str, limit: int) -> str:
 def is_apology(text: str) -> bool:
     """Whether it is an apology and no answer."""
     return len(text) <= SHORT_SORRY and _SORRY.match(text) is not None
+
+
+def may_be_apology(text: str) -> bool:
+    """Whether the start of a text is, or may become, that of an apology and no answer."""
+    if len(text) > SHORT_SORRY:
+        return False
+    lead = _LEAD.match(text)
+    return _SORRY.match(text) is not None or len(text) - (lead.end() if lead else 0) < _LEAST
 
 
 def claims_effect(text: str) -> bool:

@@ -1,12 +1,25 @@
 """The bounded loop of a model and its tools: calls are checked, done once, and end in a text or in one proposal."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Final, cast
 
 from opstwin.agent import guards
-from opstwin.agent.models.port import LanguageModel, Message, ModelReply, ModelRequest, Role, Stop, ToolCall
+from opstwin.agent.models.failures import Reason, failure
+from opstwin.agent.models.lanes import tokens_in, tokens_of
+from opstwin.agent.models.port import (
+    Delta,
+    LanguageModel,
+    Message,
+    ModelReply,
+    ModelRequest,
+    Role,
+    Stop,
+    Tokens,
+    ToolCall,
+)
 from opstwin.agent.nodes.check import PROPOSING
 from opstwin.agent.offers import offered, offers
 from opstwin.agent.state import State
@@ -22,6 +35,7 @@ MAX_CALLS: Final = 6
 _LAST: Final = "This is the last step: answer now from what you have, without tools."
 _EMPTY: Final = "Your answer was empty. Answer in words, or call one tool."
 _CUT: Final = "Your answer was cut off. Answer much shorter."
+_GO_ON: Final = "Your answer broke off there. Go on behind its last word, and repeat nothing of it. Be short."
 _SORRY: Final = "Do not apologise. Say what you found, or ask one short question, or call one tool."
 _TWO: Final = "One turn proposes one change at most; none of these was made. Propose the one that was asked for."
 _AGAIN: Final = "You have the answer to this very call above; it was not made again."
@@ -48,6 +62,7 @@ class Loop:
     _messages: list[Message] = field(default_factory=list)
     _done: set[str] = field(default_factory=set)
     _repeats: int = 0
+    _is_new: bool = False
     _tools: dict[str, AnyTool] = field(default_factory=dict)
 
     async def run(self, state: State) -> Outcome:
@@ -73,34 +88,62 @@ class Loop:
         spent.steps += 1
         try:
             async with asyncio.timeout(max(spent.left_s, 0.001)):
-                reply = await self.model.complete(request)
+                reply = await self._answer(request)
         except TimeoutError:
             raise _useless("budget", "time") from None
         except ModelError as error:
             if error.details.get("reason") != "truncated":
                 raise
-            reply = ModelReply(text="", stop=Stop.LENGTH)
+            reply = self._cut_off(request)
         spent.take(reply)
         if last and reply.calls:
             raise _useless("bad_output", "it calls tools where there are none")
         return reply
 
+    async def _answer(self, request: ModelRequest) -> ModelReply:
+        """The reply, its text shown as it is written. Once something had to be mended it is shown when it is whole.
+
+        Then what stands there already is not said again, and a server that cannot stream is asked in its own way.
+        """
+        self._is_new = bool(self.repairs)
+        if self._is_new:
+            return await self.model.complete(request)
+        async with aclosing(cast("AsyncGenerator[Delta, None]", self.model.stream(request))) as deltas:
+            async for delta in deltas:
+                self.turn.hear(delta.text)
+                if delta.reply is not None:
+                    return delta.reply
+        raise failure(Reason.TRUNCATED, "")
+
+    def _cut_off(self, request: ModelRequest) -> ModelReply:
+        """What there is of an answer that broke off. Nobody told what it took, so that is what it must have been."""
+        begun = self.turn.unheard()
+        return ModelReply(
+            text=begun, stop=Stop.LENGTH, tokens=Tokens(input=tokens_in(request), output=tokens_of(begun))
+        )
+
     async def _took(self, reply: ModelReply) -> Outcome | None:
         """What a reply comes to; None when the model is to go on."""
         if reply.stop is Stop.REFUSED:
             raise _useless("refused", "")
-        if reply.stop is Stop.LENGTH:
-            self._mend(reply, _CUT, "truncated")
+        if reply.stop is Stop.LENGTH and not reply.calls:
+            begun = self.turn.unheard()
+            self._mend(replace(reply, text=begun or reply.text), _GO_ON if begun else _CUT, "truncated")
             return None
         if reply.calls:
+            self.turn.heard(reply, is_new=self._is_new)
+            if reply.stop is Stop.LENGTH:
+                self._mend(reply, _CUT, "truncated")
+                return None
             return await self._called(reply)
         if not reply.text.strip():
             self._mend(reply, _EMPTY)
             return None
         if guards.is_apology(reply.text):
+            self.turn.unheard()
             self._mend(reply, _SORRY)
             return None
-        return Outcome(text=reply.text, repairs=self.repairs)
+        return Outcome(text=self.turn.heard(reply, is_new=self._is_new), repairs=self.repairs)
 
     async def _called(self, reply: ModelReply) -> Outcome | None:
         proposing = [call for call in reply.calls if call.name in PROPOSING and call.name in self._tools]

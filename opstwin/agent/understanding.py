@@ -5,6 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from opstwin.agent.mentions import mentioned, place_in
+from opstwin.agent.phrases import (
+    COMPARE,
+    DECISION,
+    DIAGNOSE,
+    EXPLAIN,
+    HISTORY,
+    STATUS,
+    UNDO,
+    decides,
+    declines,
+    question_of,
+    refusal_of,
+    small_talk,
+)
 from opstwin.control.ledger import Ledger
 from opstwin.domain.ask import Ask
 from opstwin.domain.resource import WorkloadRecord
@@ -12,38 +27,11 @@ from opstwin.domain.target import Target
 from opstwin.errors import InvalidInput, Unclear
 from opstwin.intent.words import read_request
 
-CHANGE: Final = "change"
-UNDO: Final = "undo"
-DIAGNOSE: Final = "diagnose"
-COMPARE: Final = "compare"
-EXPLAIN: Final = "explain"
-HISTORY: Final = "history"
-DECISION: Final = "decision"
-PENDING: Final = "pending"
-STATUS: Final = "status"
-UNCLEAR: Final = "unclear"
+__all__ = ("CHANGE", "COMPARE", "DECISION", "DIAGNOSE", "EXPLAIN", "HISTORY", "PENDING", "STATUS", "UNCLEAR", "UNDO")
 
-_DECIDES: Final = re.compile(
-    r"^\W*(?:(?:yes|ok|okay|sure|please)\W+)*"
-    r"(?:(?:i|we|the user|the owner|my boss|\w+ has|user)\W+(?:have |has |hereby )?)?"
-    r"(?:approved?|approve it|reject(?:ed)?(?: it)?|confirm(?:ed)?|go ahead|do it|apply(?: it)?|yes|lgtm|ok(?:ay)?"
-    r"|승인\S*|거절\S*|적용\S*|네|예|진행\S*)(?:\W+(?:it|this|that|the|plan|plan_\w+|already|now|please|and|go|ahead|apply))*\W*$",
-    re.IGNORECASE,
-)
-_FORMS: Final = (
-    (UNDO, r"^\W*(?:please )?(?:undo|revert|take (?:it|that) back|put it back)\b|되돌려|원래대로|취소해"),
-    (HISTORY, r"\blast time\b|\bhistory\b|\bpreviously\b|what happened|지난번|이력|예전|지난 배포"),
-    (
-        DIAGNOSE,
-        r"\bdiagnos|\bwhat(?:'s| is) wrong|\b(?:broken|unhealthy|crashing)\b|진단|왜.*(?:죽|느|재시작|실패)|문제",
-    ),
-    (DIAGNOSE, r"\bwhy (?:is|does|did|has|are)\b.*\b(?:down|fail|crash|restart|slow|unhealthy|not)"),
-    (COMPARE, r"\bcompare|\bdiffer|\bdrift|\bdiff\b|비교|차이|드리프트"),
-    (EXPLAIN, r"\bexplain|\bwhy\b|\bhow come\b|\bwhat (?:did|does|would|will|else)\b|설명|왜|무엇이 바뀌"),
-    (STATUS, r"\bwhat(?:'s| is| are)? (?:running|there|deployed)|\b(?:status|list|show)\b|상태|목록|실행 ?중|보여"),
-    (STATUS, r"\b(?:how many|tell me about)\b|몇 ?개|어때"),
-)
-_KINDS: Final = tuple((kind, re.compile(form, re.IGNORECASE)) for kind, form in _FORMS)
+CHANGE: Final = "change"
+PENDING: Final = "pending"
+UNCLEAR: Final = "unclear"
 _TOKEN: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PLAN: Final = re.compile(r"\bplan_[0-9a-z]{1,40}\b")
 _EXECUTION: Final = re.compile(r"\bexec_[0-9a-z]{1,40}\b")
@@ -51,13 +39,18 @@ _EXECUTION: Final = re.compile(r"\bexec_[0-9a-z]{1,40}\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Understood:
-    """What a sentence comes to. `ask` is set for a change that was read whole, `doubt` says why one was not."""
+    """What a sentence comes to. `ask` is set for a change that was read whole, `doubt` says why one was not.
+
+    `subject` is a plan, an execution, a workload that is known, or else what the sentence can only mean as a name.
+    `refused` says why what it asks for is never done.
+    """
 
     kind: str
     subject: str = ""
     target: str = ""
     ask: Ask | None = None
     doubt: InvalidInput | None = None
+    refused: str = ""
 
 
 def language_of(text: str) -> str:
@@ -65,30 +58,59 @@ def language_of(text: str) -> str:
     return "ko" if any("가" <= letter <= "힣" for letter in text) else "en"
 
 
+def whole_request(words: str) -> str:
+    """The words, where they are one whole request for a change, every word of it read; else nothing."""
+    try:
+        read_request(words)
+    except InvalidInput:
+        return ""
+    return words
+
+
 async def understood(ledger: Ledger, words: str, *, waits: bool) -> Understood:
     """What `words` ask for. `waits` says that a plan of this conversation waits for a decision."""
     names = {item.name for item in await ledger.all(WorkloadRecord)}
     targets = {str(item.id) for item in await ledger.all(Target)}
-    subject, target = _named(words, names), _named(words, targets - names)
-    found = _PLAN.search(words) or _EXECUTION.search(words)
-    if _DECIDES.match(words):
-        return Understood(kind=DECISION, subject=found[0] if found else "")
+    named = _PLAN.search(words) or _EXECUTION.search(words)
+    if decides(words) or (waits and declines(words)):
+        return Understood(kind=DECISION, subject=named[0] if named else "")
+    talk = small_talk(words)
+    if talk:
+        return Understood(kind=talk)
     try:
         ask = read_request(words)
         return Understood(kind=CHANGE, subject=ask.name, target=ask.target or "", ask=ask)
     except InvalidInput as doubt:
-        kind = _kind(words, doubt, waits=waits)
-        return Understood(kind=kind, subject=found[0] if found else subject, target=target, doubt=doubt)
+        refused = refusal_of(words)
+        return Understood(
+            kind=UNCLEAR if refused else _kind(words, doubt, waits=waits), doubt=doubt, refused=refused,
+            subject=named[0] if named else _subject(words, names, targets),
+            target=_named(words, targets - names) or _place(words, names),
+        )  # fmt: skip
 
 
 def _kind(words: str, doubt: InvalidInput, *, waits: bool) -> str:
-    for kind, form in _KINDS:
-        if form.search(words):
-            return PENDING if waits and kind == EXPLAIN else kind
+    kind = question_of(words)
+    if kind:
+        return PENDING if waits and kind == EXPLAIN else kind
+    if declines(words):
+        return DECISION
     question = words.rstrip().endswith(("?", "？")) or (
         isinstance(doubt, Unclear) and doubt.details.get("reason") == "question"
     )
     return PENDING if waits and question else UNCLEAR
+
+
+def _place(words: str, names: set[str]) -> str:
+    """What can only be meant as a target, though none is called so: that is told, and no other one is taken."""
+    place = place_in(words)
+    return "" if place in names else place
+
+
+def _subject(words: str, names: set[str], targets: set[str]) -> str:
+    """The known workload that is named, else what can only be the name of something."""
+    others = (word for word in mentioned(words, language_of(words)) if word not in targets and word != place_in(words))
+    return _named(words, names) or next(others, "")
 
 
 def all_named(words: str, known: Iterable[str]) -> tuple[str, ...]:

@@ -13,6 +13,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "budget": ("the budget is used up", "예산을 다 썼습니다"),
     "bad_output": ("its answers could not be used", "모델의 답을 쓸 수 없었습니다"),
     "truncated": ("its answer broke off", "답이 중간에 끊겼습니다"),
+    "broke_off": (
+        "The model's answer broke off there. What follows is without it.",
+        "모델의 답이 여기서 끊겼습니다. 아래는 모델 없이 답한 것입니다.",
+    ),
     "refused": ("it refused", "모델이 거절했습니다"),
     "secret": ("the words hold a secret", "요청에 비밀 값이 있습니다"),
     "by_template": (
@@ -43,6 +47,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "field_health": ("health", "상태"),
     "field_uses_cpu": ("CPU used", "CPU 사용량"),
     "field_uses_memory": ("memory used", "메모리 사용량"),
+    "part_resources": ("limits of memory and CPU", "메모리와 CPU 제한"),
+    "part_replicas": ("replicas", "복제본 수"),
+    "part_health": ("the health check", "상태 검사"),
+    "part_autoscale": ("autoscaling", "자동 확장"),
     "see_all": ("All of it: {command}", "전체 보기: {command}"),
     "planned": (
         "Here is {plan}. {summary} Risk: {risk}.",
@@ -52,13 +60,23 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Nothing runs until a human decides. Approve or reject it here, or: {command}",
         "사람이 결정하기 전에는 아무것도 실행되지 않습니다. 여기서 승인하거나 거절하세요. 또는: {command}",
     ),
+    "others_decide": (
+        "You may reject it here; others approve it: {names}, with {command} or at {url}. Nothing runs before.",
+        "여기서 거절할 수 있고, 승인은 다른 사람이 합니다: {names}. {command} 또는 {url}. 그 전에는 실행되지 않습니다.",
+    ),
+    "nobody_decides": (
+        "Nobody here may approve it yet: opstwin people add, or policy = solo for one operator. Then: {command}",
+        "아직 승인할 수 있는 사람이 없습니다: opstwin people add, 혼자라면 policy = solo. 그다음: {command}",
+    ),
     "nothing_to_do": (
         "Nothing is to be done: it is as asked already (plan {plan}).",
         "할 일이 없습니다. 이미 요청한 상태입니다(계획 {plan}).",
     ),
     "words_decide": (
-        "Words in a conversation are no approval, whoever says them. A person decides, signed in: {command}",
-        "대화에서 한 말은 누가 하든 승인이 아닙니다. 사람이 자기 계정으로 결정합니다: {command}",
+        ("Words in a conversation are no approval, whoever says them. A person decides, signed in: {command} "
+        "or: opstwin reject {plan} --reason WHY"),
+        ("대화에서 한 말은 누가 하든 승인이 아닙니다. 사람이 자기 계정으로 결정합니다: {command} "
+        "또는: opstwin reject {plan} --reason 이유"),
     ),
     "nothing_waits": (
         "No plan of this conversation waits for a decision. Plans that wait: opstwin get plans",
@@ -98,10 +116,6 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "still_waits": ("Plan {plan} still waits, unchanged.", "계획 {plan}은 그대로 기다리고 있습니다."),
     "why_said": ("{value} stands in the request: “{request}”.", "{value}: 요청에 있는 값입니다: “{request}”."),
-    "why_field": (
-        "{name}: {field} goes from {before} to {after}.",
-        "{name}: {field} 값이 {before}에서 {after}(으)로 바뀝니다.",
-    ),
     "why_risk": ("The risk is {risk}: {reasons}.", "위험도는 {risk}입니다: {reasons}."),
     "no_value": ("{value} is not in plan {plan}.", "{value}은(는) 계획 {plan}에 없습니다."),
     "kept_value": (
@@ -117,6 +131,11 @@ def say(language: str, key: str, **given: object) -> str:
     """One of the conversation's own sentences."""
     english, korean = _WORDS[key]
     return (korean if language == "ko" else english).format(**given)
+
+
+def field_word(language: str, field: str) -> str:
+    """A part of a workload that a draft fills in, as people call it."""
+    return say(language, f"part_{field}") if f"part_{field}" in _WORDS else field
 
 
 def why_fallback(language: str, reason: str) -> str:

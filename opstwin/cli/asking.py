@@ -37,7 +37,8 @@ def ask(
     if form is not Form.TABLE:
         output.data(told.data(), form)
     elif told.waiting and told.card:
-        show_card(hub.get(path_of("plans", told.waiting["plan_id"])), told.card, language)
+        plan = hub.get(path_of("plans", told.waiting["plan_id"]), language=language)
+        show_card(plan, told.card, language)
     _say_how_it_stands(told, language)
     if told.exit_code is not Exit.OK:
         raise typer.Exit(told.exit_code)

@@ -244,7 +244,7 @@ def adopt(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Take over a container that Opstwin did not make. Nothing on the target changes."""
+    """Take over something that Opstwin did not make. Nothing on the target changes."""
     hub = hub_of(url, token)
     resource = resource_of(hub, name)
     adopted = hub.post(path_of("resources", resource, ":adopt"), {"reason": reason})

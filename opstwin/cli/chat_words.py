@@ -15,6 +15,15 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "hello": "Say what should change, or ask. help shows what else can be typed; Ctrl-D leaves.",
         "help": "approve [REASON] · reject REASON · plan (show it again) · quit. Anything else is said to the agent.",
         "decide": "Type: approve, or reject REASON. Ask about it, or leave it: it waits until {until}.",
+        "others": "You may not approve it. Who may: {names}. They run: {command}, or open {url}. You can type: reject "
+        "REASON. It waits until {until}.",
+        "nobody": "You may not approve it, and nobody else on this hub may yet: opstwin people add NAME, or policy = "
+        "solo. You can type: reject REASON. It waits until {until}.",
+        "who": "Who may approve: {names} · {how}",
+        "by": "Filled in by: {text}",
+        "by_model": "a language model",
+        "by_cache": "a language model's kept answer",
+        "by_template": "the template and the records, no language model",
         "nothing": "No plan waits for a decision in this conversation.",
         "why": "Say why: reject REASON",
         "approved": "Approved {plan}.",
@@ -36,6 +45,15 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "hello": "무엇을 바꿀지 말하거나 물어보세요. 도움말은 help, 나가려면 Ctrl-D.",
         "help": "승인 [이유] · 거절 이유 · 계획 (다시 보기) · 종료. 나머지는 에이전트에게 전해집니다.",
         "decide": "승인 또는 거절 이유 를 입력하세요. 질문하거나 그대로 두어도 됩니다: {until}까지 기다립니다.",
+        "others": "이 계정으로는 승인할 수 없습니다. 승인할 수 있는 사람: {names}. 실행: {command}, 또는 {url}. "
+        "거절 이유 는 입력할 수 있습니다. {until}까지 기다립니다.",
+        "nobody": "이 계정으로는 승인할 수 없고, 이 허브에 승인할 수 있는 사람이 없습니다: opstwin people add NAME, "
+        "또는 policy = solo. 거절 이유 는 입력할 수 있습니다. {until}까지 기다립니다.",
+        "who": "승인할 수 있는 사람: {names} · {how}",
+        "by": "채운 주체: {text}",
+        "by_model": "언어 모델",
+        "by_cache": "보관된 언어 모델의 답",
+        "by_template": "언어 모델 없이 템플릿과 기록",
         "nothing": "이 대화에는 결정을 기다리는 계획이 없습니다.",
         "why": "이유를 적어 주세요: 거절 이유",
         "approved": "{plan}을 승인했습니다.",

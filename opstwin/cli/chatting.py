@@ -14,7 +14,7 @@ from opstwin.cli.client import Hub
 from opstwin.cli.exits import CliError, Exit
 from opstwin.cli.options import Output, Token, Url, hub_of, path_of
 from opstwin.cli.output import Form
-from opstwin.cli.plan_card import show_card
+from opstwin.cli.plan_card import offer, show_card
 from opstwin.cli.talking import Told, Turn, ended_note, new_id
 
 _REMEMBERED: Final = 6
@@ -45,13 +45,14 @@ def chat(
 
 @dataclass(slots=True)
 class Conversation:
-    """One thread at the command line: what waits in it with its card, and how its last turn ended."""
+    """One thread at the command line: the plan that waits with its card and who may decide, and how it ended last."""
 
     hub: Hub
     thread: str
     language: str
     plan: dict[str, Any] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
+    waiting: dict[str, Any] = field(default_factory=dict)
     code: Exit = Exit.OK
     _begun: bool = False
 
@@ -109,15 +110,15 @@ class Conversation:
         told = turn.play(body)
         self.code = told.exit_code
         shown = self.plan.get("digest")
-        self.plan = self._waiting(told)
+        self.waiting, self.plan = told.waiting, self._found(told.waiting.get("plan_id"))
         self.card = told.card or (self.card if self.plan.get("digest") == shown else {})
         if self.plan and self.plan["digest"] != shown:
             show_card(self.plan, told.card, self.language)
         ended_note(told, self.language)
         self._offer()
 
-    def _waiting(self, told: Told) -> dict[str, Any]:
-        return dict(self.hub.get(path_of("plans", told.waiting["plan_id"]))) if told.waiting else {}
+    def _found(self, plan_id: str | None) -> dict[str, Any]:
+        return dict(self.hub.get(path_of("plans", plan_id), language=self.language)) if plan_id else {}
 
     def _decide(self, approved: bool, reason: str) -> None:
         """Decide as the person whose token this is, then let the conversation go on."""
@@ -152,11 +153,11 @@ class Conversation:
             output.note(f"{'> ' if remark['by'] == 'user' else ''}{remark['text']}", colour="dim")
         if not found["plan_id"]:
             return
-        plan = dict(self.hub.get(path_of("plans", found["plan_id"])))
+        plan = self._found(found["plan_id"])
         if plan["state"] != "pending" or found["waiting"] is None:
             self._guarded(lambda: self._go_on(plan["id"]))
             return
-        self.plan, self.card, self.code = plan, dict(found["plan"]), Exit.WAITING
+        self.plan, self.card, self.waiting, self.code = plan, dict(found["plan"]), found["waiting"], Exit.WAITING
         show_card(plan, self.card, self.language)
         self._offer()
 
@@ -169,8 +170,7 @@ class Conversation:
 
     def _offer(self) -> None:
         if self.plan:
-            until = str(self.plan["expires_at"])[:16].replace("T", " ") + " UTC"
-            output.note(say(self.language, "decide", until=until))
+            output.note(offer(self.waiting, self.language))
 
 
 def _list(hub: Hub, form: Form) -> None:

@@ -74,9 +74,27 @@ def _config() -> dict[str, Any]:
         found = path.read_bytes()
     except OSError:
         return {}
-    import tomllib
-
     try:
-        return tomllib.loads(found.decode())
+        return _yaml(found) if path.suffix in (".yaml", ".yml") else _toml(found)
     except ValueError as error:
         raise CliError(Exit.ERROR, f"{path} cannot be read: {error}", next_step="Correct it.") from error
+
+
+def _toml(text: bytes) -> dict[str, Any]:
+    import tomllib
+
+    return tomllib.loads(text.decode())
+
+
+def _yaml(text: bytes) -> dict[str, Any]:
+    """Raises `ValueError` for what is no YAML, or no mapping at its top."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        found = YAML(typ="safe", pure=True).load(text.decode())
+    except YAMLError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(found, dict | None):
+        raise ValueError("it must hold names and values")
+    return found or {}

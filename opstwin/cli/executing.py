@@ -18,7 +18,10 @@ _MARGIN_S = 30.0
 
 def exec_command(
     resource: Annotated[
-        str | None, typer.Argument(help="A container (web-1) or a host target.", autocompletion=complete_resource)
+        str | None,
+        typer.Argument(
+            help="A container (web-1), pod, workload of a cluster, or host target.", autocompletion=complete_resource
+        ),
     ] = None,
     argv: Annotated[list[str] | None, typer.Argument(help="After --: the program and its words. No shell.")] = None,
     timeout: Annotated[float, typer.Option("--timeout", help="Seconds after which it is ended.")] = 30.0,

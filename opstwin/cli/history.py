@@ -56,6 +56,7 @@ def history_list(
     output.table(
         ["when", "service", "image", "replicas", "outcome", "oom", "plan"], rows, empty="Nothing was deployed yet."
     )
+    output.note("With restarts, repairs and commands: opstwin get executions")
 
 
 @history.command("similar")

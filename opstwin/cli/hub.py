@@ -1,14 +1,14 @@
 """Verbs for the hub itself: up, demo, doctor, backup, restore."""
 
 import json
-import sys
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opstwin.cli import output
-from opstwin.cli.context import HUB_FILE, data_dir, find_context
+from opstwin.cli.context import HUB_FILE
 from opstwin.cli.exits import CliError, Exit
 from opstwin.cli.options import Output, Token, Url, hub_of
 from opstwin.cli.output import Form
@@ -20,19 +20,27 @@ if TYPE_CHECKING:
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: this machine only).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Settings in TOML or YAML, in place of the usual files.")
+    ] = None,
     check_config: Annotated[bool, typer.Option("--check-config", help="Check the settings and stop.")] = False,
 ) -> None:
     """Start the hub; it runs until Ctrl-C."""
     from opstwin.errors import OpstwinError
     from opstwin.settings import load_settings
 
+    if config is not None:
+        # The hub hides its config file from the workloads of this machine, and so must know where it is.
+        os.environ["OPSTWIN_CONFIG"] = str(config.expanduser().absolute())
     try:
         given = {"host": host, "port": port}
         settings = load_settings(options={key: value for key, value in given.items() if value is not None})
         if check_config:
+            from opstwin.wiring.clusters import check_clusters
             from opstwin.wiring.ruling import rules_of
 
             rules_of(settings)
+            check_clusters(settings)
             output.note("The settings are sound.", colour="ok")
             return
         _serve(settings)
@@ -89,9 +97,18 @@ def demo(
     raise typer.Exit(run_demo(target))
 
 
-def doctor(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:
+def doctor(
+    models: Annotated[
+        bool, typer.Option("--models", help="Ask each language model's provider whether it answers; costs nothing.")
+    ] = False,
+    form: Output = Form.TABLE,
+    url: Url = None,
+    token: Token = None,
+) -> None:
     """Check the set-up and say what to do about each problem; exit 1 when something is wrong."""
-    checks = [_python(), *_hub(url, token)]
+    from opstwin.cli.checking import checked
+
+    checks = checked(url, token, models=models)
     if form is not Form.TABLE:
         output.data(checks, form)
     else:
@@ -99,53 +116,6 @@ def doctor(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> N
         output.table(["", "check", "found", "next"], rows)
     if not all(item["ok"] for item in checks):
         raise typer.Exit(Exit.ERROR)
-
-
-def _check(name: str, ok: bool, found: str, next_step: str = "") -> dict[str, Any]:
-    return {"check": name, "ok": ok, "found": found, "next_step": "" if ok else next_step}
-
-
-def _python() -> dict[str, Any]:
-    found = ".".join(map(str, sys.version_info[:3]))
-    return _check("Python", sys.version_info >= (3, 11), found, "Install Python 3.11 or newer.")
-
-
-def _hub(url: str | None, token: str | None) -> list[dict[str, Any]]:
-    checks = [_files()]
-    try:
-        context = find_context(url, token)
-        hub = hub_of(url, token)
-        info = hub.get("/hub")
-    except CliError as error:
-        return [*checks, _check("hub", False, error.message, error.next_step)]
-    checks.append(_check("hub", True, f"{context.url}, version {info.get('version')}"))
-    checks.append(_check("database", True, str(info.get("database"))))
-    checks += [_target(hub, item) for item in hub.all("/targets")["items"]]
-    try:
-        verified = hub.post("/audit:verify")
-        checks.append(_check("audit chain", True, f"{verified['rows']} rows"))
-    except CliError as error:
-        checks.append(_check("audit chain", False, error.message, error.next_step))
-    return checks
-
-
-def _target(hub: Any, item: dict[str, Any]) -> dict[str, Any]:
-    name = f"target {item['id']}"
-    if not item["is_active"]:
-        return _check(name, True, "switched off")
-    try:
-        answer = hub.post(f"/targets/{item['id']}:test")
-    except CliError as error:
-        return _check(name, False, error.message, error.next_step or "Start it, or switch it off.")
-    return _check(name, True, f"{item['backend_type']} {answer.get('version')}")
-
-
-def _files() -> dict[str, Any]:
-    folder = data_dir()
-    loose = [path.name for path in folder.glob("*") if path.is_file() and path.stat().st_mode & 0o077]
-    if loose:
-        return _check("files", False, f"{', '.join(loose[:3])} can be read by others", f"Run: chmod 600 {folder}/*")
-    return _check("files", True, str(folder))
 
 
 def backup(form: Output = Form.TABLE, url: Url = None, token: Token = None) -> None:

@@ -1,8 +1,9 @@
 """The verb that checks manifests: here, without a hub and without a cluster."""
 
 import sys
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -126,7 +127,8 @@ def _decoded(data: bytes, name: str, most: int) -> str:
             Exit.ERROR, f"{name} is too large: at most {_MOST_BYTES >> 20} MiB are checked at once.",
             next_step="Check fewer files at once.", code="limit_exceeded",
         )  # fmt: skip
-    return data.decode("utf-8", "replace")
+    # Windows PowerShell redirects in UTF-16, which YAML allows (1.2.2, 5.2).
+    return data.decode("utf-16" if data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8", "replace")
 
 
 def _write(report: "LintReport", form: Form, *, quiet: bool, korean: bool, sarif: bool) -> None:
@@ -155,6 +157,12 @@ def _show(report: "LintReport", shown: list["Finding"], *, korean: bool) -> None
 def _summary(report: "LintReport") -> str:
     from opstwin.manifests.checks.findings import Level
 
-    counts: dict[str, Any] = {level.value: report.report.count(level) for level in Level}
-    words = f"{counts['error']} errors, {counts['warning']} warnings, {counts['info']} notes"
-    return f"{report.report.manifests} manifests checked for Kubernetes {report.report.version}: {words}."
+    counts = {level.value: report.report.count(level) for level in Level}
+    parts = (("error", counts["error"]), ("warning", counts["warning"]), ("note", counts["info"]))
+    words = ", ".join(_counted(word, number) for word, number in parts)
+    checked = _counted("manifest", report.report.manifests)
+    return f"{checked} checked for Kubernetes {report.report.version}: {words}."
+
+
+def _counted(word: str, number: int) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -24,6 +24,11 @@ _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str, str]]] = {
         "is not an execution's id; those look like exec_7f3k2m9x1q",
         "List them: opstwin get executions",
     ),
+    "runs": (
+        re.compile(r"(?:run_)?[1-9][0-9]{0,17}"),
+        "is not a run's id; those look like run_7",
+        "List them: opstwin get runs",
+    ),
     "targets": (
         re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"),
         "is not a target's name; those look like local",
@@ -57,8 +62,8 @@ def check_id(collection: str, id: str) -> None:
 def no_plan_or_execution(id: str) -> CliError:
     """For something that begins like neither."""
     return CliError(
-        Exit.ERROR, f"{id[:80]!r} is neither a plan nor an execution; their ids look like plan_7f3k2m9x1q and "
-        "exec_7f3k2m9x1q.", next_step="List plans: opstwin get plans", code="invalid_input",
+        Exit.ERROR, f"{id[:80]!r} is neither a plan, an execution nor a run; their ids look like plan_7f3k2m9x1q, "
+        "exec_7f3k2m9x1q and run_7.", next_step="List plans: opstwin get plans", code="invalid_input",
     )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """Verbs for targets, people and their tokens."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from textwrap import wrap
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -27,7 +29,15 @@ _WITHOUT = {
 }
 """What the lack of a verb, or of all about one thing, means."""
 
+_CLUSTER_ONLY: Final = ("context", "namespace", "namespaces", "kinds")
+"""Settings of a cluster that are options too."""
+
 TargetId = Annotated[str, typer.Argument(help="The target's id.", autocompletion=complete_target)]
+Kubeconfig = Annotated[Path | None, typer.Option(help="A cluster: the file that says how to reach it.")]
+Context = Annotated[str | None, typer.Option(help="Which context of that file; its current one when left out.")]
+Namespace = Annotated[str | None, typer.Option(help="Where workloads of a cluster go when none is named.")]
+Namespaces = Annotated[str | None, typer.Option(help="Look into these of a cluster only, separated by commas.")]
+Kinds = Annotated[str | None, typer.Option(help="Kinds that are reflected beside the usual ones, with commas.")]
 
 
 @targets.command("list")
@@ -54,9 +64,11 @@ def targets_add(
     id: Annotated[str | None, typer.Argument(help="A short name such as prod.")] = None,
     endpoint: Annotated[str, typer.Option(help="Where it answers, such as unix:///var/run/docker.sock.")] = "",
     backend: Annotated[str, typer.Option(help="docker, kubernetes, host or sim.")] = "docker",
-    kubeconfig: Annotated[Path | None, typer.Option(help="A cluster: the file that says how to reach it.")] = None,
-    context: Annotated[str, typer.Option(help="Which context of that file; its current one when left out.")] = "",
-    namespace: Annotated[str, typer.Option(help="Where workloads of a cluster go when none is named.")] = "",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    namespaces: Namespaces = None,
+    kinds: Kinds = None,
     in_cluster: Annotated[bool, typer.Option("--in-cluster", help="The cluster that the hub itself runs in.")] = False,
     display_name: Annotated[str, typer.Option(help="The name people see.")] = "",
     default: Annotated[bool, typer.Option("--default", help="Use it when no target is named.")] = False,
@@ -73,7 +85,9 @@ def targets_add(
     elif id and (endpoint or kubeconfig or in_cluster):
         where: dict[str, Any] = {"backend_type": backend, "agent_endpoint": endpoint}
         if kubeconfig or in_cluster:
-            where = _cluster(kubeconfig, context, namespace)
+            given = dict(zip(_CLUSTER_ONLY, (context, namespace, namespaces, kinds), strict=True))
+            where = {"backend_type": "kubernetes", "agent_endpoint": _address(kubeconfig)}
+            where["settings"] = {key: value for key, value in given.items() if value}
         body = {"id": id, "display_name": display_name or id, **where}
         added = hub.post("/targets", {**body, "mode": mode} | ({"is_default": True} if default else {}))
     else:
@@ -86,17 +100,13 @@ def targets_add(
         output.note(f"Check it: opstwin targets test {id}")
 
 
-def _cluster(kubeconfig: Path | None, context: str, namespace: str) -> dict[str, Any]:
-    """How a cluster is reached. Raises `CliError` for a file that is not there."""
-    if kubeconfig is not None and not kubeconfig.expanduser().is_file():
+def _address(kubeconfig: Path | None) -> str:
+    """Where a cluster is reached; None stands for the one the hub runs in. Raises `CliError` for no such file."""
+    if kubeconfig is None:
+        return "kubeconfig://in-cluster"
+    if not kubeconfig.expanduser().is_file():
         raise no_file(kubeconfig, "Name the kubeconfig file of the cluster.")
-    settings = {"context": context, "namespace": namespace}
-    address = "in-cluster" if kubeconfig is None else str(kubeconfig.expanduser().resolve())
-    return {
-        "backend_type": "kubernetes",
-        "agent_endpoint": f"kubeconfig://{address}",
-        "settings": {key: value for key, value in settings.items() if value},
-    }
+    return f"kubeconfig://{kubeconfig.expanduser().resolve()}"
 
 
 @targets.command("test")
@@ -107,8 +117,21 @@ def targets_test(id: TargetId, form: Output = Form.TABLE, url: Url = None, token
         output.data(answer, form)
         return
     output.line(f"{id} answers: version {answer.get('version')}, {answer.get('latency_ms', 0):.0f} ms.")
+    if apis := (answer.get("details") or {}).get("apis"):
+        _served(answer["details"]["kinds"], apis)
     if answer.get("permissions"):
         _permissions(answer["permissions"])
+
+
+def _served(kinds: int, apis: Sequence[str]) -> None:
+    """The API groups of a cluster, each with its versions."""
+    groups: dict[str, list[str]] = {}
+    for api in apis:
+        group, _, version = api.rpartition("/")
+        groups.setdefault(group, []).append(version)
+    said = " ".join(f"{group}/{','.join(versions)}" if group else versions[0] for group, versions in groups.items())
+    for text in wrap(f"It serves {kinds} kinds: {said}", 110, subsequent_indent="  ", break_long_words=False):
+        output.line(text)
 
 
 def _permissions(found: list[dict[str, Any]]) -> None:
@@ -136,6 +159,11 @@ def _verbs(items: list[dict[str, Any]], side: str) -> str:
 def targets_update(
     id: TargetId,
     endpoint: Annotated[str | None, typer.Option(help="A new address.")] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Namespace = None,
+    namespaces: Namespaces = None,
+    kinds: Kinds = None,
     display_name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     active: Annotated[bool | None, typer.Option("--active/--inactive", help="Switch it on or off.")] = None,
     default: Annotated[
@@ -145,10 +173,17 @@ def targets_update(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Change a target's settings."""
-    given = {"agent_endpoint": endpoint, "display_name": display_name, "is_active": active, "is_default": default}
-    body = {key: value for key, value in given.items() if value is not None}
-    changed = hub_of(url, token).send("PATCH", path_of("targets", id), body)
+    """Change a target's settings; an empty text takes one back."""
+    hub = hub_of(url, token)
+    address = _address(kubeconfig) if kubeconfig is not None else endpoint
+    given = {"agent_endpoint": address, "display_name": display_name, "is_active": active, "is_default": default}
+    body: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    of_cluster = zip(_CLUSTER_ONLY, (context, namespace, namespaces, kinds), strict=True)
+    settings = {key: value for key, value in of_cluster if value is not None}
+    if settings:
+        kept = hub.get(path_of("targets", id))["settings"] | settings
+        body["settings"] = {key: value for key, value in kept.items() if value}
+    changed = hub.send("PATCH", path_of("targets", id), body)
     output.data(changed, form) if form is not Form.TABLE else output.note("Changed.", colour="ok")
 
 

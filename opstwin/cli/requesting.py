@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from opstwin.cli.env_files import with_env_files
 from opstwin.cli.exits import CliError, Exit
 from opstwin.cli.folders import text_of_folder
 from opstwin.cli.naming import MAX_FILE, is_file, looks_like_file, no_file, text_of
@@ -65,7 +66,10 @@ class Asked:
         if file.is_dir():
             return {"file": text_of_folder(file)}
         text = read(file)
-        if self.name or _NAMED.search(text) or _MANIFEST.search(text):
+        if _MANIFEST.search(text):
+            return {"file": text}
+        text = with_env_files(text, Path() if str(file) == "-" else file.parent)
+        if self.name or _NAMED.search(text):
             return {"file": text}
         return {"file": text, "project": _project(file)}
 

@@ -6,18 +6,21 @@ from typing import Annotated, Any, Final
 import typer
 
 from opstwin.cli import output
+from opstwin.cli.chat_words import language_of
 from opstwin.cli.client import Hub
 from opstwin.cli.exits import CliError, Exit
 from opstwin.cli.naming import fitting, no_plan_or_execution, only, owned
 from opstwin.cli.options import Output, Resource, Target, Token, Url, hub_of, path_of, resource_of
 from opstwin.cli.output import Form
+from opstwin.cli.plan_words import phrase, state_word
+from opstwin.cli.runs import run_rows, run_text
 
 _AWAY: Final = ("unreachable", "timeout", "rejected")
 """Codes that say something about one target, and nothing about the others."""
 
 _ENDPOINT_MARKS: Final = ("://", ".", ":")
 _LONG_HASH: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
-"""The names of volumes that nobody named; twelve digits tell them apart, as Docker's own tables do."""
+"""Volumes that nobody named, and images by their id; twelve digits tell them apart, as Docker's own tables do."""
 
 
 _KINDS: Final = {
@@ -80,6 +83,11 @@ def _discovered(results: list[dict[str, Any]], failed: dict[str, CliError]) -> N
     ]
     if rows or not failed:
         output.table(["target", "found", "new", "changed", "gone", "unknown"], rows, empty="No active target.")
+    for item in results:
+        hidden = [id.split("/")[1] for id in item["unknown"] if id.endswith("/*")]
+        if hidden:
+            named = ", ".join([*hidden[:5], *([f"{len(hidden) - 5} more"] if len(hidden) > 5 else [])])
+            output.note(f"{item['target']}: may not list {named}. See: opstwin targets test {item['target']}")
     for name, error in failed.items():
         output.note(f"{name}: {error.message} {error.next_step}".rstrip(), colour="bad")
     output.note("See them: opstwin get")
@@ -97,7 +105,7 @@ def _endpoint(found: dict[str, Any], form: Form) -> None:
 
 def get(
     name: Annotated[
-        str | None, typer.Argument(help="A resource, a kind (container), or: plans, executions, workloads.")
+        str | None, typer.Argument(help="A resource, a kind (container), or: plans, executions, runs, workloads.")
     ] = None,
     target: Target = None,
     form: Output = Form.TABLE,
@@ -106,24 +114,25 @@ def get(
 ) -> None:
     """What should be and what is, side by side."""
     hub = hub_of(url, token)
-    lists = {"plans": _plans, "executions": _executions, "workloads": _workloads}
+    lists = {"plans": _plans, "executions": _executions, "runs": run_rows, "workloads": _workloads}
     if name in lists:
         answer = hub.all(f"/{name}", target=target)
         output.data(answer, form) if form is not Form.TABLE else lists[name](answer)
         return
     kind = _KINDS.get(name or "")
     if name and kind is None:
-        _named(hub, name, form)
+        _named(hub, name, target, form)
         return
     answer = hub.all("/resources", target=target, kind=kind)
     output.data(answer, form) if form is not Form.TABLE else resource_rows(answer, images=kind == "image")
 
 
-def _named(hub: Hub, name: str, form: Form) -> None:
-    """One resource, or those of a workload."""
-    known = [] if name.count("/") >= 2 else hub.all("/resources")["items"]
-    parts = owned(known, name)
-    if not parts or fitting(known, name):
+def _named(hub: Hub, name: str, target: str | None, form: Form) -> None:
+    """One resource, or those of a workload, or where nothing is named so, those of a kind such as `node`."""
+    known = [] if name.count("/") >= 2 else hub.all("/resources", target=target)["items"]
+    found = fitting(known, name)
+    parts = owned(known, name) or ([] if found else [item for item in known if item["kind"] == name])
+    if not parts or len(found) == 1:
         id = name if name.count("/") >= 2 else only(known, name)
         _resource(hub.get(path_of("resources", id)), form)
     elif form is not Form.TABLE:
@@ -154,7 +163,7 @@ def _resource_row(item: dict[str, Any]) -> list[object]:
         state,
         "yes" if item.get("managed") else "no",
         drift,
-        _images(observed, spec),
+        _LONG_HASH.sub(r"\1…", _images(observed, spec)),
         moment,
     ]
 
@@ -183,10 +192,13 @@ def _plans(answer: dict[str, Any]) -> None:
 
 def _executions(answer: dict[str, Any]) -> None:
     rows = [
-        [item["id"], item["state"], item["plan_id"], item["target"], str(item["started_at"])[:19].replace("T", " ")]
+        [
+            item["id"], item["state"], item["target"], str(item["started_at"])[:19].replace("T", " "),
+            item["plan_id"], item["request"][:48],
+        ]
         for item in answer["items"]
-    ]
-    output.table(["execution", "state", "plan", "target", "started"], rows, empty="Nothing was applied yet.")
+    ]  # fmt: skip
+    output.table(["execution", "state", "target", "started", "plan", "request"], rows, empty="Nothing was applied yet.")
 
 
 def _workloads(answer: dict[str, Any]) -> None:
@@ -203,39 +215,41 @@ def _workloads(answer: dict[str, Any]) -> None:
 
 
 def show(
-    id: Annotated[str, typer.Argument(help="A plan or an execution.")],
+    id: Annotated[str, typer.Argument(help="A plan, an execution or a run.")],
     form: Output = Form.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """A plan with its full diff, or an execution with its steps."""
+    """A plan with its full diff, an execution with its steps, or a run with its stages."""
     hub = hub_of(url, token)
-    if not id.startswith(("plan_", "exec_")):
+    if not id.startswith(("plan_", "exec_", "run_")):
         raise no_plan_or_execution(id)
+    if id.startswith("run_"):
+        run = hub.get(path_of("runs", id))
+        output.data(run, form) if form is not Form.TABLE else run_text(run)
+        return
     if id.startswith("exec_"):
         execution = hub.get(path_of("executions", id))
         output.data(execution, form) if form is not Form.TABLE else execution_text(execution)
         return
-    plan = hub.get(path_of("plans", id))
+    plan = hub.get(path_of("plans", id), language=language_of("") if form is Form.TABLE else "en")
     output.data(plan, form) if form is not Form.TABLE else plan_view(plan)
 
 
-def plan_view(plan: dict[str, Any]) -> None:
+def plan_view(plan: dict[str, Any], language: str = "en") -> None:
     """A plan for people; each note on one line of its own, which no line of a change looks like."""
     output.plan_text(plan["lines"])
     for note in plan["notes"]:
-        output.line(f"Note: {' '.join(note.split())}")
-    asked = plan["requested_by"]
-    behind = f" for {asked['on_behalf_of']}" if asked.get("on_behalf_of") else ""
+        output.line(phrase(language, "note", text=" ".join(note.split())))
+    asked, person = plan["requested_by"], plan["requested_by"].get("on_behalf_of")
+    by = phrase(language, "behind", agent=asked["id"], person=person) if person else asked["id"]
     mode = f" · {plan['mode']}" if plan.get("mode") else ""
-    output.line(
-        f"State: {plan['state']}{mode} · asked for by {asked['id']}{behind} · expires {_moment(plan['expires_at'])}"
-    )
-    for decision in plan.get("approvals") or []:
-        said = f": {decision['reason']}" if decision.get("reason") else ""
-        output.line(
-            f"{decision['decision']} by {decision['decided_by']['id']} at {_moment(decision['decided_at'])}{said}"
-        )
+    state, until = state_word(language, plan["state"]), _moment(plan["expires_at"])
+    output.line(phrase(language, "state", state=state, mode=mode, by=by, until=until))
+    for item in plan.get("approvals") or []:
+        said = f": {item['reason']}" if item.get("reason") else ""
+        decision, at = state_word(language, item["decision"]), _moment(item["decided_at"])
+        output.line(phrase(language, "decided", decision=decision, by=item["decided_by"]["id"], at=at, said=said))
 
 
 def _moment(text: str) -> str:
@@ -300,7 +314,7 @@ def logs(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """What a container wrote."""
+    """What a container wrote; of a workload in a cluster, what its pods write."""
     hub = hub_of(url, token)
     path = path_of("resources", resource_of(hub, name), "/logs")
     if follow:

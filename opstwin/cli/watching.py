@@ -20,7 +20,7 @@ _TURNS: Final = {
 }
 _WORDS: Final = {
     "succeeded": "Done and verified.",
-    "rolled_back": "It failed and was rolled back: everything is as it was before.",
+    "rolled_back": "It failed and was rolled back to what was there before.",
     "needs_human": "It stopped and needs a person.",
 }
 

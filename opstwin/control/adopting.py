@@ -10,7 +10,7 @@ from opstwin.control.scene import ADOPTED
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
-from opstwin.domain.resource import Desired, Observed, Presence, WorkloadRecord
+from opstwin.domain.resource import Desired, Link, Observed, Presence, WorkloadRecord
 from opstwin.domain.values import Json, resource_id
 from opstwin.domain.workload import Workload
 from opstwin.errors import Conflict, InvalidInput, RequestError, Unreachable
@@ -58,6 +58,7 @@ async def _adopt(ledger: Ledger, observed_id: str, taking: _Taking) -> Desired:
     old = await ledger.get(Desired, observed_id)
     if taking.renderer is not None and found.kind not in _ENGINE_KINDS:
         _check_there(found, old)
+        await _check_own(ledger, found)
         return await _take_manifest(ledger, found, old, taking)
     _check_adoptable(found, old)
     return await _take_container(ledger, found, old, taking)
@@ -116,6 +117,21 @@ def _check_adoptable(found: Observed, old: Desired | None) -> None:
             f"A {found.kind} is not adopted by itself.", field="id", next_step="Adopt the container that uses it."
         )
     _check_there(found, old)
+
+
+async def _check_own(ledger: Ledger, found: Observed) -> None:
+    """What something else in the cluster makes and takes away cannot be wanted by itself."""
+    if found.kind == "node":
+        raise InvalidInput(
+            "A node is not adopted: it joins and leaves the cluster by itself.", field="id",
+            next_step="Adopt what runs on it: opstwin get",
+        )  # fmt: skip
+    made_by = await ledger.all(Link, {"source": found.id, "relation": "part-of"}) if found.kind == "pod" else []
+    if made_by:
+        raise InvalidInput(
+            f"{found.name} comes and goes with {made_by[0].destination}, which made it.", field="id",
+            next_step=f"Adopt that: opstwin adopt {made_by[0].destination}",
+        )  # fmt: skip
 
 
 def _check_there(found: Observed, old: Desired | None) -> None:

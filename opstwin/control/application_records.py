@@ -51,6 +51,12 @@ def _record(plan: Plan, name: str, change: Change) -> Deployment:
     )  # fmt: skip
 
 
+def limits_of(spec: Spec) -> tuple[int | None, int | None]:
+    """The limits of what a manifest runs, of CPU in millicores and of memory in bytes; None where it sets none."""
+    amounts = _Amounts(next(iter(_containers(spec)), {}))
+    return amounts.cpu("limits"), amounts.memory("limits")
+
+
 class _Amounts:
     """What the main container requests and may use."""
 

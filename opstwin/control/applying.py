@@ -18,7 +18,7 @@ from opstwin.control.finishing import closing_writes
 from opstwin.control.journal import Journal, LeaseLost
 from opstwin.control.ledger import Ledger
 from opstwin.control.retrying import Backoff, Breakers
-from opstwin.control.reversing import back_steps, beyond_undoing, needs_undoing, no_way_back
+from opstwin.control.reversing import back_steps, beyond_undoing, keeps_data, needs_undoing, no_way_back, what_is_kept
 from opstwin.control.running import Attempt, Effect, Ran
 from opstwin.control.starting import Gate, why_not
 from opstwin.control.stepping import failed_before, others_wait_for, ready_steps
@@ -236,7 +236,7 @@ class Applier:
         try:
             await worker.back()
             await worker.verify(Phase.BACK)
-            ailing = await worker.still_ailing()
+            remains = await worker.still_ailing() or what_is_kept(journal)
         except (Rejected, Unverified, StalePlan, Timeout) as failure:
             error = Rejected(
                 f"The roll-back did not finish: {failure.message}",
@@ -244,7 +244,7 @@ class Applier:
             )
             await self._end(journal, ExecutionState.NEEDS_HUMAN, error)
             return
-        await self._end(journal, ExecutionState.ROLLED_BACK, ailing)
+        await self._end(journal, ExecutionState.ROLLED_BACK, remains)
 
     async def _end(self, journal: Journal, end: ExecutionState, error: OpstwinError | None = None) -> None:
         reason = error.message if error else str((journal.execution.error or {}).get("message", ""))
@@ -330,8 +330,9 @@ class _Worker:
             if step.state not in (StepState.PENDING, StepState.INTENDED):
                 continue
             seen = await self._see(step.change.resource)
-            if not needs_undoing(step, seen, self.renderer):
-                reached = step.state is StepState.INTENDED
+            kept = keeps_data(step, self.journal.of(Phase.FORWARD))
+            if kept or not needs_undoing(step, seen, self.renderer):
+                reached = step.state is StepState.INTENDED and not kept
                 await self.journal.settle(step, StepState.DONE if reached else StepState.SKIPPED)
                 continue
             [intended] = await self.journal.intend([step], self._lease_s())

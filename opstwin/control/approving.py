@@ -25,7 +25,7 @@ from opstwin.domain.healing import Mandate
 from opstwin.domain.kinds import CONTAINER
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
 from opstwin.domain.resource import Desired
-from opstwin.domain.values import ApprovalId, ResourceId
+from opstwin.domain.values import ApprovalId, PlanId, ResourceId
 from opstwin.errors import Conflict, Forbidden, RequestError, StalePlan
 from opstwin.twin.store import Put, Require, Write
 
@@ -75,6 +75,7 @@ class Approver:
     async def coverable(self, plan: Plan, mandate: Mandate) -> frozenset[ResourceId]:
         """What a mandate lets be healed of a plan against drift, each with all that it needs."""
         found: set[ResourceId] = set()
+        applied: dict[PlanId, bool] = {}
         by_id = {change.resource: change for change in plan.changes}
         for change in plan.changes:
             needed = [by_id[item] for item in change.needs if item in by_id]
@@ -84,7 +85,8 @@ class Approver:
             covered = change.risk.rank <= Risk.LOW.rank and mandate.resource in (None, change.resource)
             backed = record is not None and record.spec == change.after
             if covered and backed and found.issuperset(item.resource for item in others):
-                found |= {change.resource} if record and await decided_by_human(self._ledger, record) else set()
+                backed = record is not None and await decided_by_human(self._ledger, record, applied)
+                found |= {change.resource} if backed else set()
         return frozenset(found)
 
     async def waiting(self) -> list[Plan]:
@@ -148,11 +150,12 @@ class Approver:
             raise _not_covered(plan, "it is revoked, expired, or the plan is not healing at low risk")
         if not await may_approve(self._ledger, current.given_by):
             raise _not_covered(plan, f"{current.given_by.id}, who gave it, may not approve")
+        applied: dict[PlanId, bool] = {}
         for change in plan.changes:
             record = await self._ledger.get(Desired, change.resource)
             if record is None or record.spec != change.after:
                 raise _not_covered(plan, f"{change.resource} is not brought back to what is desired")
-            if not await decided_by_human(self._ledger, record):
+            if not await decided_by_human(self._ledger, record, applied):
                 raise _not_covered(plan, f"the desired state of {change.resource} was never approved by a person")
         return [Require(Mandate, current.id, current.version)]
 
@@ -191,18 +194,21 @@ async def may_approve(ledger: Ledger, actor: Actor) -> bool:
     return account.kind is ActorKind.PERSON and Scope.APPROVE in account.scopes
 
 
-async def decided_by_human(ledger: Ledger, record: Desired) -> bool:
+async def decided_by_human(ledger: Ledger, record: Desired, applied: dict[PlanId, bool]) -> bool:
     """Whether an applied plan brought this desired state, or only people set it who may approve plans now.
 
     Who sets one field takes over what others set before: an agent's wish is not a person's because a person set more.
+    `applied` keeps what was learnt of plans: one large plan may have brought all that is asked about.
     """
     if record.plan_id is None:
         if not await may_approve(ledger, record.set_by):
             return False
         accounts = [await ledger.get(Principal, name) for name in await setters_of(ledger, record)]
         return all(item is not None and item.kind is ActorKind.PERSON for item in accounts)
-    plan = await ledger.get(Plan, record.plan_id)
-    return plan is not None and plan.state is PlanState.APPLIED
+    if record.plan_id not in applied:
+        plan = await ledger.get(Plan, record.plan_id)
+        applied[record.plan_id] = plan is not None and plan.state is PlanState.APPLIED
+    return applied[record.plan_id]
 
 
 async def mandate_holds(ledger: Ledger, approval: Approval, plan: Plan, now: datetime) -> bool:

@@ -50,7 +50,7 @@ async def _with_pauses(ledger: Ledger, target: Target, drifts: list[Drift]) -> l
 
 
 async def paused_on(ledger: Ledger, target: TargetId | None = None) -> frozenset[ResourceId]:
-    """The resources of a target, or of all, that are healed no more until a person says so."""
+    """The resources of a target, or of all, that a fight keeps from being healed for now."""
     where: dict[str, str | bool | None] = {"paused": True} | ({"target": target} if target else {})
     return frozenset(item.id for item in await ledger.all(HealRecord, where))
 

@@ -58,8 +58,9 @@ class Causes:
         wish = Evidence(
             fact=f"desired revision {desired.revision}", value=desired.set_by.id, source="desired", at=desired.set_at
         )
-        if healed is not None and healed.recent(self.ledger.clock.now()):
-            return self._undone(healed)
+        undone = self._undone(drift, healed) if healed is not None else None
+        if undone is not None:
+            return undone
         execution = await self._execution(drift, desired)
         if execution is not None:
             return self._by_execution(execution, wish)
@@ -68,12 +69,18 @@ class Causes:
             return Cause.DESIRED_CHANGED, f"{desired.set_by.id} changed what should be, {by}.", [wish]
         return await self._from_outside(drift, observed)
 
-    def _undone(self, healed: HealRecord) -> tuple[Cause, str, list[Evidence]]:
-        recent = healed.recent(self.ledger.clock.now())
-        heals = [Evidence(fact="healed", value=None, source="healing", at=at) for at in recent]
+    def _undone(self, drift: Drift, healed: HealRecord) -> tuple[Cause, str, list[Evidence]] | None:
+        """What was put back lately, or led to a pause, and differs again; None for drift in something else."""
+        fought = healed.paused and not set(drift.over).isdisjoint(healed.contested)
+        lately = healed.heals if fought else healed.recent_over(drift.over, self.ledger.clock.now())
+        if not lately:
+            return None
+        heals = [
+            Evidence(fact="healed", value=", ".join(item.over[:5]), source="healing", at=item.at) for item in lately
+        ]
         return (
             Cause.HEAL_FAILED,
-            f"It was healed {len(recent)} time(s) lately and is different again: something outside changes it back.",
+            f"It was healed {len(lately)} time(s) lately and is different again: something outside changes it back.",
             heals,
         )
 

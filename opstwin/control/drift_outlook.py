@@ -80,7 +80,7 @@ class Outlooks:
     async def _healing(self, drift: Drift, target: Target) -> tuple[Outlook, str] | None:
         record = await self.ledger.get(HealRecord, drift.resource)
         if record is not None and record.paused:
-            return Outlook.PAUSED, f"Healing is paused until a person runs: opstwin resume {drift.resource}"
+            return Outlook.PAUSED, _paused(record)
         now = self.ledger.clock.now()
         mandates = await self.ledger.all(Mandate, {"target": target.id})
         valid = [
@@ -110,3 +110,10 @@ class Outlooks:
             if state not in FINISHED and (await self.ledger.store.find(Query(Execution, where, limit=1))).items:
                 return True
         return False
+
+
+def _paused(record: HealRecord) -> str:
+    if record.paused_until is None:
+        return f"Healing is paused until a person runs: opstwin resume {record.id}"
+    until = record.paused_until.isoformat(timespec="minutes")
+    return f"Something keeps changing it back. It is healed again at {until}; at once with: opstwin resume {record.id}"

@@ -1,18 +1,22 @@
-"""The guard against a fight: what keeps being changed back is healed a few times, then left to a person."""
+"""The guard against a fight: what keeps being changed back is healed a few times, then with growing pauses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from opstwin.control.actors import RECONCILER
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.audit import AuditEntry
+from opstwin.domain.drift import Drift
 from opstwin.domain.event import Event
-from opstwin.domain.healing import FLIP_WINDOW, MAX_FLIPS, HealRecord
+from opstwin.domain.healing import FLIP_WINDOW, HealRecord
 from opstwin.domain.plan import Plan
-from opstwin.domain.values import ResourceId, TargetId
+from opstwin.domain.values import Json, ResourceId, TargetId
 from opstwin.errors import Forbidden
 from opstwin.twin.store import Put
+
+Over = Mapping[ResourceId, tuple[str, ...]]
+"""What of each resource differs: see `Drift.over`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,28 +25,43 @@ class FlapGuard:
 
     ledger: Ledger
 
-    async def paused(self, target: TargetId, resources: Iterable[ResourceId]) -> set[ResourceId]:
-        """The resources that must not be healed now; pauses those that were healed too often lately."""
+    async def release(self, target: TargetId) -> None:
+        """End the pauses whose time is over: what differs there is healed again, once."""
+        now = self.ledger.clock.now()
+        paused = await self.ledger.all(HealRecord, {"target": target, "paused": True})
+        over = [record for record in paused if record.paused_until is not None and record.paused_until <= now]
+        if not over:
+            return
+        entries = [AuditEntry(action="healing.resume", subject=item.id, actor=RECONCILER) for item in over]
+        events = [
+            Event(
+                at=now, type="healing.resumed", target=target, resource=item.id,
+                message=f"The pause is over: {item.id} is healed again.",
+            )
+            for item in over
+        ]  # fmt: skip
+        await self.ledger.commit([Put(replace(item, paused=False)) for item in over], entries, events)
+
+    async def paused(self, target: TargetId, drifts: Iterable[Drift]) -> set[ResourceId]:
+        """The resources that must not be healed now; pauses those that are changed back again and again."""
         found: set[ResourceId] = set()
-        for resource in resources:
-            record = await self.ledger.get(HealRecord, resource) or HealRecord(id=resource, target=target)
-            if not record.paused and len(record.recent(self.ledger.clock.now())) >= MAX_FLIPS:
-                await self._pause(record)
-                found.add(resource)
-            elif record.paused:
-                found.add(resource)
+        now = self.ledger.clock.now()
+        for drift in drifts:
+            record = await self._of(target, drift.resource)
+            fight = () if record.paused else record.fought_over(drift.over, now)
+            if fight:
+                await self._pause(record, fight)
+            if fight or record.paused:
+                found.add(drift.resource)
         return found
 
-    async def count(self, plan: Plan, resources: Sequence[ResourceId]) -> None:
-        """Write down, before it happens, that these resources are healed by `plan`."""
+    async def count(self, plan: Plan, over: Over) -> None:
+        """Write down, before it happens, that these resources are healed by `plan`, and what is put back of each."""
         now = self.ledger.clock.now()
-        records: list[HealRecord] = []
-        for resource in resources:
-            record = await self.ledger.get(HealRecord, resource) or HealRecord(id=resource, target=plan.target)
-            records.append(replace(record, healed_at=(*record.recent(now), now)))
+        records = [(await self._of(plan.target, item)).healed(what, now) for item, what in over.items()]
         entry = AuditEntry(
             action="healing.start", subject=plan.id, actor=RECONCILER, plan_id=plan.id, digest=plan.digest,
-            details={"resources": [str(item) for item in resources]},
+            details={"resources": [str(item) for item in over]},
         )  # fmt: skip
         await self.ledger.commit([Put(record) for record in records], [entry])
 
@@ -57,7 +76,7 @@ class FlapGuard:
         record = await self.ledger.need(HealRecord, resource, next_step="See what differs: opstwin drift")
         if not record.paused:
             return record
-        free = replace(record, paused=False, paused_at=None, healed_at=())
+        free = HealRecord(id=record.id, target=record.target, version=record.version)
         entry = AuditEntry(action="healing.resume", subject=resource, actor=actor)
         event = Event(
             at=self.ledger.clock.now(), type="healing.resumed", target=record.target, resource=resource,
@@ -66,12 +85,27 @@ class FlapGuard:
         await self.ledger.commit([Put(free)], [entry], [event])
         return replace(free, version=free.version + 1)
 
-    async def _pause(self, record: HealRecord) -> None:
+    async def _of(self, target: TargetId, resource: ResourceId) -> HealRecord:
+        return await self.ledger.get(HealRecord, resource) or HealRecord(id=resource, target=target)
+
+    async def _pause(self, record: HealRecord, fight: tuple[str, ...]) -> None:
         now = self.ledger.clock.now()
+        held = record.pausing(fight, now)
+        until = held.paused_until.isoformat(timespec="minutes") if held.paused_until else ""
         why = (
-            f"{record.id} was healed {len(record.recent(now))} times within {FLIP_WINDOW.seconds // 60} minutes and "
-            "changed back each time. Healing is paused."
+            f"{record.id} was healed {_times(len(record.recent_over(fight, now)))} within "
+            f"{FLIP_WINDOW.seconds // 60} minutes and changed back each time in {', '.join(fight[:5])}. "
+            f"Healing is paused until {until}."
         )
-        entry = AuditEntry(action="healing.pause", subject=record.id, actor=RECONCILER, reason=why)
-        event = Event(at=now, type="healing.paused", target=record.target, resource=record.id, message=why)
-        await self.ledger.commit([Put(replace(record, paused=True, paused_at=now))], [entry], [event])
+        details: dict[str, Json] = {"over": list(fight), "until": until, "pauses": held.rounds}
+        entry = AuditEntry(
+            action="healing.pause", subject=record.id, actor=RECONCILER, reason=why, details=details
+        )  # fmt: skip
+        event = Event(
+            at=now, type="healing.paused", target=record.target, resource=record.id, message=why, details=details
+        )  # fmt: skip
+        await self.ledger.commit([Put(held)], [entry], [event])
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -9,6 +9,7 @@ from typing import Final
 
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
+from opstwin.control.remembering import Memory
 from opstwin.control.similar import Similar, lessons, similar_to
 from opstwin.control.usage import usage_of
 from opstwin.domain.deployment import Usage
@@ -18,6 +19,7 @@ from opstwin.domain.values import ResourceId
 from opstwin.errors import InvalidInput
 from opstwin.manifests.checks.checking import checked
 from opstwin.manifests.checks.findings import Report
+from opstwin.manifests.checks.policy import Policy
 from opstwin.manifests.generating.generator import PLAIN, Request, generated
 from opstwin.manifests.generating.info import ContainerInfo
 from opstwin.manifests.generating.options import GenerateOptions
@@ -27,6 +29,9 @@ from opstwin.metrics.ports import SampleStore
 
 USAGE_DAYS: Final = 7
 """How far back use counts (the seed's "7-day average")."""
+
+RULES: Final = Policy()
+"""The rules of a hub whose operator wrote none."""
 
 _RELEASE: Final = re.compile(r"v?1\.(\d{1,3})(?:\.\d{1,3})?")
 
@@ -92,26 +97,35 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Generating:
-    """Makes manifests. It reads the twin and what a cluster serves, and changes nothing."""
+    """Makes manifests. It reads the twin and what a cluster serves, and changes nothing but what is in quarantine.
+
+    `rules` are the operator's, which a plan must keep too. With a `memory` nobody learns from the past of another
+    organisation, nor from what is in quarantine.
+    """
 
     ledger: Ledger
     readers: Readers
     samples: SampleStore
+    rules: Policy = RULES
+    memory: Memory | None = None
 
-    async def learned(self, wish: Wish) -> Learned:
-        """What is measured of the containers, and the past deployments that are like them."""
+    async def learned(self, wish: Wish, person: str | None) -> Learned:
+        """What is measured of the containers, and the past deployments that are like them.
+
+        `person` is the account that asks, or that is asked for: the past is its organisation's.
+        """
         usage: dict[str, Usage] = {}
         similar: dict[str, tuple[Similar, ...]] = {}
         where = wish.target.id if wish.target is not None else ""
         for part in wish.parts:
-            similar[part.info.name] = await similar_to(self.ledger, part.info, where)
+            similar[part.info.name] = await similar_to(self.ledger, part.info, where, self.memory, person)
             used = await self._used(part.resources)
             if used is not None:
                 usage[part.info.name] = used
         return Learned(usage=usage, similar=similar)
 
     async def made(self, wish: Wish, learned: Learned) -> Generation:
-        """The manifests and what the checks say to them.
+        """The manifests and what the checks, the operator's rules among them, say to them.
 
         Raises `InvalidInput` naming the field for what is wrong, for a target that is no cluster and for a version
         that is none, and `Unreachable` or `Timeout` when the cluster did not say what it serves.
@@ -124,7 +138,7 @@ class Generating:
         )  # fmt: skip
         release = ".".join(map(str, served.release))
         # Generating and checking a large Compose file takes a second, which must not hold up everybody else.
-        result, report = await asyncio.to_thread(_made, request, release)
+        result, report = await asyncio.to_thread(_made, request, release, self.rules)
         return Generation(generated=result, report=report, namespace=namespace, release=release)
 
     async def served(self, wish: Wish) -> Served:
@@ -172,9 +186,9 @@ def no_cluster(target: Target) -> InvalidInput:
     )
 
 
-def _made(request: Request, release: str) -> tuple[Generated, Report]:
+def _made(request: Request, release: str, rules: Policy) -> tuple[Generated, Report]:
     result = generated(request)
-    return result, checked([manifest.document for manifest in result.manifests], version=release)
+    return result, checked([manifest.document for manifest in result.manifests], version=release, policy=rules)
 
 
 def options_for(wish: Wish, part: Part, learned: Learned) -> GenerateOptions:

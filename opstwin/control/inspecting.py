@@ -21,6 +21,9 @@ from opstwin.targets.ports import UsageReading
 _CARRIED: Final = frozenset({"user"})
 """Settings outside a spec that the manifests say all the same."""
 
+_READ_ONLY: Final = frozenset({"read_only", "tmpfs"})
+"""What a container with a read-only file system was told: its folders in memory become empty folders."""
+
 
 async def seen_container(ledger: Ledger, readers: Readers, breakers: Breakers, seen: Observed) -> ContainerInfo:
     """A container as it was last seen, with what it uses now where its target says so.
@@ -84,7 +87,9 @@ async def _used(ledger: Ledger, readers: Readers, breakers: Breakers, seen: Obse
 
 def _lost(facts: dict[str, Json]) -> Json:
     """The settings that nothing says: the user is said where it is a number."""
-    settings = facts.get("not_in_spec")
+    settings, said = facts.get("not_in_spec"), facts.get("in_every_pod")
     user = str(facts.get("user") or "").partition(":")[0]
-    kept = _CARRIED if user.isdecimal() else frozenset()
+    kept = {*said} if isinstance(said, list) else set()
+    kept |= _CARRIED if user.isdecimal() else frozenset()
+    kept |= _READ_ONLY if "writes" in facts else frozenset()
     return [word for word in settings if word not in kept] if isinstance(settings, list) else []

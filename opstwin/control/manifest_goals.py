@@ -59,7 +59,9 @@ async def goal_of_manifests(readers: Readers, scene: Scene, asked: Manifests) ->
     here = {item.resource for item in wanted}
     left = [item for item in scene.parts_of(name) if item.id not in here]
     leaving = [gone(item) for item in left] if asked.prune else []
-    notes = () if asked.prune or not left else (_kept([item.name for item in left], name, asked.language),)
+    notes = (
+        () if asked.prune or not left else (_kept([f"{item.kind} {item.name}" for item in left], name, asked.language),)
+    )
     return Goal(resources=(*wanted, *leaving), language=asked.language), notes
 
 

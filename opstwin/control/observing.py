@@ -32,7 +32,10 @@ FORGET_AFTER: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """What a full look at one target brought. `found` is how many resources are there now."""
+    """What a full look at one target brought. `found` is how many resources are there now.
+
+    `unknown` holds `target/kind/*` for a kind of which nothing may be seen.
+    """
 
     target: TargetId
     found: int
@@ -121,7 +124,7 @@ class Observer:
         return Discovery(
             target=target.id, found=presences.count(Presence.PRESENT), new=tuple(written.new),
             changed=tuple(written.changed), gone=tuple(written.gone), observed_at=began_at,
-            unknown=tuple(item.resource for item in shown.values() if item.presence is Presence.UNKNOWN),
+            unknown=tuple(item.resource for item in seen if item.presence is Presence.UNKNOWN),
         )  # fmt: skip
 
     async def _lost(

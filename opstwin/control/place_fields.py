@@ -32,6 +32,9 @@ _SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
     "host": ("host",),
 }
 _CLUSTER_KEYS: Final = frozenset({"name", "type", "kubeconfig", "context", "registry", "endpoint", "socket"})
+OF_A_CLUSTER: Final = ("kubeconfig", "context", "registry")
+"""Settings of a target that a configuration gives."""
+
 MAX_CLUSTERS: Final = 1000
 
 
@@ -111,7 +114,7 @@ def _cluster(place: int, entry: object) -> Cluster:
     for key in ("name", "type"):
         if not values.get(key):
             raise InvalidInput(f"{where}.{key} is missing.", field=f"{where}.{key}", next_step=f"Give it a {key}.")
-    kept = {key: values[key] for key in ("kubeconfig", "context", "registry") if key in values}
+    kept = {key: values[key] for key in OF_A_CLUSTER if key in values}
     endpoint = values.get("endpoint") or values.get("socket") or _kubeconfig_address(values, where)
     return Cluster(
         values["name"],

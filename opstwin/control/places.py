@@ -7,7 +7,7 @@ from typing import Final
 
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
-from opstwin.control.place_fields import Cluster, changed_target, clusters_of, new_target
+from opstwin.control.place_fields import OF_A_CLUSTER, Cluster, changed_target, clusters_of, new_target
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState
@@ -190,7 +190,9 @@ class Places:
         now = self.ledger.clock.now()
         try:
             target = (
-                changed_target(old, cluster.fields) if old else new_target({"id": cluster.id, **cluster.fields}, now)
+                changed_target(old, _beside(old, cluster))
+                if old
+                else new_target({"id": cluster.id, **cluster.fields}, now)
             )
         except InvalidInput as error:
             raise InvalidInput(
@@ -236,6 +238,13 @@ async def _seen(reader: Reader, permissions: Sequence[Permission]) -> Sequence[S
         if not permissions:
             raise
         return ()
+
+
+def _beside(old: Target, cluster: Cluster) -> dict[str, object]:
+    """The fields of a cluster, its settings beside those that only people give: a file read again takes none away."""
+    given = cluster.fields.get("settings")
+    kept = {name: value for name, value in old.settings.items() if name not in (*OF_A_CLUSTER, _NOTE)}
+    return {**cluster.fields, "settings": {**kept, **(given if isinstance(given, Mapping) else {})}}
 
 
 def _shown(target: Target) -> Json:

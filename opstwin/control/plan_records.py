@@ -10,6 +10,7 @@ from opstwin.control.drivers import Readers
 from opstwin.control.flooding import Flood
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
+from opstwin.control.peaks import Peaks
 from opstwin.control.pinning_images import Pinning
 from opstwin.control.previewing import Asking, previewed
 from opstwin.control.setters import asked_by, taint_of_setting
@@ -20,6 +21,7 @@ from opstwin.domain.audit import AuditEntry
 from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.event import Event
 from opstwin.domain.plan import Base, Origin, Plan, PlanState, Risk, sealed, summary
+from opstwin.domain.plan_text import risk_word
 from opstwin.domain.reasons import told
 from opstwin.domain.taint import Taint, joined
 from opstwin.domain.values import Digest, Json, PlanId
@@ -55,9 +57,10 @@ class PlanRecords:
 
     def __init__(  # noqa: PLR0913 - the parts of a hub that judge a plan
         self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta, flood: Flood | None = None,
-        pinning: Pinning | None = None, *, rules: Rules | None = None,
+        pinning: Pinning | None = None, *, rules: Rules | None = None, peaks: Peaks | None = None,
     ) -> None:  # fmt: skip
         self._rules = rules
+        self._peaks = peaks or Peaks(ledger)
         self._pinning = pinning or Pinning(ledger.clock)
         self._flood = flood or Flood(ledger, 0)
         self._ledger = ledger
@@ -145,6 +148,9 @@ class PlanRecords:
         images = [item.name for item in scene.observed.values() if item.kind == "image"]
         if occasion.tainted or (taint is not None and not taint.is_listed_as(images)):
             judged = _at_least_high(judged)
+        if not ours and judged.changes:
+            low = await self._peaks.notes(scene.target.id, draft.workloads, judged.changes, occasion.language)
+            occasion = replace(occasion, notes=(*occasion.notes, *low))
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
         return sealed(
@@ -164,7 +170,7 @@ class PlanRecords:
             nothing = worded("no_changes", occasion.language, target=drafted.scene.target.id)
             return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, nothing)))
         alone = self._policy[judged.risk].self_approval
-        other = () if alone else (worded("other_person", occasion.language, risk=judged.risk.value),)
+        other = () if alone else (worded("other_person", occasion.language, risk=_risk(judged, occasion)),)
         together = (told(note, occasion.language) for note in judged.notes)
         secret = written_out(judged.changes)
         open_ = (
@@ -172,6 +178,10 @@ class PlanRecords:
             for name, keys in secret.items()
         )
         return tuple(dict.fromkeys((*occasion.notes, *drafted.draft.notes, *together, *open_, *other)))
+
+
+def _risk(judged: Judgement, occasion: Occasion) -> str:
+    return risk_word(judged.risk, occasion.language)
 
 
 def _sources(taint: Taint) -> list[Json]:

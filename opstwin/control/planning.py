@@ -15,6 +15,7 @@ from opstwin.control.healing import healing, origin_of
 from opstwin.control.ledger import Ledger
 from opstwin.control.manifest_goals import Manifests, goal_of_manifests
 from opstwin.control.moving import MOVES, goal_of_move
+from opstwin.control.peaks import Peaks
 from opstwin.control.pinning_images import Pinning
 from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
 from opstwin.control.scene import scene_of
@@ -56,11 +57,12 @@ class Planner:
     def __init__(  # noqa: PLR0913 - the parts of a hub that judge a plan
         self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE,
         flood: Flood | None = None, pinning: Pinning | None = None, *, rules: Rules | None = None,
+        peaks: Peaks | None = None,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._readers = readers
         self._pinning = pinning or Pinning(ledger.clock)
-        self._records = PlanRecords(ledger, readers, policy, life, flood, self._pinning, rules=rules)
+        self._records = PlanRecords(ledger, readers, policy, life, flood, self._pinning, rules=rules, peaks=peaks)
 
     async def from_workloads(self, target_id: str, workloads: Sequence[Workload], **about: Unpack[About]) -> Plan:
         """The plan that makes `workloads` (and takes away those named in `remove`) on one target, and nothing else.

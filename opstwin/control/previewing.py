@@ -55,8 +55,8 @@ async def previewed(readers: Readers, drafted: Drafted, asking: Asking) -> Draft
 def _told(change: Change, preview: Preview, asking: Asking) -> Change:
     if preview.refused:
         raise Rejected(
-            f"{change.target} would not take {change.kind} {change.name}: {preview.refused}",
-            next_step="Change what it names, then plan again.",
+            f"{change.target} would not take {change.kind} {change.name}: {preview.refused.rstrip('.')}.",
+            next_step=preview.next_step or "Change what it names, then plan again.",
             details={"resource": change.resource},
         )
     if preview.conflicts and not asking.take_over:

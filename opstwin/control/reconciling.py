@@ -5,7 +5,7 @@ no difference, and a converged target costs reads alone.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,7 +13,7 @@ from opstwin.control.actors import RECONCILER
 from opstwin.control.applying import Applier
 from opstwin.control.approving import Approver
 from opstwin.control.drift import explain
-from opstwin.control.flapping import FlapGuard
+from opstwin.control.flapping import FlapGuard, Over
 from opstwin.control.journal import LeaseLost
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
@@ -128,6 +128,7 @@ class Reconciler:
                 await self.observer.discover(target.id, RECONCILER)
             if skipped:
                 return TargetTick(target=target.id, skipped=skipped)
+            await FlapGuard(self.ledger).release(target.id)
             drifts = await self._drifts(target.id)
             await self._tell(target.id, drifts)
             return await self._answer(target, drifts)
@@ -160,9 +161,10 @@ class Reconciler:
         left_alone = await proposals.rejected(target.id) if curable else set()
         modes = await self._modes(target, [drift for drift in curable if drift.resource not in left_alone])
         to_heal = [resource for resource, mode in modes.items() if mode is Mode.HEAL]
-        paused = await FlapGuard(self.ledger).paused(target.id, to_heal)
+        over = {drift.resource: drift.over for drift in curable}
+        paused = await FlapGuard(self.ledger).paused(target.id, [item for item in curable if item.resource in to_heal])
         groups, unmandated = await self._groups(target, [item for item in to_heal if item not in paused])
-        healed, waiting, uncovered = await self._heal(target, groups)
+        healed, waiting, uncovered = await self._heal(target, groups, over)
         to_propose = [resource for resource, mode in modes.items() if mode is Mode.PROPOSE]
         proposed = await self._propose(target, [*to_propose, *unmandated, *uncovered])
         current = [*waiting, *proposed]
@@ -194,7 +196,7 @@ class Reconciler:
         return groups, [item for item in resources if item not in single]
 
     async def _heal(
-        self, target: Target, groups: Sequence[tuple[Mandate, list[ResourceId]]]
+        self, target: Target, groups: Sequence[tuple[Mandate, list[ResourceId]]], over: Over
     ) -> tuple[list[PlanId], list[PlanId], list[ResourceId]]:
         """The plans that ran, those that wait for a person, and the resources that no mandate lets be healed."""
         healed: list[PlanId] = []
@@ -208,7 +210,7 @@ class Reconciler:
             if not covered:
                 continue
             plan = await self.planner.from_drift(target.id, covered, RECONCILER)
-            ran = await self._approve(plan, mandate) and await self._run(plan, resources)
+            ran = await self._approve(plan, mandate) and await self._run(plan, {item: over[item] for item in resources})
             (healed if ran else waiting).append(plan.id)
         return healed, waiting, uncovered
 
@@ -228,8 +230,8 @@ class Reconciler:
             return plan.state is PlanState.APPROVED
         return True
 
-    async def _run(self, plan: Plan, resources: Collection[ResourceId]) -> bool:
-        touched = [change.resource for change in plan.changes if change.resource in resources]
+    async def _run(self, plan: Plan, over: Over) -> bool:
+        touched = {change.resource: over[change.resource] for change in plan.changes if change.resource in over}
         await FlapGuard(self.ledger).count(plan, touched)
         execution = await self.applier.start(plan.id, RECONCILER)
         try:

@@ -94,6 +94,21 @@ class Memory:
         """Whose past a person may see, and whose it becomes what they deploy."""
         return self._tenants.get(person or "", SHARED)
 
+    async def seen_by(self, tenant: str, deployments: Sequence[Deployment]) -> tuple[Deployment, ...]:
+        """Those of the deployments that a tenant may see, in their order: what its own people deployed."""
+        if not self._tenants:
+            return tuple(deployments)
+        return tuple(case.deployment for case in await self._cases(deployments) if case.tenant == tenant)
+
+    async def sound(self, deployments: Sequence[Deployment]) -> frozenset[str]:
+        """The ids of those that may be learned from: not in quarantine, and breaking no policy.
+
+        What breaks it is put into quarantine on the way.
+        """
+        await self.refresh()
+        cases = [case for item in deployments if (case := self._shelf.get(item.id)) is not None]
+        return frozenset([case.id for case in cases if case.id not in self._shut and await self._passes(case)])
+
     async def similar(
         self, sought: Sought, *, words: str = "", tenant: str = SHARED, k: int | None = None, least: float = LEAST
     ) -> tuple[Example, ...]:
@@ -123,6 +138,11 @@ class Memory:
         async with self._turn:
             await self._shelf.remove([case.id for case in self._shelf.cases])
             self._judged.clear()
+        await self.refresh()
+        return len(self._shelf)
+
+    async def size(self) -> int:
+        """How many examples there are to find, those that ship with the product included."""
         await self.refresh()
         return len(self._shelf)
 

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from opstwin.control.building import uses
+from opstwin.control.journal import Journal
 from opstwin.control.verifying import differences
 from opstwin.domain.execution import Phase, Step, StepState, step_id, step_key
+from opstwin.domain.kinds import runs
 from opstwin.domain.plan import Op, loses_data
 from opstwin.domain.resource import Presence
-from opstwin.errors import OpstwinError, Rejected
+from opstwin.errors import OpstwinError, Rejected, Unverified
 from opstwin.targets.ports import Renderer, Sighting
 
 _TOUCHED = (StepState.INTENDED, StepState.DONE, StepState.FAILED)
@@ -36,6 +39,43 @@ def back_steps(forward: Sequence[Step]) -> list[Step]:
     touched = [step for step in reversed(forward) if step.state in _TOUCHED and step.inverse is not None]
     first = max((step.index for step in forward), default=-1) + 1
     return [_undoing(step, first + place) for place, step in enumerate(touched)]
+
+
+def keeps_data(step: Step, forward: Sequence[Step]) -> bool:
+    """Whether a step of the roll-back would remove a volume into which what the execution started may have written.
+
+    Which pods mount a claim is not looked up: any of its namespace may.
+    """
+    change = step.change
+    if change.after is not None:
+        return False
+    started = [item.change for item in forward if _may_have_run(item)]
+    if change.kind == "persistentvolumeclaim":
+        return any(_namespace(item.name) == _namespace(change.name) for item in started)
+    return change.kind == "volume" and any((change.kind, change.name) in uses(item.after) for item in started)
+
+
+def _namespace(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _may_have_run(step: Step) -> bool:
+    """Whether a step may have started what it makes; what a target refused to do, it did not do."""
+    refused = step.state is StepState.FAILED and (step.error or {}).get("code") == Rejected.code
+    return step.state in _TOUCHED and not refused and runs(step.change.kind)
+
+
+def what_is_kept(journal: Journal) -> Unverified | None:
+    """What a person must know of a roll-back that left data where it is; else None."""
+    skipped = [step for step in journal.of(Phase.BACK) if step.state is StepState.SKIPPED]
+    kept = [step.change.name for step in skipped if keeps_data(step, journal.of(Phase.FORWARD))]
+    if not kept:
+        return None
+    failed = str((journal.execution.error or {}).get("message", ""))
+    return Unverified(
+        f"{failed} Volume {', '.join(kept)} stays: something may have been written there.",
+        next_step="Mend the cause and plan again: it is used then. Or remove it by hand.",
+    )
 
 
 def needs_undoing(step: Step, seen: Sighting, renderer: Renderer) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from opstwin.control.ledger import Ledger
 from opstwin.domain.approval import Approval
 from opstwin.domain.deployment import Deployment
-from opstwin.domain.execution import FINISHED, Execution, ExecutionState, Phase, Step
+from opstwin.domain.execution import FINISHED, Execution, ExecutionState, Phase, Step, StepState
 from opstwin.domain.kinds import runs
 from opstwin.domain.plan import Plan, PlanState
 from opstwin.domain.resource import Observed
@@ -81,15 +81,13 @@ def _nothing(name: StageName) -> Stage:
 
 
 async def _carried_out(ledger: Ledger, plan: Plan, execution: Execution) -> list[Stage]:
-    status = _status(execution)
+    steps = await ledger.all(Step, {"execution_id": execution.id})
     times = {"started_at": execution.started_at, "finished_at": execution.finished_at}
     deploy: dict[str, Json] = {
         "execution_id": execution.id, "state": execution.state.value, "error": to_json(execution.error),
-        "steps": await _steps(ledger, execution),
+        "steps": _steps(steps),
     }  # fmt: skip
-    applying = execution.state is ExecutionState.APPLYING
-    watched = StageState.PENDING if applying else status
-    applied = StageState.DONE if execution.state is ExecutionState.VERIFYING else status
+    applied, watched = _reached(execution, steps)
     kept = await _records(ledger, plan, execution)
     return [
         Stage(name=StageName.DEPLOY, status=applied, details=deploy, **times),
@@ -98,10 +96,18 @@ async def _carried_out(ledger: Ledger, plan: Plan, execution: Execution) -> list
     ]
 
 
-def _status(execution: Execution) -> StageState:
-    if execution.state not in FINISHED:
-        return StageState.RUNNING
-    return StageState.DONE if execution.state is ExecutionState.SUCCEEDED else StageState.FAILED
+def _reached(execution: Execution, steps: Sequence[Step]) -> tuple[StageState, StageState]:
+    """How far deploying and watching are. What was done stays done; the one that failed is undone, then failed."""
+    if execution.state is ExecutionState.SUCCEEDED:
+        return StageState.DONE, StageState.DONE
+    if execution.state is ExecutionState.VERIFYING:
+        return StageState.DONE, StageState.RUNNING
+    if execution.state is ExecutionState.APPLYING:
+        return StageState.RUNNING, StageState.PENDING
+    ended = StageState.UNDOING if execution.state is ExecutionState.ROLLING_BACK else StageState.FAILED
+    forward = [step.state for step in steps if step.phase is Phase.FORWARD]
+    all_done = bool(forward) and all(state is StepState.DONE for state in forward)
+    return (StageState.DONE, ended) if all_done else (ended, StageState.PENDING)
 
 
 def _kept(execution: Execution) -> StageState:
@@ -109,8 +115,7 @@ def _kept(execution: Execution) -> StageState:
     return StageState.DONE if execution.state in FINISHED else StageState.PENDING
 
 
-async def _steps(ledger: Ledger, execution: Execution) -> Json:
-    steps = await ledger.all(Step, {"execution_id": execution.id})
+def _steps(steps: Sequence[Step]) -> Json:
     ordered = sorted(steps, key=lambda step: (step.phase is Phase.BACK, step.index))
     return [
         {

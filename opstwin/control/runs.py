@@ -108,7 +108,7 @@ class Runs:
 
     async def _look_back(self, asked: RunAsked, draft: Draft) -> Learned:
         draft.begin(StageName.HISTORY)
-        learned = await self.generating.learned(asked.wish)
+        learned = await self.generating.learned(asked.wish, asked.actor.human)
         items: list[Json] = [_past(item) for item in learned.most_similar]
         draft.done(StageName.HISTORY, {"items": items})
         return learned

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from opstwin.control.ledger import Ledger
+from opstwin.control.remembering import Memory
 from opstwin.domain.deployment import Deployment, image_parts, purpose_of
 from opstwin.domain.similarity import LEAST, Sought, similarity
 from opstwin.manifests.generating.info import ContainerInfo
@@ -26,15 +27,25 @@ class Similar:
     score: float
 
 
-async def similar_to(ledger: Ledger, info: ContainerInfo, target: str) -> tuple[Similar, ...]:
-    """The past deployments that are like this container on this target, the most similar first, then the newest."""
+async def similar_to(
+    ledger: Ledger, info: ContainerInfo, target: str, memory: Memory | None, person: str | None
+) -> tuple[Similar, ...]:
+    """The past deployments that are like this container on this target, the most similar first, then the newest.
+
+    With a `memory` they are of the organisation of `person`, and none of them is in quarantine.
+    """
     name = image_parts(info.image)[0]
     found: dict[str, Deployment] = {}
     wheres: tuple[dict[str, str | bool | None], ...] = ({"image_name": name}, {})
     for where in wheres:
         page = await ledger.store.find(Query(Deployment, where, limit=LOOKED_AT, newest_first=True))
         found |= {item.id: item for item in page.items if item.replicas}
-    return ranked(list(found.values()), sought_of(info, target))
+    sought = sought_of(info, target)
+    if memory is None:
+        return ranked(list(found.values()), sought)
+    own = ranked(await memory.seen_by(memory.tenant_of(person), list(found.values())), sought)
+    sound = await memory.sound([item.deployment for item in own])
+    return tuple(item for item in own if item.deployment.id in sound)
 
 
 def ranked(past: Sequence[Deployment], sought: Sought) -> tuple[Similar, ...]:

@@ -46,6 +46,11 @@ class Asker(Protocol):
         """Whether a human is calling."""
         ...
 
+    @property
+    def said(self) -> str:
+        """The whole request in a signed-in person's own words, on which the hub's agent acts; empty otherwise."""
+        ...
+
 
 class Taints:
     """Remembers what was given out, and judges what comes back."""
@@ -88,16 +93,18 @@ class Taints:
         """What of a request was given to the same human's AI clients as text of others; None for a person's own.
 
         `values` are all its strings; of `names` (images, programs, hosts) shorter words count too. What an applied
-        plan or a person brought into the twin, and a person's own words, are no taint. Raises `StoreError`.
+        plan or a person brought into the twin, and a person's own words, are no taint: neither those of the plans that
+        they asked for, nor the request that `asker` acts on. What a model adds to that request is judged like
+        everything else. Raises `StoreError`.
         """
-        if asker.is_person:
+        if asker.is_person or _is_their_own(asker, values):
             return None
         await self._evidence.write()
         accounts = await self._accounts(asker.actor)
         async with self._judging:
             found = await self._found(accounts, values, names)
         if found:
-            known = await self._known(accounts, found)
+            known = await self._known(accounts, found, asker.said)
             found = {token: match for token, match in found.items() if token not in known}
         return taint_of(list(found.values()))
 
@@ -122,12 +129,12 @@ class Taints:
         same = {item.id for item in principals if people.human(item.id) == human}
         return frozenset({_account(actor), human} | same)
 
-    async def _known(self, accounts: frozenset[str], found: Collection[str]) -> set[str]:
+    async def _known(self, accounts: frozenset[str], found: Collection[str], said: str) -> set[str]:
         """Words of `found` that are ours already: of what should run, of resources by their id, of the human's words.
 
         What an AI client set is no such word, as long as no plan has brought it.
         """
-        texts: set[str] = set()
+        texts: set[str] = {said}
         async for record in self._ledger.each(Desired):
             if record.plan_id is not None or record.set_by.kind is ActorKind.PERSON:
                 texts.update((record.id, record.name, record.workload or "", *strings(dict(record.spec or {}))))
@@ -136,6 +143,11 @@ class Taints:
         asked = (plan for plan in page.items if plan.requested_by.kind is ActorKind.PERSON)
         texts.update(plan.request for plan in asked if plan.requested_by.id in accounts)
         return await asyncio.to_thread(lambda: {token for text in texts for token in tokens([text]) if token in found})
+
+
+def _is_their_own(asker: Asker, values: Collection[str]) -> bool:
+    """Whether the request is, to the letter, what a person said."""
+    return bool(asker.said) and all(value == asker.said for value in values)
 
 
 def strings(value: Json) -> list[str]:

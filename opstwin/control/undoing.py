@@ -11,8 +11,8 @@ from opstwin.domain.deployment import Deployment
 from opstwin.domain.execution import Execution
 from opstwin.domain.kinds import STAYS
 from opstwin.domain.plan import Plan
-from opstwin.domain.resource import WorkloadRecord
-from opstwin.domain.values import TargetId
+from opstwin.domain.resource import Desired, WorkloadRecord
+from opstwin.domain.values import ExecutionId, TargetId
 from opstwin.domain.workload import Workload
 from opstwin.errors import NotFound
 from opstwin.twin.store import Query
@@ -49,7 +49,7 @@ async def _of_workload(ledger: Ledger, subject: str, language: str) -> Return:
             details={"field": "name", "workload": subject[:200]},
         )
     if all(item.workload is None and item.previous is None for item in page.items):
-        return await _of_execution(ledger, page.items[0].execution_id, language)
+        return await _of_application(ledger, [item.execution_id for item in page.items], language)
     earlier = _earlier(page.items, record.workload if record else None)
     if earlier is None:
         raise NotFound(
@@ -66,6 +66,24 @@ def _earlier(done: Sequence[Deployment], current: Workload | None) -> Workload |
     if done[0].workload == current and done[0].previous is not None:
         return done[0].previous
     return next((item.workload for item in done if item.workload not in (None, current)), None)
+
+
+async def _of_application(ledger: Ledger, newest_first: Sequence[ExecutionId], language: str) -> Return:
+    """Before the newest execution that left something else wanted than there was: healing drift goes nowhere back."""
+    found = [await _of_execution(ledger, newest_first[0], language)]
+    for execution_id in newest_first[1:]:
+        if await _leads_back(ledger, found[-1].goal):
+            return found[-1]
+        found.append(await _of_execution(ledger, execution_id, language))
+    return found[-1] if await _leads_back(ledger, found[-1].goal) else found[0]
+
+
+async def _leads_back(ledger: Ledger, goal: Goal) -> bool:
+    for item in goal.resources:
+        now = await ledger.get(Desired, item.resource)
+        if (now.spec if now is not None else None) != item.spec:
+            return True
+    return False
 
 
 async def _of_execution(ledger: Ledger, subject: str, language: str) -> Return:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +11,7 @@ from opstwin.domain.plan import Change, Op
 from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec
 from opstwin.errors import StalePlan, Unreachable, Unverified
+from opstwin.manifests.patience import hold_s as until_probed_s
 from opstwin.targets.ports import Reader, Renderer, Sighting
 
 _AT_ONCE: Final = 16
@@ -68,7 +69,8 @@ def _judge_difference(change: Change, seen: Sighting, differing: Sequence[str]) 
 def _judge_health(wanted: Spec, seen: Sighting) -> tuple[Standing, str]:
     if seen.health is Health.UNHEALTHY:
         return Standing.BAD, f"{seen.resource} is unhealthy{_why(seen)}"
-    if seen.health is Health.STOPPED and wanted.get("running", True):
+    # A manifest that asks for nothing that runs (no replicas, suspended, a task that ended) says so by itself.
+    if seen.health is Health.STOPPED and "apiVersion" not in wanted and wanted.get("running", True):
         return Standing.BAD, f"{seen.resource} stopped with exit code {seen.facts.get('exit_code')}"
     if seen.health in (Health.STARTING, Health.UNKNOWN):
         return Standing.WAIT, f"{seen.resource} is {seen.health.value}{_why(seen)}"
@@ -78,12 +80,34 @@ def _judge_health(wanted: Spec, seen: Sighting) -> tuple[Standing, str]:
 def _why(seen: Sighting) -> str:
     """What the target says about it, in its own words."""
     said = seen.facts.get("why")
-    return f": {said[:500]}" if isinstance(said, str) and said else ""
+    return f": {said[:500].rstrip('.')}" if isinstance(said, str) and said else ""
 
 
 def allowance_s(changes: Sequence[Change], renderer: Renderer) -> float:
     """How long the slowest among `changes` may take to a first verdict, in seconds."""
     return max((renderer.verdict_s(item.kind, item.after) for item in changes if item.after is not None), default=0.0)
+
+
+@dataclass(slots=True)
+class _Steady:
+    """Since when all has been good without a restart, and why not for longer."""
+
+    why: str = ""
+    since_s: float | None = None
+    restarts: dict[ResourceId, Json] = field(default_factory=dict)
+
+    def for_s(self, standing: Standing, seen: Sequence[Sighting], now_s: float) -> float:
+        """For how long by this look; below zero for what is not good."""
+        counted = {item.resource: item.facts.get("restart_count") for item in seen}
+        if standing is not Standing.GOOD:
+            self.since_s = None
+            return -1.0
+        if self.since_s is not None and counted != self.restarts:
+            names = [item for item, count in counted.items() if count != self.restarts[item]]
+            self.since_s, self.why = None, f"{', '.join(names[:5])} is restarted again and again"
+        if self.since_s is None:
+            self.since_s, self.restarts = now_s, counted
+        return now_s - self.since_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +126,24 @@ class Verifier:
 
         Raises `Unverified` (with the reason) when it is not, and `Unreachable` when the target did not say.
         """
-        hold_s = self.patience.hold_s if want_health else 0.0
-        deadline_s = self.clock.monotonic_s() + self.patience.timeout_s + allowance_s(changes, self.renderer)
-        good_since: float | None = None
-        restarts: dict[ResourceId, Json] | None = None
+        hold_s = self._hold_s(changes) if want_health else 0.0
+        allowed_s = self.patience.timeout_s + allowance_s(changes, self.renderer) + hold_s
+        deadline_s = self.clock.monotonic_s() + allowed_s
+        steady = _Steady()
         while True:
             await keep()
             seen = await self._look(changes)
             standing, why = self._worst(changes, seen, want_health=want_health)
             now_s = self.clock.monotonic_s()
-            counted = {item.resource: item.facts.get("restart_count") for item in seen}
-            if standing is not Standing.GOOD:
-                good_since = None
-            elif good_since is None or counted != restarts:
-                good_since, restarts = now_s, counted
-            if good_since is not None and now_s - good_since >= hold_s:
+            if steady.for_s(standing, seen, now_s) >= hold_s:
                 return
-            _give_up(standing, why, late=now_s >= deadline_s)
+            _give_up(standing, why or steady.why, late=now_s >= deadline_s)
             await self.clock.sleep(self.patience.poll_s)
+
+    def _hold_s(self, changes: Sequence[Change]) -> float:
+        """How long all must stay healthy: at least until a check that may end a container has spoken."""
+        probed = (until_probed_s(item.kind, item.after) for item in changes if item.after is not None)
+        return max([self.patience.hold_s, *probed])
 
     async def _look(self, changes: Sequence[Change]) -> list[Sighting]:
         slots = asyncio.Semaphore(_AT_ONCE)

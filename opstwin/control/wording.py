@@ -1,8 +1,11 @@
 """What plans say in notes, in English and Korean."""
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
+_HOLE: Final = re.compile(r"\\\{(\w+)\\\}")
 TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "no_changes": (
         "No changes. What runs on {target} is as asked.",
@@ -40,9 +43,33 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "The digest of image {image} is not known. {why}",
         "이미지 {image}의 다이제스트를 알 수 없습니다. {why}",
     ),
+    "below_peak": (
+        (
+            "{name}: the memory limit {asked} is below the {peak} that it was measured to use at most ({samples} "
+            "measurements): it would be killed for memory. It should have {advised}."
+        ),
+        (
+            "{name}: 메모리 제한 {asked}은(는) 측정된 최대 사용량 {peak}보다 적습니다(측정 {samples}개). "
+            "메모리 부족으로 종료될 수 있습니다. {advised}이(가) 알맞습니다."
+        ),
+    ),
+    "below_kill": (
+        "{name}: the memory limit {asked} is not more than the {killed} at which it was killed for memory before.",
+        "{name}: 메모리 제한 {asked}은(는) 전에 메모리 부족으로 종료된 {killed}보다 많지 않습니다.",
+    ),
+    "below_p95": (
+        (
+            "{name}: the CPU limit {asked} is less than half of the {p95} that it uses at its busiest (95th percentile "
+            "of {samples} measurements): it would be held back."
+        ),
+        (
+            "{name}: CPU 제한 {asked}은(는) 가장 바쁠 때의 사용량 {p95}(측정 {samples}개의 95번째 백분위)의 "
+            "절반도 안 됩니다. 느려질 수 있습니다."
+        ),
+    ),
     "other_person": (
         "This is {risk} risk: somebody other than the requester must approve it.",
-        "위험도가 {risk}입니다. 요청한 사람이 아닌 다른 사람이 승인해야 합니다.",
+        "위험도: {risk}. 요청한 사람이 아닌 다른 사람이 승인해야 합니다.",
     ),
     "plain_secret": (
         "{name}: {variables} looks secret and is kept as plain text; give a reference in secret_env, such as env:NAME.",
@@ -111,3 +138,28 @@ def worded(key: str, language: str = "en", **values: object) -> str:
     """The text of that name in `language` (`en` or `ko`; anything else is English)."""
     english, korean = TEXTS[key]
     return (korean if language == "ko" else english).format(**values)
+
+
+def note_in(note: str, language: str) -> str:
+    """A note that was written in English in `language` (`en` or `ko`); any other note stays as it is."""
+    if language != "ko":
+        return note
+    found = ((pattern.fullmatch(note), korean) for pattern, korean in _patterns())
+    return next((korean.format(**match.groupdict()) for match, korean in found if match is not None), note)
+
+
+@cache
+def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(_pattern(english), re.DOTALL), korean) for english, korean in TEXTS.values())
+
+
+def _pattern(english: str) -> str:
+    """A name that comes twice must be the same twice."""
+    seen: set[str] = set()
+
+    def place(hole: re.Match[str]) -> str:
+        again = hole[1] in seen
+        seen.add(hole[1])
+        return f"(?P={hole[1]})" if again else f"(?P<{hole[1]}>.+?)"
+
+    return _HOLE.sub(place, re.escape(english))

@@ -29,7 +29,7 @@ class Drift:
     """One resource that is not as desired. `fields` go from desired (`before`) to observed (`after`).
 
     `lines` are the same for people, with secrets masked. `since` is when it was first seen so, None when it was never
-    observed. `healing_paused` says that something kept changing it back, so that only a person lets it be healed again.
+    observed. `healing_paused` says that something kept changing it back, so that it is not healed for a while.
     """
 
     resource: ResourceId
@@ -42,6 +42,11 @@ class Drift:
     healing_paused: bool = False
     desired_revision: int = 0
     observed_revision: int = 0
+
+    @property
+    def over(self) -> tuple[str, ...]:
+        """What differs, so that two drifts can be told to be about the same: fields (dotted), else the kind."""
+        return tuple(".".join(item.path) for item in self.fields) or (f"({self.kind.value})",)
 
 
 def drift_of(desired: Desired, observed: Observed | None, difference: Difference) -> Drift | None:

@@ -174,12 +174,12 @@ def healing_paused(record: HealRecord) -> Verdict:
     """Healing that stopped because something else keeps changing the resource back."""
     if not record.paused:
         return None
-    heals = [Evidence(fact="healed", value=None, source="healing", at=at) for at in record.healed_at[-_SHOWN:]]
+    heals = [Evidence(fact="healed", value=None, source="healing", at=item.at) for item in record.heals[-_SHOWN:]]
     return Clue(
         code=Code.HEALING_PAUSED, severity=Severity.WARNING, subject=record.id, target=record.target,
         words="healing_paused", since=record.paused_at, evidence=tuple(heals),
         values={
-            "name": record.id.rpartition("/")[2], "count": str(len(record.healed_at)),
+            "name": record.id.rpartition("/")[2], "count": str(len(record.heals)),
             "minutes": str(FLIP_WINDOW.seconds // 60),
         },
     )  # fmt: skip

@@ -293,7 +293,7 @@ def _change_json(change: Change) -> Json:
 def _workload_json(item: WorkloadChange) -> Json:
     shown = to_json(item)
     workload = shown.get("workload") if isinstance(shown, dict) else None
-    for field in ("autoscale", "project") if isinstance(workload, dict) else ():
+    for field in ("autoscale", "project", "entrypoint", "user", "working_dir") if isinstance(workload, dict) else ():
         # Plans from before these fields were there keep their digest.
         if isinstance(workload, dict) and not workload[field]:
             workload.pop(field)

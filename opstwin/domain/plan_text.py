@@ -12,6 +12,7 @@ from datetime import UTC
 from typing import Final
 
 from opstwin.domain.diff import FieldChange, FieldOp
+from opstwin.domain.draft_text import draft_lines
 from opstwin.domain.plan import SYMBOLS, Change, Op, Plan, Risk, Summary, summary
 from opstwin.domain.plan_fields import told_fields
 from opstwin.domain.reasons import told
@@ -92,9 +93,8 @@ def plan_lines(plan: Plan, language: str = "en") -> list[str]:
         lines += [*_change_lines(change, language), ""]
     if not plan.changes:
         lines += [words["nothing"].format(target=safe(plan.target)), *_record_lines(plan, words), ""]
-    lines += taint_lines(plan, language)
-    risk = _RISKS_KO[plan.risk] if language == "ko" else plan.risk.value
-    lines += [summary_line(summary(plan.changes), language), words["risk"].format(risk=risk)]
+    lines += [*taint_lines(plan, language), *draft_lines(plan.drafts, language)]
+    lines += [summary_line(summary(plan.changes), language), words["risk"].format(risk=risk_word(plan.risk, language))]
     return [*lines, words["digest"].format(digest=safe(plan.digest))]
 
 
@@ -125,6 +125,11 @@ def summary_line(counts: Summary, language: str = "en") -> str:
     restarted = f", 재시작 {counts.restart}" if counts.restart else ""
     run = f", 명령 {counts.run}" if counts.run else ""
     return f"계획: 추가 {added}, 변경 {counts.change}, 제거 {removed}{restarted}{run}."
+
+
+def risk_word(risk: Risk, language: str = "en") -> str:
+    """A risk as people call it, such as `high` or `높음`."""
+    return _RISKS_KO[risk] if language == "ko" else risk.value
 
 
 def safe(text: str) -> str:

@@ -36,11 +36,15 @@ DRAFTED: Final = (
 
 
 class StageState(StrEnum):
-    """How far a stage, or a whole run, is. `waiting` waits for a human, `pending` for the stages before it."""
+    """How far a stage, or a whole run, is. `waiting` waits for a human, `pending` for the stages before it.
+
+    A stage never goes back. `undoing`: it failed, and what was done is being rolled back; then it is `failed`.
+    """
 
     PENDING = "pending"
     RUNNING = "running"
     WAITING = "waiting"
+    UNDOING = "undoing"
     DONE = "done"
     FAILED = "failed"
 

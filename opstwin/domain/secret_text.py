@@ -12,7 +12,7 @@ from opstwin.logs import FOLDERS, MASK, looks_secret, redacted
 SHORTEST: Final = 6
 """A known secret shorter than this would mask ordinary words, and is no secret."""
 
-_LOOKS: Final = re.compile(
+LOOKS: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
     r"|\bgithub_pat_[A-Za-z0-9_]{20,}|\b(?:gh[opsru]|glpat|npm|pypi|sk|rk|pk|xox[a-z])[-_][A-Za-z0-9_-]{10,}"
@@ -24,12 +24,14 @@ _LOOKS: Final = re.compile(
 Google, Vault and age by their published prefixes."""
 
 _VALUE: Final = r"(\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|'[^']*'|[^\s,;&\"'}\]]+)"
-_NAMED: Final = re.compile(
+NAMED: Final = re.compile(
     r"(?<![A-Za-z0-9_.-])([A-Za-z0-9_.-]{0,60}?(?:pass|pwd|secret|token|key|credential|authorization|cookie)"
     r"[A-Za-z0-9_.-]{0,60})(\\?[\"']?\s*[=:]\s*)" + _VALUE,
     re.IGNORECASE,
 )
-_OPTION: Final = re.compile(r"--([A-Za-z][A-Za-z0-9-]{1,40})( +)" + _VALUE)
+OPTION: Final = re.compile(r"(?<![A-Za-z0-9-])--?([A-Za-z][A-Za-z0-9-]{1,40})( +|\\?[\"'] *, *)" + _VALUE)
+"""Also where the words of a command stand as a list, each in quotes."""
+
 _REFERENCE: Final = re.compile(r"[\"']?(?:env|file):[A-Za-z0-9_.-]+[\"']?")
 """A secret's place and not its value."""
 
@@ -49,10 +51,10 @@ def without_secrets(text: str) -> str:
     """`text` with a mask for everything that looks like a secret or is named like one."""
     if not text:
         return text
-    text = redacted(_LOOKS.sub(MASK, text))
+    text = redacted(LOOKS.sub(MASK, text))
     if "=" in text or ":" in text:
-        text = _NAMED.sub(_hidden, text)
-    return _OPTION.sub(_hidden, text) if "--" in text else text
+        text = NAMED.sub(hidden, text)
+    return OPTION.sub(hidden, text) if "-" in text else text
 
 
 def words_without_secrets(words: Sequence[str], cover: Callable[[str], str] = without_secrets) -> list[str]:
@@ -75,16 +77,28 @@ def pattern_of(secrets: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(forms), re.IGNORECASE) if forms else None
 
 
+def forms_of(secret: str) -> Iterator[str]:
+    """The secret in each form in which `pattern_of` finds it, with nothing between its letters; none of a short one."""
+    if len(secret) < SHORTEST:
+        return
+    data = secret.encode("utf-8", "surrogatepass")
+    yield from (secret, secret[::-1], *_escaped(secret), data.hex())
+    yield from (sure for place in range(3) if len(sure := _sure_base64(data, place)) >= SHORTEST)
+
+
 def _forms(secret: str) -> Iterator[str]:
     data = secret.encode("utf-8", "surrogatepass")
     for whole in (secret, secret[::-1]):
         yield re.escape(whole)
         yield from _in_pieces(whole)
-    for plain in {json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], quote(secret, safe="")}:
-        yield re.escape(plain)
+    yield from map(re.escape, _escaped(secret))
     yield _GAP.join(data.hex())
     for place in range(3):
         yield from _in_base64(data, place)
+
+
+def _escaped(secret: str) -> set[str]:
+    return {json.dumps(secret)[1:-1], json.dumps(json.dumps(secret)[1:-1])[1:-1], quote(secret, safe="")}
 
 
 def _in_pieces(secret: str) -> Iterator[str]:
@@ -101,21 +115,25 @@ def _in_pieces(secret: str) -> Iterator[str]:
     )
 
 
-def _in_base64(data: bytes, place: int) -> Iterator[str]:
+def _sure_base64(data: bytes, place: int) -> str:
     """Its base64 when it begins at this place of a group of three bytes, without the letters that neighbours change."""
     encoded = base64.b64encode(b"\x00" * place + data).decode().rstrip("=")
-    sure = encoded[(0, 2, 3)[place] : len(encoded) - (1 if (place + len(data)) % 3 else 0)]
+    return encoded[(0, 2, 3)[place] : len(encoded) - (1 if (place + len(data)) % 3 else 0)]
+
+
+def _in_base64(data: bytes, place: int) -> Iterator[str]:
+    sure = _sure_base64(data, place)
     if len(sure) >= SHORTEST:
         letters = ("[+-]" if char == "+" else "[/_]" if char == "/" else char for char in sure)
         yield r"[\s\\]{0,2}".join(letters)
 
 
-def _hidden(found: re.Match[str]) -> str:
+def hidden(found: re.Match[str]) -> str:
+    """A match of `NAMED` or `OPTION`, its value masked where the name says secret and the value is no reference."""
     name, between, value = found[1], found[2], found[3]
     if not (looks_secret(name) or _is_password(found)) or _REFERENCE.fullmatch(value) or value.startswith(MASK):
         return found[0]
-    prefix = "--" if found[0].startswith("--") else ""
-    return f"{prefix}{name}{between}{MASK}"
+    return f"{found[0][: found.start(1) - found.start()]}{name}{between}{MASK}"
 
 
 def _is_password(found: re.Match[str]) -> bool:

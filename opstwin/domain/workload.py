@@ -1,5 +1,6 @@
 """The target-neutral Workload that people and agents write; drivers render it into resources."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -10,6 +11,9 @@ from opstwin.errors import InvalidInput
 
 MAX_REPLICAS: Final = 1000
 MAX_PORT: Final = 65535
+
+_WHO: Final = r"(?:[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_.-]{0,63})"
+_USER: Final = re.compile(rf"{_WHO}(?::{_WHO})?", re.ASCII)
 
 
 class RestartPolicy(StrEnum):
@@ -156,7 +160,8 @@ class Workload:
     Every field is checked on construction; a wrong one raises `InvalidInput` with the field's name.
     `secret_env` maps a variable to a reference (`env:NAME` or `file:NAME`), never to a value. With `autoscale` the
     number of replicas follows their use, and `replicas` is where it begins. `project` is the Compose project it came
-    from, empty otherwise.
+    from, empty otherwise. `entrypoint`, `user` (`1000`, `1000:1000` or a name) and `working_dir` take the place of the
+    image's own; None and empty leave those. With an `entrypoint` the image's own command does not count any more.
     """
 
     name: str
@@ -176,6 +181,9 @@ class Workload:
     needs: tuple[str, ...] = ()
     autoscale: Autoscale | None = None
     project: str = ""
+    entrypoint: tuple[str, ...] | None = None
+    user: str = ""
+    working_dir: str = ""
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -188,6 +196,7 @@ class Workload:
             )
         if self.command is not None:
             _check_argv(self.command, "command")
+        self._check_process()
         for network in self.networks:
             checked_name(network, "networks")
         for other in self.needs:
@@ -197,6 +206,14 @@ class Workload:
         self._check_env()
         self._check_labels()
         self._check_ports()
+
+    def _check_process(self) -> None:
+        if self.entrypoint is not None:
+            _check_argv(self.entrypoint, "entrypoint")
+        if self.user:
+            checked_user(self.user)
+        if self.working_dir:
+            checked_path(self.working_dir, "working_dir")
 
     def _check_env(self) -> None:
         for key, value in self.env.items():
@@ -241,6 +258,13 @@ class Workload:
                     next_step="Use each host port once.",
                 )
             taken |= wanted
+
+
+def checked_user(user: str) -> str:
+    """`user` when it is a number or a name, alone or with a group; else InvalidInput."""
+    if not _USER.fullmatch(user):
+        raise InvalidInput(f"user {user[:80]!r} is no user.", field="user", next_step="Write 1000, 1000:1000 or app.")
+    return user
 
 
 def check_secret_reference(reference: str) -> str:

@@ -1,8 +1,8 @@
 """Compose files: the common subset of the Compose specification as Workloads; anything else is a clear error.
 
 Where Opstwin differs from Docker Compose, on purpose: names join with a dash (`shop-data`, because underscores are in
-no DNS name), an unset `${VAR}` without a default is an error, and nothing is read from the environment or from other
-files.
+no DNS name), an unset `${VAR}` without a default is an error, and nothing is read from the environment. The text of
+files that `env_file` names comes along in `x-env-files`.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,9 @@ from opstwin.domain.ordering import in_order
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput
 from opstwin.intent import compose_advice as advice
+from opstwin.intent.compose_env_files import TEXTS, texts_of
 from opstwin.intent.compose_service import Surroundings, read_service
+from opstwin.intent.compose_unsupported import refuse_together
 from opstwin.intent.compose_variables import Interpolation
 from opstwin.intent.spots import Spot
 from opstwin.manifests.nodes import MapNode, Node, fault
@@ -39,7 +41,9 @@ def compose_of(document: Node, *, project: str, variables: Mapping[str, str]) ->
     """`read_compose` for a document that is loaded already."""
     if not isinstance(document, MapNode):
         raise fault("A Compose file is a mapping.", place=document.place, next_step="Begin with services:.")
-    node = Interpolation(variables).applied(document)
+    files = texts_of(document)
+    refuse_together(Spot(document, (), document.place))
+    node = Interpolation(variables).applied(_without_files(document))
     top = Spot(node, (), node.place).only(advice.TOP_KEYS, advice.TOP)
     services = top["services"].entries() if "services" in top else {}
     if not services:
@@ -51,10 +55,17 @@ def compose_of(document: Node, *, project: str, variables: Mapping[str, str]) ->
         variables=variables,
         services=tuple(services),
         project=prefix,
+        env_files=files,
     )
     workloads = tuple(read_service(spot, around) for spot in services.values())
     top["services"].checked(lambda: in_order({item.name: item.needs for item in workloads}))
     return workloads
+
+
+def _without_files(document: MapNode) -> MapNode:
+    """The document without the files that came with it: no variable is filled in there."""
+    items = {key: item for key, item in document.items.items() if key != TEXTS}
+    return MapNode(items, document.keys, document.place, document.size, document.height)
 
 
 def _project(project: str, name: Spot | None) -> str:

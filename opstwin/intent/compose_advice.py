@@ -5,16 +5,14 @@ from typing import Final
 
 SERVICE_KEYS: Final = (
     "image", "command", "environment", "ports", "expose", "volumes", "networks", "deploy", "scale", "mem_limit", "cpus",
-    "healthcheck", "labels", "restart", "depends_on",
+    "healthcheck", "labels", "restart", "depends_on", "entrypoint", "env_file", "user", "working_dir",
 )  # fmt: skip
 
 _NO_WAY: Final = "Opstwin has no such setting: remove it, or run this service without Opstwin."
 
 SERVICE: Final[Mapping[str, str]] = {
     "build": "Build and push the image first, then name it with image:.",
-    "entrypoint": "An image's entrypoint cannot be replaced: use command:, or an image with the entrypoint you need.",
     "container_name": "Remove it: containers are named after the service, web-1, web-2 and so on.",
-    "env_file": "Copy the variables into environment:.",
     "secrets": "Remove it, and use secret_env with env:NAME or file:NAME in a workload file instead.",
     "configs": "Mount a file of the host instead: volumes: [/srv/app.conf:/etc/app.conf:ro].",
     "network_mode": "Remove it: services join networks by networks:.",
@@ -43,8 +41,6 @@ SERVICE: Final[Mapping[str, str]] = {
     "pid": "Remove it: containers keep their own processes.",
     "ipc": "Remove it: containers keep their own IPC.",
     "userns_mode": _NO_WAY,
-    "user": "Set the user in the image.",
-    "working_dir": "Set the folder in the image.",
     "hostname": "Remove it: a service is reached by its own name.",
     "domainname": _NO_WAY,
     "extra_hosts": _NO_WAY,
@@ -119,6 +115,8 @@ ATTACHMENT: Final[Mapping[str, str]] = {
     "ipv4_address": "Remove it: the target chooses addresses.",
     "ipv6_address": "Remove it: the target chooses addresses.",
 }
+
+ENV_FILE: Final[Mapping[str, str]] = {"format": "Remove it: NAME=value lines are read as they are."}
 
 PORT: Final[Mapping[str, str]] = {
     "name": "Remove it: it is a note only; write it as a comment.",

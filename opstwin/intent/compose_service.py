@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from opstwin.domain.names import checked_name
-from opstwin.domain.workload import Resources, RestartPolicy, Workload
+from opstwin.domain.names import checked_name, checked_path
+from opstwin.domain.workload import Resources, RestartPolicy, Workload, checked_user
 from opstwin.intent import compose_advice as advice
+from opstwin.intent.compose_env_files import read_env_files
 from opstwin.intent.compose_health import read_health
 from opstwin.intent.compose_places import read_mounts, read_networks
 from opstwin.intent.compose_ports import read_expose, read_ports
@@ -16,13 +17,14 @@ from opstwin.intent.spots import Spot
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a service may refer to: networks and volumes by their key, variables, other services, the project."""
+    """What a service may refer to: networks and volumes by their key, variables, other services, env files."""
 
     networks: Mapping[str, str]
     volumes: Mapping[str, str]
     variables: Mapping[str, str]
     services: Sequence[str]
     project: str
+    env_files: Mapping[str, str]
 
 
 def read_service(spot: Spot, around: Surroundings) -> Workload:
@@ -33,8 +35,11 @@ def read_service(spot: Spot, around: Surroundings) -> Workload:
     name = spot.checked(lambda: checked_name(str(spot.path[-1]), "name"))
     replicas, resources = _sizes(keys)
     ports = (*read_ports(keys.get("ports"), replicas), *read_expose(keys.get("expose")))
-    command = _command(keys.get("command"))
-    env = _environment(keys.get("environment"), around.variables)
+    command, entrypoint = _command(keys.get("command")), _command(keys.get("entrypoint"))
+    user = _said(keys.get("user"), checked_user)
+    folder = _said(keys.get("working_dir"), lambda path: checked_path(path, "working_dir"))
+    env = read_env_files(keys.get("env_file"), around.env_files)
+    env |= _environment(keys.get("environment"), around.variables)
     mounts = read_mounts(keys.get("volumes"), around.volumes)
     networks = read_networks(keys.get("networks"), around.networks)
     health = read_health(keys.get("healthcheck"))
@@ -46,6 +51,9 @@ def read_service(spot: Spot, around: Surroundings) -> Workload:
             name=name,
             image=image,
             command=command,
+            entrypoint=entrypoint,
+            user=user,
+            working_dir=folder,
             ports=ports,
             env=env,
             volumes=mounts,
@@ -100,7 +108,7 @@ def _command(spot: Spot | None) -> tuple[str, ...] | None:
         return None
     words = [item.text() for item in spot.items()] if spot.is_list else spot.checked(lambda: split_words(spot.text()))
     if not words:
-        raise spot.fault("is empty", "Remove it to use the image's own command.")
+        raise spot.fault("is empty", f"Remove it to use the image's own {spot.path[-1]}.")
     return tuple(words)
 
 
@@ -125,6 +133,10 @@ def _inherited(key: str, spot: Spot, variables: Mapping[str, str]) -> str:
     if key not in variables:
         raise spot.fault("has no value, and no variable of that name is set", "Write a value, such as LOG_LEVEL=info.")
     return variables[key]
+
+
+def _said(spot: Spot | None, read: Callable[[str], str]) -> str:
+    return "" if spot is None or spot.is_null else spot.checked(lambda: read(spot.raw()))
 
 
 def _labels(spot: Spot | None) -> dict[str, str]:

@@ -123,7 +123,8 @@ class _Template:
         if value is None:
             raise self._fault(
                 f"Variable {name[:80]} is not set.",
-                f"Give it a value, or a default in the file: ${{{name[:80]}:-value}}. For a dollar sign write $$.",
+                f"Give it a value (--var {name[:80]}=…), or a default in the file: ${{{name[:80]}:-value}}. "
+                "For a dollar sign write $$.",
             )
         self._length += len(value)
         if self._length > MAX_CHARACTERS:

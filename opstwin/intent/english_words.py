@@ -6,15 +6,15 @@ from typing import Final
 from opstwin.intent.clauses import Unit, in_percent
 
 _VERBS: Final[Mapping[str, str]] = {
-    "deploy": "deploy run launch create install",
+    "deploy": "deploy run launch create install spin-up",
     "scale": "scale scale-up scale-down scale-out scale-in increase decrease reduce raise lower bump",
     "upgrade": "upgrade downgrade",
     "change": "set update change configure give limit assign switch",
     "unset": "unset",
-    "restart": "restart reboot re-start",
-    "stop": "stop halt shutdown shut-down",
-    "start": "start resume",
-    "delete": "delete remove destroy",
+    "restart": "restart reboot re-start bounce",
+    "stop": "stop halt shutdown shut-down turn-off switch-off",
+    "start": "start resume turn-on switch-on",
+    "delete": "delete remove destroy get-rid-of",
     "rollback": "rollback roll-back revert undo",
     "roll": "roll",
     "expose": "expose publish open",

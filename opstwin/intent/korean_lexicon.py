@@ -29,7 +29,7 @@ _OTHER: Final[Mapping[str, str]] = {
     "deploy": "띄워",
     "scale": "늘려 줄여 올려 낮춰",
     "change": "바꿔 바꾸어 맞춰",
-    "stop": "멈춰",
+    "stop": "멈춰 꺼",
     "start": "켜",
     "restart": "다시켜",
     "delete": "지워 없애",
@@ -39,7 +39,16 @@ _OTHER: Final[Mapping[str, str]] = {
 }
 """Verbs in the form that takes 주다."""
 
-_GIVE: Final = ("", "줘", "줘요", "주세요", "주십시오", "주시죠", "주라")
+_ASKED: Final = ("어", "어요", "나", "나요", "니", "을까", "을까요", "습니까")
+_GIVES: Final = (
+    "줘 줘요 주세요 주십시오 주시죠 주라 줄래 줄래요 주실래 주실래요 주시겠어요 주시겠습니까 주겠어 주겠어요 주겠니"
+)
+_GIVE: Final = (
+    "",
+    *_GIVES.split(),
+    *(f"줄수있{end}" for end in _ASKED),
+    *(f"주실수있{end}" for end in _ASKED),
+)
 _DO: Final = (
     "",
     "해",
@@ -50,6 +59,16 @@ _DO: Final = (
     "하세요",
     "하십시오",
     "할것",
+    "하고싶어",
+    "하고싶어요",
+    "하고싶습니다",
+    "하려고해",
+    "하려고해요",
+    "하려고합니다",
+    "해야해",
+    "해야돼",
+    "해야해요",
+    "합시다",
     "부탁",
     "부탁해",
     "부탁해요",
@@ -136,5 +155,10 @@ def _lexicon() -> dict[str, tuple[Unit, ...]]:
 
 
 LEXICON: Final = _lexicon()
+STEMS: Final[Mapping[str, str]] = {
+    word: family for family, words in (*_HADA.items(), *_OTHER.items()) for word in words.split()
+}
+"""The verbs without their endings."""
+
 VERB_WORDS: Final = tuple(sorted(word for words in (*_HADA.values(), *_OTHER.values()) for word in words.split()))
 LONGEST: Final = max(len(word) for word in LEXICON)

@@ -53,11 +53,15 @@ class Spot:
 
     def only(self, known: Sequence[str], advice: Mapping[str, str]) -> dict[str, "Spot"]:
         """The members; a key that is not in `known` is refused, with its advice or the nearest known key."""
-        members = self.entries()
-        for key, spot in members.items():
+        for error in self.beyond(known, advice):
+            raise error
+        return self.entries()
+
+    def beyond(self, known: Sequence[str], advice: Mapping[str, str]) -> Iterator[InvalidInput]:
+        """An error for each key that is not in `known`."""
+        for key, spot in self.entries().items():
             if key not in known:
-                raise spot.fault("is not supported", advice.get(key) or _nearest(key, known))
-        return members
+                yield spot.fault("is not supported", advice.get(key) or _nearest(key, known))
 
     def items(self) -> Iterator["Spot"]:
         """The members of a list."""

@@ -9,6 +9,7 @@ from opstwin.errors import Unclear
 from opstwin.intent import english, english_words, korean, korean_lexicon, korean_words
 from opstwin.intent.building import Reading
 from opstwin.intent.clauses import Unit, read_clauses
+from opstwin.intent.courtesy import without_courtesy
 from opstwin.intent.finishing import ACTIONS, finish
 from opstwin.intent.shapes import has_quote
 from opstwin.intent.tokens import checked_request, is_pair, shown, words_of
@@ -33,8 +34,9 @@ def read_request(text: str) -> Ask:
     (`en` or `ko`), `example` (a full, right sentence) and, where they apply, `missing` (parts), `choices` or `unread`
     (words); and `InvalidInput` for text that is too long or holds control characters, and for impossible values.
     """
-    request = checked_request(text)
-    language = "ko" if any(korean_words.is_hangul(char) for char in request) else "en"
+    whole = checked_request(text)
+    language = "ko" if any(korean_words.is_hangul(char) for char in whole) else "en"
+    request = without_courtesy(whole, korean=language == "ko")
     words = words_of(request)
     _check_words(words, language)
     return finish(_READERS[language](request, words))

@@ -13,7 +13,7 @@ from opstwin.manifests.nodes import MapNode, Node, fault, place_of, plain
 from opstwin.manifests.yaml_loading import load_documents
 from opstwin.manifests.yaml_writing import yaml_of
 
-AS_TEXT: Final = frozenset({"env", "secret_env", "labels", "cpu", "memory"})
+AS_TEXT: Final = frozenset({"env", "secret_env", "labels", "cpu", "memory", "user"})
 """Keys below which a value means what was written: `DEBUG: no` is the text "no", `VERSION: 1.10` is not 1.1."""
 
 
@@ -74,6 +74,9 @@ def _parts(workload: Workload) -> Iterator[tuple[str, Json]]:
 def _values(workload: Workload) -> dict[str, Json]:
     return {
         "command": None if workload.command is None else list(workload.command),
+        "entrypoint": None if workload.entrypoint is None else list(workload.entrypoint),
+        "user": workload.user,
+        "working_dir": workload.working_dir,
         "replicas": workload.replicas,
         "ports": [_port(port) for port in workload.ports],
         "env": dict(workload.env),

@@ -44,6 +44,10 @@ def _from_words(value: Any) -> Any:
     return _refused(split_words, value) if isinstance(value, str) else value
 
 
+def _from_user(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _from_pairs(value: Any) -> Any:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         return value
@@ -150,6 +154,9 @@ class WorkloadForm(Form):
     name: str
     image: str
     command: Annotated[list[str] | None, BeforeValidator(_from_words)] = None
+    entrypoint: Annotated[list[str] | None, BeforeValidator(_from_words)] = None
+    user: Annotated[str, BeforeValidator(_from_user)] = ""
+    working_dir: str = ""
     replicas: int = 1
     ports: list[PortForm] = Field(default_factory=list)
     env: Annotated[dict[str, str], BeforeValidator(_from_pairs)] = Field(default_factory=dict)

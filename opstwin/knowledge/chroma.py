@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import hashlib
 import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Final, TypeVar
 from opstwin.errors import InvalidInput, StoreError
 from opstwin.knowledge.exact import bounded, unit
 from opstwin.knowledge.ports import Entry, Hit, Question
+from opstwin.logs import logger
 
 T = TypeVar("T")
 
@@ -19,6 +21,8 @@ _HNSW: Final = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "ma
 """More neighbours than Chroma's 16 and a wider search than its 100: recall@5 of 0.99 and more among 10,000."""
 
 _BATCH: Final = 1000
+_LOCK: Final = "writer.lock"
+_DAMAGED: Final = "damaged-"
 
 
 class ChromaIndex:
@@ -26,7 +30,8 @@ class ChromaIndex:
 
     One process writes: two on one folder see each other's writes late and without an error, so the second is refused
     with `StoreError`. Vectors come from outside; Chroma embeds nothing, downloads nothing and reports nothing.
-    `version` keeps apart what different embedders made.
+    `version` keeps apart what different embedders made. Files that cannot be read are put aside, and it begins empty:
+    it holds nothing of its own. After a failure it is opened anew.
     """
 
     def __init__(self, folder: Path, version: str = "") -> None:
@@ -34,6 +39,7 @@ class ChromaIndex:
         self._prefix = hashlib.sha256(version.encode()).hexdigest()[:8]
         self._client: Any = None
         self._lock: int | None = None
+        self._damage = ""
         self._turn = asyncio.Lock()
 
     async def put(self, entries: Sequence[Entry]) -> None:
@@ -74,11 +80,12 @@ class ChromaIndex:
             return await asyncio.to_thread(self._run, work)
 
     def _run(self, work: Callable[[], T]) -> T:
-        if self._client is None:
-            self._open()
+        self._import()
         from chromadb.errors import ChromaError, InvalidArgumentError, InvalidDimensionException
 
         try:
+            if self._client is None:
+                self._open()
             return work()
         except (InvalidDimensionException, InvalidArgumentError) as error:
             raise InvalidInput(
@@ -86,26 +93,51 @@ class ChromaIndex:
                 next_step="Build the index again: opstwin history rebuild",
             ) from error  # fmt: skip
         except (ChromaError, OSError) as error:
+            self._close()
+            self._damage = str(error) or type(error).__name__
             raise StoreError(
-                f"The index in {self._folder} cannot be used: {str(error)[:200]}",
-                next_step="It holds nothing of its own: move the folder away, then opstwin history rebuild",
+                f"The index in {self._folder} cannot be used: {self._damage[:200]}",
+                next_step="It holds nothing of its own: opstwin history rebuild",
             ) from error
 
-    def _open(self) -> None:
+    def _import(self) -> None:
         try:
-            import chromadb
+            import chromadb  # noqa: F401
         except ImportError as error:
             raise InvalidInput(
                 "Chroma is not installed.", field="knowledge.index",
                 next_step="pip install 'opstwin[chroma]', or set knowledge.index = \"exact\".",
             ) from error  # fmt: skip
+
+    def _open(self) -> None:
+        import chromadb
+        from chromadb.api.shared_system_client import SharedSystemClient
+        from chromadb.errors import ChromaError
+
         self._folder.mkdir(parents=True, exist_ok=True)
         self._take()
+        if self._damage:
+            self._put_aside(self._damage)
         settings = chromadb.config.Settings(anonymized_telemetry=False)
-        self._client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
+        try:
+            self._client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
+        except ChromaError as error:
+            self._put_aside(str(error))
+            # Chroma keeps what it opened by half, and would give it again.
+            SharedSystemClient.clear_system_cache()
+            self._client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
+
+    def _put_aside(self, damage: str) -> None:
+        """Make room for a new index. What was there stays for whoever wants to know what happened to it."""
+        self._damage = ""
+        aside = Path(tempfile.mkdtemp(prefix=_DAMAGED, dir=self._folder))
+        for item in self._folder.iterdir():
+            if item.name != _LOCK and not item.name.startswith(_DAMAGED):
+                item.rename(aside / item.name)
+        logger().warning("index_damaged", folder=str(self._folder), aside=aside.name, reason=damage[:200])
 
     def _take(self) -> None:
-        handle = os.open(self._folder / "writer.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        handle = os.open(self._folder / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

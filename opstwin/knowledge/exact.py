@@ -25,13 +25,15 @@ class ExactIndex:
     """Vectors in memory, per tenant; it is rebuilt from the twin's rows at each start.
 
     numpy is used when it is installed (2 ms for 10,000 entries); `plain` does without it (some 200 ms, in a thread).
+    It is loaded with the first question: a hub that nobody asks does without its 12 MB.
     """
 
     def __init__(self, *, plain: bool = False) -> None:
         self._shelves: dict[str, _Shelf] = {}
         self._tenants: dict[str, str] = {}
         self._size = 0
-        self._numpy = None if plain else _numpy()
+        self._plain = plain
+        self._numpy: Any = None
 
     async def put(self, entries: Sequence[Entry]) -> None:
         """Add or replace entries that have a vector. Raises `InvalidInput` for vectors of different lengths."""
@@ -88,7 +90,10 @@ class ExactIndex:
     async def _scored(self, shelf: _Shelf, asked: Vector, k: int) -> list[tuple[float, str]]:
         if not shelf.vectors:
             return []
-        if self._numpy is None:
+        if self._numpy is None and not self._plain:
+            self._numpy = await asyncio.to_thread(_numpy)
+            self._plain = self._numpy is None
+        if self._plain:
             return await asyncio.to_thread(_compared, dict(shelf.vectors), asked, k)
         np = self._numpy
         if shelf.matrix is None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.similarity import IMAGE, LANGUAGE, PURPOSE, TARGET, Sought, similarity
-from opstwin.errors import ModelError
+from opstwin.errors import ModelError, StoreError
 from opstwin.knowledge.cases import Case, entry_of, lesson, text_of
 from opstwin.knowledge.lexical import Lexical
 from opstwin.knowledge.ports import Embedder, Hit, Question, Vector, VectorIndex
@@ -48,14 +48,15 @@ class _Groups:
 class Shelf:
     """The cases of one hub, in memory for words and known fields, in the index for vectors.
 
-    Without an embedder, or while its model is not there, words and known fields do it alone; `without_vectors` then
-    says why.
+    Without an embedder, or while its model or the index cannot be used, words and known fields do it alone;
+    `without_vectors` then says why. What an index lost is put into it again as soon as it can be.
     """
 
     def __init__(self, index: VectorIndex, embedder: Embedder | None = None) -> None:
         self.without_vectors = "" if embedder is not None else "no embeddings are set"
         self._index = index
         self._embedder = embedder
+        self._is_behind = False
         self._cases: dict[str, Case] = {}
         self._shared: dict[str, None] = {}
         self._lexical = Lexical()
@@ -101,7 +102,10 @@ class Shelf:
         """Take cases out, their vectors too; unknown ids are no error."""
         await self._forget(ids)
         if self._embedder is not None:
-            await self._index.remove(ids)
+            try:
+                await self._index.remove(ids)
+            except StoreError as error:
+                self._lost(error)
 
     async def _forget(self, ids: Sequence[str]) -> None:
         for id in ids:
@@ -128,7 +132,7 @@ class Shelf:
         asked = filled(question)
         asked = replace(asked, vector=asked.vector or await self._vector(asked.text))
         words = {hit.id: hit.score for hit in self._lexical.nearest(asked.text, asked.tenant, POOL)}
-        meaning = above_the_last(await self._index.nearest(replace(asked, k=POOL)))
+        meaning = above_the_last(await self._near(replace(asked, k=POOL)))
         scored = [
             Hit(id=case.id, score=self._score(case, asked, words, meaning))
             for case in self._visible({*words, *meaning, *self._alike(asked), *self._shared}, asked.tenant)
@@ -160,9 +164,29 @@ class Shelf:
         total = sum(weight for weight, _ in used) or 1.0
         return round(sum(weight * score for weight, score in used) / total, 4)
 
+    async def _near(self, asked: Question) -> list[Hit]:
+        if asked.vector is None or self._embedder is None:
+            return await self._index.nearest(asked)
+        if self._is_behind:
+            await self._embed(self.cases)
+        try:
+            return [] if self._is_behind else await self._index.nearest(asked)
+        except StoreError as error:
+            self._lost(error)
+            return []
+
+    def _lost(self, error: StoreError) -> None:
+        self._is_behind, self.without_vectors = True, str(error)
+
     async def _embed(self, cases: Sequence[Case]) -> None:
         if self._embedder is None:
             return
+        try:
+            await self._put_vectors(self.cases if self._is_behind else cases)
+        except StoreError as error:
+            self._lost(error)
+
+    async def _put_vectors(self, cases: Sequence[Case]) -> None:
         held = await self._index.holds([case.id for case in cases])
         missing = [case for case in cases if case.id not in held]
         for place in range(0, len(missing), _BATCH):
@@ -171,6 +195,7 @@ class Shelf:
             if vectors is None:
                 return
             await self._index.put([entry_of(case, vector) for case, vector in zip(part, vectors, strict=True)])
+        self._is_behind = False
 
     async def _vector(self, text: str) -> Vector | None:
         vectors = await self._vectors([text]) if text else None

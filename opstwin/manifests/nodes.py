@@ -10,6 +10,9 @@ from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
 
 _INT: Final = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,18}|0x[0-9a-fA-F]{1,15}", re.ASCII)
+_OCTAL: Final = re.compile(r"[-+]?0[0-7]{1,18}", re.ASCII)
+"""`defaultMode: 0400`: YAML 1.2 reads 400, but kubectl, Helm and Compose still read octal, and files mean that."""
+
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]{1,30}|[0-9]{1,30}(?:\.[0-9]{0,30})?)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -74,6 +77,8 @@ def resolved(text: str) -> Json:
         return None
     if text in _BOOLS:
         return _BOOLS[text]
+    if _OCTAL.fullmatch(text):
+        return int(text, 8)
     if _INT.fullmatch(text):
         return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
     if _FLOAT.fullmatch(text) and math.isfinite(float(text)):

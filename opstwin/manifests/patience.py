@@ -1,4 +1,4 @@
-"""How long a cluster itself may take to say whether an object does well, from what its manifest says. Pure."""
+"""How long a cluster may take to say whether an object does well, and until its probes have spoken. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,6 +8,9 @@ from opstwin.domain.values import Json, Spec
 PROGRESS_S: Final = 600.0
 """The API's default of `progressDeadlineSeconds`: after it a Deployment is said to have failed."""
 
+_LASTING: Final = frozenset({"daemonset", "deployment", "pod", "replicaset", "statefulset"})
+"""Kinds whose containers are to run on."""
+
 _PERIOD_S, _TIMEOUT_S, _FAILURES = 10.0, 1.0, 3.0
 """The API's defaults of a probe."""
 
@@ -15,6 +18,10 @@ _RESTARTS_S: Final = 30.0
 """10 s and 20 s pass before a container is started for the third time; then it counts as crashing."""
 
 _LONGEST_S: Final = 3600.0
+
+_LONGEST_HOLD_S: Final = 300.0
+_SLACK_S: Final = 2.0
+"""Kubelets begin to probe a moment after a container began, and tell of it a moment later."""
 
 
 def verdict_s(kind: str, spec: Spec) -> float:
@@ -27,6 +34,33 @@ def verdict_s(kind: str, spec: Spec) -> float:
         return 0.0
     deadline_s = _number(body, "activeDeadlineSeconds", 0.0) if kind == "job" else 0.0
     return min(max(deadline_s, _turns(kind, body) * _pod_s(pod, body)), _LONGEST_S)
+
+
+def hold_s(kind: str, spec: Spec) -> float:
+    """The seconds until a liveness probe has spoken for the first time; 0 for what has none.
+
+    A container runs and counts as available until then, however dead it is.
+    """
+    body = _at(spec, "spec")
+    pod = body if kind == "pod" else _at(_at(body, "template"), "spec")
+    if kind not in _LASTING or not isinstance(pod, dict):
+        return 0.0
+    return min(max((_first_s(item) for item in _elements(pod, "containers")), default=0.0), _LONGEST_HOLD_S)
+
+
+def killed_after_s(container: Json) -> float:
+    """The seconds after which a container whose liveness probe always fails is killed; 0 for one without a probe."""
+    return _probe_s(_at(container, "livenessProbe"))
+
+
+def probed_every_s(container: Json) -> float:
+    """The seconds between two looks of its liveness probe, at most; 0 for one without a probe."""
+    return _every_s(_at(container, "livenessProbe"))
+
+
+def _first_s(container: Json) -> float:
+    probe = _at(container, "livenessProbe")
+    return _number(probe, "initialDelaySeconds", 0.0) + _every_s(probe) + _SLACK_S if isinstance(probe, dict) else 0.0
 
 
 def _turns(kind: str, body: Json) -> float:
@@ -47,8 +81,13 @@ def _container_s(container: Json) -> float:
 def _probe_s(probe: Json) -> float:
     if not isinstance(probe, dict):
         return 0.0
-    each_s = max(_number(probe, "periodSeconds", _PERIOD_S), _number(probe, "timeoutSeconds", _TIMEOUT_S))
-    return _number(probe, "initialDelaySeconds", 0.0) + each_s * _number(probe, "failureThreshold", _FAILURES)
+    return _number(probe, "initialDelaySeconds", 0.0) + _every_s(probe) * _number(probe, "failureThreshold", _FAILURES)
+
+
+def _every_s(probe: Json) -> float:
+    if not isinstance(probe, dict):
+        return 0.0
+    return max(_number(probe, "periodSeconds", _PERIOD_S), _number(probe, "timeoutSeconds", _TIMEOUT_S))
 
 
 def _elements(value: Json, field: str) -> Iterator[Json]:

@@ -133,7 +133,7 @@ class HttpAsker:
         elif "SSL" in words or "WRONG_VERSION" in words:
             why, step = "it does not speak TLS", "insecure: true allows plain HTTP, where you must have it."
         else:
-            why, step = type(error).__name__, "Check its host, and that the hub can reach it."
+            why, step = _in_words(error), "Check its host, and that the hub can reach it."
         return Unreachable(
             f"Registry {self._place.name} ({url.host}) does not answer: {why}.",
             next_step=step,
@@ -149,6 +149,14 @@ class HttpAsker:
         elif said:
             wait_s = _until_s(said, self._clock.now())
         return min(max(wait_s, 1.0), _LONGEST_WAIT_S)
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, socket.gaierror) or "Name or service not known" in str(error):
+        return "its name has no address"
+    if isinstance(error, httpx2.ConnectError | ConnectionError):
+        return "no connection can be made"
+    return type(error).__name__
 
 
 def _until_s(moment: str, now: datetime) -> float:

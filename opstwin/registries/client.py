@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from opstwin.errors import Forbidden, NotFound, TargetError
+from opstwin.errors import Forbidden, LimitExceeded, NotFound, TargetError
 from opstwin.registries.challenges import challenge_of
 from opstwin.registries.names import ImageName, highest_first, is_digest, is_tag
 from opstwin.registries.ports import Answer, Asker, Place, Request
@@ -67,6 +67,13 @@ class RegistryClient:
 
     def __init__(self, place: Place, asker: Asker, tokens: Tokens) -> None:
         self._place, self._asker, self._tokens = place, asker, tokens
+
+    async def answers(self) -> None:
+        """Return when the registry answers, whatever it says: without a login many refuse. Raises as `Asker.ask`."""
+        try:
+            await self._asker.ask(Request(method="GET", url=f"{self._place.base_url}/v2/"))
+        except LimitExceeded:
+            return
 
     async def resolve(self, image: ImageName) -> Resolved:
         """The digest that `image` stands for; of a name with a digest, that it is there."""

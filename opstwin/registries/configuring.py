@@ -48,7 +48,12 @@ def places_of(text: str, kinds: Kinds, source: str) -> tuple[Place, ...]:
 
     Raises `InvalidInput` or `NotFound` naming the entry, such as `registries[1].type`, and never a credential.
     """
-    documents = load_documents(text) if text.strip() else ()
+    try:
+        documents = load_documents(text) if text.strip() else ()
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{source}: {error.message}", field="registries_file", next_step=error.next_step, details=error.details
+        ) from error
     config = plain(documents[0]) if len(documents) == 1 else {}
     entries = (config.get("registries") or []) if isinstance(config, dict) and len(documents) < 2 else None
     if not isinstance(entries, list) or len(entries) > MOST:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from opstwin.clock import Clock
 from opstwin.domain.target import Target
-from opstwin.errors import NotFound
+from opstwin.errors import NotFound, OpstwinError
 from opstwin.registries.asking import HttpAsker, Resolver, system_resolver
 from opstwin.registries.client import RegistryClient, Resolved, Tags
 from opstwin.registries.configuring import places_of, places_of_targets, read
@@ -63,6 +63,23 @@ class Registries:
         name = image_name(image)
         return await (await self._client(name)).tags(name)
 
+    async def away(self, within_s: float) -> dict[str, str]:
+        """The registries that do not answer, by host, and why. Raises as `places`."""
+        places = await self.places()
+        self._drop_others(places)
+        answers = await asyncio.gather(*(self._why_away(place, within_s) for place in places))
+        return {place.host: why for place, why in zip(places, answers, strict=True) if why}
+
+    async def _why_away(self, place: Place, within_s: float) -> str:
+        try:
+            async with asyncio.timeout(within_s):
+                await self._client_of(place).answers()
+        except OpstwinError as error:
+            return error.message
+        except TimeoutError:
+            return "It does not answer in time."
+        return ""
+
     async def _client(self, image: ImageName) -> RegistryClient:
         places = await self.places()
         self._drop_others(places)
@@ -75,6 +92,9 @@ class Registries:
                 next_step=f"Name it below registries: in {self.around.file.name}. Configured: {known}.",
                 details={"field": "image", "host": image.host},
             )
+        return self._client_of(place)
+
+    def _client_of(self, place: Place) -> RegistryClient:
         if place not in self._clients:
             self._clients[place] = self._made(place)
         return self._clients[place]

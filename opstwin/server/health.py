@@ -1,6 +1,7 @@
 """Whether the hub lives (`/health`), can do its work (`/ready`), and what it counted (`/metrics`)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -24,8 +25,26 @@ FRESH_S: Final = 2.0
 COUNT_AGAIN_S: Final = 10.0
 """How often drift is counted for metrics: on a large twin it is a second's work."""
 
+FAR_FRESH_S: Final = 15.0
+"""The same for what is not ours: providers of language models and registries count requests."""
+
 WITHIN_S: Final = 3.0
 _PROBE: Final = "ready:probe"
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What was found, by name and with the reason, and until when that is said again."""
+
+    fresh_s: float
+    found: dict[str, str] = field(default_factory=dict)
+    at_s: float | None = None
+
+    async def now(self, now_s: float, look: Callable[[], Awaitable[dict[str, str]]]) -> dict[str, str]:
+        """It, looked for anew when it is too old."""
+        if self.at_s is None or now_s - self.at_s >= self.fresh_s:
+            self.found, self.at_s = await look(), now_s
+        return self.found
 
 
 @dataclass(slots=True)
@@ -35,8 +54,9 @@ class Health:
     services: Services
     instruments: Instruments
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _known: dict[str, str] = field(default_factory=dict)
-    _known_s: float | None = None
+    _near: _Kept = field(default_factory=lambda: _Kept(FRESH_S))
+    _far: _Kept = field(default_factory=lambda: _Kept(FAR_FRESH_S))
+    _images: _Kept = field(default_factory=lambda: _Kept(FAR_FRESH_S))
     _counted_s: float | None = None
 
     async def health(self, _request: Request) -> Response:
@@ -44,18 +64,23 @@ class Health:
         return json_response({"status": "ok", "version": self.services.version}, 200)
 
     async def ready(self, _request: Request) -> Response:
-        """200 when everything works; else 503 with `down`, which names what does not and why."""
+        """200 when everything works; else 503 with `down`, which names what does not and why.
+
+        `limited` names what is away and is done without: registries, whose digests plans then do not tell.
+        """
         async with self._lock:
             now_s = self.services.ledger.clock.monotonic_s()
-            if self._known_s is None or now_s - self._known_s >= FRESH_S:
-                self._known = await self._down()
-                self._known_s = now_s
-            down = dict(self._known)
+            down = dict(await self._near.now(now_s, self._down))
+            looks = [self._far.now(now_s, self._ai)]
+            looks += [] if "store" in down else [self._images.now(now_s, self._registries)]
+            ai, *images = await asyncio.gather(*looks)
+        down |= ai
+        limited = {"limited": found} if (found := images[0] if images else {}) else {}
         if why := self.services.recovery.why:
             down["recovery"] = why
         if not down:
-            return json_response({"status": "ready"}, 200)
-        return json_response({"status": "not ready", "down": down}, 503, {"Retry-After": "5"})
+            return json_response({"status": "ready", **limited}, 200)
+        return json_response({"status": "not ready", "down": down, **limited}, 503, {"Retry-After": "5"})
 
     async def metrics(self, _request: Request) -> Response:
         """Everything counted, in Prometheus' text form. What the twin knows is left as it was while it is away."""
@@ -88,6 +113,26 @@ class Health:
         if "store" not in down:
             down |= await self._targets()
         return down
+
+    async def _ai(self) -> dict[str, str]:
+        if self.services.model is None:
+            return {}
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                await self.services.model.check()
+        except OpstwinError as error:
+            return {"ai": error.message}
+        except TimeoutError:
+            return {"ai": "It does not answer in time."}
+        return {}
+
+    async def _registries(self) -> dict[str, str]:
+        registries = self.services.registries
+        try:
+            away = {} if registries is None else await registries.away(WITHIN_S)
+        except OpstwinError as error:
+            return {"registries": error.message}
+        return {f"registry {host}": why for host, why in away.items()}
 
     async def _store(self) -> None:
         """Read, and write something small: a full or read-only disk is seen before a change is asked for."""

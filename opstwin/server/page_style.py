@@ -57,7 +57,7 @@ ul.plans a{display:flex;flex-wrap:wrap;gap:.25rem 1rem;align-items:center;paddin
 text-decoration:none;border-radius:8px}
 ul.plans a:hover{background:var(--bg)}
 ul.plans .what{flex:1 1 18rem}
-ul.plans .what b{display:block}
+ul.plans .what>*{display:block}
 label{display:block;font-weight:600;margin:0 0 .3rem}
 textarea,input[type=text]{width:100%;font:inherit;color:inherit;background:var(--bg);border:1px solid var(--line);
 border-radius:10px;padding:.6rem .7rem;margin:0 0 .9rem}

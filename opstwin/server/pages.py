@@ -21,6 +21,9 @@ from opstwin.server.page_style import STYLE
 from opstwin.server.page_words import words
 
 _CLASSES: Final = (("-/+", "mod"), ("+", "add"), ("-", "del"), ("~", "mod"), ("#", "why"))
+_SAID_BESIDE: Final = 3
+"""Lines at the end of a plan that its page says elsewhere: counts, risk and digest."""
+
 _NAMES: Final = 3
 """So many workloads of a plan are named in a list."""
 
@@ -104,7 +107,7 @@ def plan(frame: Frame, shown: Mapping[str, Any], desk: Desk, *, status: int = 20
         f"{_banner(frame, desk)}{_taint(frame, shown)}"
         f'<section class="card"><h2>{frame.say("what_happens")}</h2>'
         f'<p class="lead">{_counts(frame, shown)}</p>'
-        f"<pre>{diff(shown['lines'])}</pre>"
+        f"<pre>{diff(shown['lines'][:-_SAID_BESIDE])}</pre>"
         f'<p class="soft small">{frame.say("from_diff")}</p></section>{_notes(frame, shown)}'
         f'<section class="card"><dl>{_facts(frame, shown)}</dl></section>{_decisions(frame, shown)}'
         f"{_form(frame, shown, desk)}"

@@ -56,7 +56,7 @@ target that fails or refuses is 424. Besides these, 400 is a crooked address, 40
 | path | answer |
 | --- | --- |
 | `GET /health` | 200 as long as the process answers |
-| `GET /ready` | 200, or 503 with `down`: what does not work (`store`, `audit`, `target NAME`) and why |
+| `GET /ready` | 200, or 503 with `down`: what does not work (`store`, `audit`, `target NAME`, `ai`, …) and why |
 | `GET /metrics` | Prometheus' text form |
 | `GET /openapi.json` | OpenAPI 3.1 of everything below |
 | `GET /` | the plans that wait for a decision |

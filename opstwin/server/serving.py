@@ -79,8 +79,10 @@ async def _serve(settings: Settings, ready: Ready) -> None:
     from opstwin.server.app import create_app
     from opstwin.server.instruments import Instruments
     from opstwin.server.stopping import StoppableServer
-    from opstwin.wiring.hub import detect_docker, open_hub
+    from opstwin.wiring.clusters import check_clusters, import_clusters
+    from opstwin.wiring.hub import STARTER, detect_docker, open_hub
 
+    check_clusters(settings)
     instruments = Instruments()
     with listening(settings.host, settings.port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
@@ -88,6 +90,7 @@ async def _serve(settings: Settings, ready: Ready) -> None:
         async with open_hub(settings, on_call=instruments.on_call, sole=settings.replicas == 1) as hub:
             owner = await _owner(hub.services.people)
             await detect_docker(hub)
+            await import_clusters(settings, hub.services.places, STARTER)
             app = create_app(hub.services, instruments=instruments, talks=hub.talks)
             config = uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="on", server_header=False, http="h11",

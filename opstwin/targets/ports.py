@@ -248,7 +248,7 @@ class Preview:
 
     `defaults` are the fields that the target would fill in by itself, `warnings` its own words. `conflicts`
     name an owner and a field (dotted) that this owner holds. `refused` is why the target would not take the change,
-    empty when it would.
+    empty when it would; `next_step` then says what to do, where the target knows it.
     """
 
     resource: ResourceId
@@ -256,6 +256,7 @@ class Preview:
     warnings: tuple[str, ...] = ()
     conflicts: tuple[tuple[str, str], ...] = ()
     refused: str = ""
+    next_step: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

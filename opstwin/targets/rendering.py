@@ -133,6 +133,9 @@ def _container(workload: Workload, number: int) -> Spec:
     draft: dict[str, Json] = {
         "image": workload.image,
         "command": list(workload.command) if workload.command else None,
+        "entrypoint": list(workload.entrypoint) if workload.entrypoint else None,
+        "user": workload.user,
+        "working_dir": workload.working_dir,
         "env": dict(workload.env),
         "secret_env": dict(workload.secret_env),
         "ports": [_port(port, number) for port in workload.ports],

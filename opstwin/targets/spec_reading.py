@@ -7,7 +7,15 @@ from typing import Final
 from opstwin.domain.values import Json, Spec, canonical
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
-from opstwin.targets.specs import BARE_CONTAINER, BARE_HEALTH, BARE_MOUNT, BARE_NETWORK, BARE_PORT, BARE_VOLUME
+from opstwin.targets.specs import (
+    BARE_CONTAINER,
+    BARE_HEALTH,
+    BARE_MOUNT,
+    BARE_NETWORK,
+    BARE_PORT,
+    BARE_VOLUME,
+    IF_SAID,
+)
 
 KINDS: Final = ("container", "network", "volume")
 """Kinds that have a desired state."""
@@ -44,11 +52,14 @@ def health_verdict_s(spec: Spec | None) -> float:
 
 def workload_of(name: str, spec: Spec) -> Workload:
     """The Workload of one replica whose container has this spec. Raises `InvalidInput` naming the field."""
-    _known(spec, BARE_CONTAINER, "container")
+    _known(spec, {**BARE_CONTAINER, **IF_SAID}, "container")
     return Workload(
         name=name,
         image=_text(spec, "image", ""),
         command=_words(spec, "command") or None,
+        entrypoint=_words(spec, "entrypoint") or None,
+        user=_text(spec, "user", ""),
+        working_dir=_text(spec, "working_dir", ""),
         ports=tuple(_port(item) for item in _objects(spec, "ports")),
         env=_texts(spec, "env"),
         secret_env=_texts(spec, "secret_env"),
@@ -63,12 +74,12 @@ def workload_of(name: str, spec: Spec) -> Workload:
 
 
 def masked_values(spec: Spec | None) -> dict[str, str]:
-    """What was masked when the container was observed, by variable (or `command`): nobody here knows the values."""
+    """What was masked when it was observed, by variable (or `command`, `entrypoint`): nobody here knows the values."""
     if spec is None:
         return {}
     found = {key: value for key, value in _texts(spec, "env").items() if _MASKED.search(value)}
-    words = canonical(list(_words(spec, "command")))
-    return {**found, **({"command": words} if _MASKED.search(words) else {})}
+    words = {key: canonical(list(_words(spec, key))) for key in ("command", "entrypoint")}
+    return found | {key: text for key, text in words.items() if _MASKED.search(text)}
 
 
 def _port(item: Spec) -> Port:

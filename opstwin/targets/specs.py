@@ -18,6 +18,9 @@ BARE_CONTAINER: Final[Mapping[str, Json]] = {
     "image": "", "command": None, "env": {}, "secret_env": {}, "ports": [], "mounts": [], "networks": [],
     "cpu_millicores": None, "memory_bytes": None, "health": None, "labels": {}, "restart": "no", "running": True,
 }  # fmt: skip
+IF_SAID: Final[Mapping[str, Json]] = {"entrypoint": None, "user": None, "working_dir": None}
+"""Fields that take the place of what an image says, and stand in a full form only when they are said."""
+
 BARE_HEALTH: Final[Mapping[str, Json]] = {
     "command": [], "interval_s": 30.0, "timeout_s": 30.0, "retries": 3, "start_period_s": 0.0,
 }  # fmt: skip
@@ -53,6 +56,9 @@ def _full_container(spec: Spec) -> Spec:
     full: dict[str, Json] = {**BARE_CONTAINER, **spec}
     full["image"] = full_image_name(str(full["image"]))
     full["command"] = full["command"] or None
+    for name in IF_SAID:
+        if not full.get(name):
+            full.pop(name, None)
     full["ports"] = _in_order([_filled(BARE_PORT, item) for item in _objects(full["ports"])])
     full["mounts"] = _in_order([_clean_mount(item) for item in _objects(full["mounts"])])
     full["networks"] = _in_order([name for name in _items(full["networks"]) if name not in ("bridge", "default")])

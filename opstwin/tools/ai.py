@@ -11,7 +11,6 @@ from opstwin.domain.access import Scope
 from opstwin.domain.target import Target
 from opstwin.errors import NotFound
 from opstwin.tools.fields import SubjectName, TargetName
-from opstwin.tools.generating import generating
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
 from opstwin.tools.services import Services
 from opstwin.tools.sources import source_named
@@ -42,7 +41,7 @@ async def _prompt(services: Services, caller: Caller, ask: PromptAsk) -> PromptV
     if ask.target is not None:
         target = await services.ledger.need(Target, ask.target, next_step="List targets: opstwin targets list")
     wish = Wish(parts=source.parts, target=target)
-    learned = await generating(services).learned(wish)
+    learned = await services.generating.learned(wish, caller.actor.human)
     asked = DraftAsked(wish=wish, learned=learned, words=ask.words, language=ask.language, person=caller.actor.human)
     return row(PromptView, await services.drafts.prompt(asked), source=source.label)
 

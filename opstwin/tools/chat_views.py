@@ -40,13 +40,19 @@ class CallView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitView:
-    """What a thread waits for: a human's decision on this digest, at `approve_url` or by `approve_command`."""
+    """What a thread waits for: a human's decision on this digest, at `approve_url` or by `approve_command`.
+
+    `may_approve` says whether the caller is one of the `approvers`, the accounts that may approve it; anybody who asked
+    for it may reject it.
+    """
 
     plan_id: str
     digest: str
     expires_at: datetime
     approve_url: str
     approve_command: str
+    may_approve: bool = False
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,14 @@ from pydantic import Field
 
 from opstwin.domain.access import Actor, Scope
 from opstwin.domain.execution import Execution, ExecutionState, Phase, Step
+from opstwin.domain.plan import Plan
 from opstwin.domain.values import ApprovalId, Digest, ExecutionId, Json, PlanId, TargetId
 from opstwin.tools.fields import OfExecution, Paging, PlanName, TargetName
 from opstwin.tools.plan_briefs import execution_brief, execution_text
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed, row
-from opstwin.twin.store import Query
+from opstwin.twin.store import MAX_PAGE, Query
 
 
 class ExecutionsAsk(Paging):
@@ -46,6 +47,13 @@ class ExecutionRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedExecution(ExecutionRow):
+    """An execution in a list; `request` is what its plan was asked for with."""
+
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionView(ExecutionRow):
     """An execution with its journal: what was done, in order, then what was undone."""
 
@@ -59,7 +67,7 @@ async def execution_view(services: Services, execution: Execution) -> ExecutionV
     return row(ExecutionView, execution, steps=tuple(ordered))
 
 
-async def _list(services: Services, _caller: Caller, ask: ExecutionsAsk) -> Listed[ExecutionRow]:
+async def _list(services: Services, _caller: Caller, ask: ExecutionsAsk) -> Listed[ListedExecution]:
     where: dict[str, str | bool | None] = {}
     if ask.plan_id:
         where["plan_id"] = ask.plan_id
@@ -70,7 +78,12 @@ async def _list(services: Services, _caller: Caller, ask: ExecutionsAsk) -> List
     page = await services.ledger.store.find(
         Query(Execution, where, after=ask.cursor, limit=ask.limit, newest_first=ask.newest_first)
     )
-    return Listed(items=tuple(row(ExecutionRow, item) for item in page.items), next=page.next)
+    plans = await services.ledger.store.find(
+        Query(Plan, ids=tuple({item.plan_id for item in page.items}), limit=MAX_PAGE)
+    )
+    asked = {plan.id: plan.request for plan in plans.items}
+    rows = tuple(row(ListedExecution, item, request=asked.get(item.plan_id, "")) for item in page.items)
+    return Listed(items=rows, next=page.next)
 
 
 async def _get(services: Services, _caller: Caller, ask: OfExecution) -> ExecutionView:
@@ -93,7 +106,7 @@ TOOLS: tuple[AnyTool, ...] = (
         effect=Effect.READ,
         scope=Scope.READ,
         input=ExecutionsAsk,
-        output=Listed[ExecutionRow],
+        output=Listed[ListedExecution],
         handler=_list,
         route=Route(method="GET", path="/executions"),
     ),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from opstwin.control.drafts import TEMPLATE, DraftAsked, DraftNote, Filled, filled
-from opstwin.control.generating import Generating, Generation, Learned, Wish
+from opstwin.control.generating import Generation, Learned, Wish
 from opstwin.control.inspecting import seen_container
 from opstwin.domain.access import Scope
 from opstwin.domain.deployment import Usage
@@ -106,11 +106,6 @@ class GeneratedView:
     reasoning: str
 
 
-def generating(services: Services) -> Generating:
-    """What makes manifests in this hub."""
-    return Generating(services.ledger, services.readers, services.sampler.store)
-
-
 def wish_of(source: Source, target: Target | None, wishes: Wishes, *, with_secret: bool) -> Wish:
     """The whole wish. Raises `InvalidInput` for options that cannot be."""
     return Wish(
@@ -134,15 +129,14 @@ def past_views(learned: Learned) -> tuple[PastView, ...]:
 async def _generate(services: Services, caller: Caller, ask: GenerateAsk) -> GeneratedView:
     behind = await meant(services, ask, for_target=False)
     wish = wish_of(behind.source, behind.target, ask.options, with_secret=ask.with_secret)
-    maker = generating(services)
-    learned = await maker.learned(wish)
+    learned = await services.generating.learned(wish, caller.actor.human)
     language = ask.language or behind.said.language
     asked = DraftAsked(
         wish=wish, learned=learned, words=words_of(ask, behind.said), language=language, said=said_in(ask),
         person=caller.actor.human,
     )  # fmt: skip
     draft = await filled(services.drafts, asked)
-    return _view(behind, learned, draft, await maker.made(draft.wish, learned), language)
+    return _view(behind, learned, draft, await services.generating.made(draft.wish, learned), language)
 
 
 def _view(behind: Meant, learned: Learned, draft: Filled, made: Generation, language: str) -> GeneratedView:

@@ -1,5 +1,6 @@
 """Tools about the past: finished deployments and their outcome."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -20,11 +21,25 @@ class HistoryAsk(Paging):
     success: bool | None = None
 
 
-async def _list(services: Services, _caller: Caller, ask: HistoryAsk) -> Listed[Deployment]:
-    page = await services.history.deployments(
-        workload=ask.service, target=ask.target, success=ask.success, after=ask.cursor, limit=ask.limit
-    )
-    return Listed(items=page.items, next=page.next)
+async def _list(services: Services, caller: Caller, ask: HistoryAsk) -> Listed[Deployment]:
+    """A page of what the caller may see; pages that hold nothing of it are passed over."""
+    after = ask.cursor
+    while True:
+        page = await services.history.deployments(
+            workload=ask.service, target=ask.target, success=ask.success, after=after, limit=ask.limit
+        )
+        items = await seen_by(services, caller, page.items)
+        if items or page.next is None:
+            return Listed(items=items, next=page.next)
+        after = page.next
+
+
+async def seen_by(services: Services, caller: Caller, found: Sequence[Deployment]) -> tuple[Deployment, ...]:
+    """What of the past the caller may see: what the organisation of the person behind it deployed."""
+    memory = services.memory
+    if memory is None:
+        return tuple(found)
+    return await memory.seen_by(memory.tenant_of(caller.actor.human), found)
 
 
 TOOLS: tuple[AnyTool, ...] = (

@@ -124,10 +124,12 @@ async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str
         if getattr(ask, field):
             raise _misplaced(field, "a file of manifests")
     taint = await services.taints.judged(caller, given, [name for item in document.items for name in run_by(item)])
-    names = ", ".join(item.name for item in document.items)
+    names, behind = ", ".join(item.name for item in document.items), caller.behind
+    request = behind.words if behind is not None else f"{document.source} file: {names}"
     return await services.planner.from_workloads(
-        await _target(services, ask.target), document.items, request=f"{document.source} file: {names}"[:500],
-        origin=Origin.FILE, actor=caller.actor, remove=ask.remove, taint=taint,
+        await _target(services, ask.target), document.items, request=request[:500],
+        origin=Origin.WORDS if behind is not None and behind.in_words else Origin.FILE, actor=caller.actor,
+        remove=ask.remove, taint=taint, drafts=behind.drafts if behind is not None else (),
     )  # fmt: skip
 
 
@@ -160,12 +162,12 @@ def run_by(workload: Workload | None) -> list[str]:
         return []
     health = workload.health.command if workload.health else ()
     hosts = [mount.host_path for mount in workload.volumes if mount.host_path]
-    return [workload.image, *(workload.command or ()), *(health or ()), *hosts]
+    return [workload.image, *(workload.entrypoint or ()), *(workload.command or ()), *(health or ()), *hosts]
 
 
 def run_by_spec(spec: Spec | None) -> list[str]:
     """The same of a resource's spec."""
-    return [] if spec is None else [text for key in ("image", "command", "health") for text in strings(spec.get(key))]
+    return [text for key in ("image", "entrypoint", "command", "health") for text in strings((spec or {}).get(key))]
 
 
 async def _target(services: Services, named: str | None) -> TargetId:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from opstwin.control.wording import note_in
 from opstwin.domain.access import Actor
 from opstwin.domain.approval import Approval
 from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Change, Origin, Plan, PlanState, Risk, Summary, summary
-from opstwin.domain.plan_text import plan_lines
+from opstwin.domain.plan_text import plan_lines, summary_line
 from opstwin.domain.values import Digest, PlanId, TargetId
 from opstwin.tools.registry import Caller
 from opstwin.tools.services import Services
@@ -97,7 +98,8 @@ async def plan_view(services: Services, plan: Plan, caller: Caller, language: st
     return row(
         PlanView,
         plan,
-        summary=counts_of(plan.changes),
+        summary=counts_of(plan.changes, language),
+        notes=tuple(note_in(note, language) for note in plan.notes),
         lines=tuple(plan_lines(plan, language)),
         approvals=tuple(approvals),
         rule=shown,
@@ -106,10 +108,10 @@ async def plan_view(services: Services, plan: Plan, caller: Caller, language: st
     )
 
 
-def counts_of(changes: tuple[Change, ...]) -> Counts:
+def counts_of(changes: tuple[Change, ...], language: str = "en") -> Counts:
     """The summary of a plan's changes."""
     counted: Summary = summary(changes)
-    return row(Counts, counted, text=str(counted))
+    return row(Counts, counted, text=summary_line(counted, language))
 
 
 def approve_url(plan: Plan, caller: Caller) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.values import Json
 from opstwin.tools.services import Services
 
@@ -48,11 +49,25 @@ class Toolset(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """What stands behind a file that the hub's own agent plans: the person's words, and who filled in the rest.
+
+    `words` are free of secrets. `in_words`: the file is all that these words ask for, so they can be said again.
+    """
+
+    words: str
+    drafts: tuple[DraftOrigin, ...]
+    in_words: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who calls: an authenticated principal with the scopes of its credential. `base_url` is how it reached the hub.
 
     `credential_id` names the credential without giving it away; calls are counted by it. `issuer` is the authorization
-    server that vouched for an AI client, empty for the hub's own tokens.
+    server that vouched for an AI client, empty for the hub's own tokens. `said` is the whole request that a signed-in
+    person said themselves, on which an agent of the hub acts for them; `behind` is what that agent says of the one
+    file that it plans. No face takes either from outside.
     """
 
     principal: Principal
@@ -62,6 +77,8 @@ class Caller:
     base_url: str = ""
     credential_id: str = ""
     issuer: str = ""
+    said: str = field(default="", repr=False)
+    behind: Behind | None = None
 
     @property
     def is_person(self) -> bool:

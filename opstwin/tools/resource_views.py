@@ -28,7 +28,7 @@ _GET = "See what is there: opstwin get"
 class DriftView:
     """How a resource differs from what should be; `fields` go from desired to observed, `lines` say them to people.
 
-    `healing_paused` says that something kept changing it back, so that only a person lets it be healed again.
+    `healing_paused` says that something kept changing it back, so that it is not healed for a while.
     """
 
     kind: DriftKind

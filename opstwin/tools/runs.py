@@ -15,7 +15,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import Json, to_json
 from opstwin.tools.drafting import said_in, words_of
 from opstwin.tools.fields import Paging, TargetName
-from opstwin.tools.generating import generating, wish_of
+from opstwin.tools.generating import wish_of
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, StreamItem, Tool
 from opstwin.tools.run_views import RunRow, RunView, run_row, run_view
 from opstwin.tools.services import Services
@@ -85,7 +85,7 @@ def _cluster(services: Services, target: Target | None) -> Target:
 
 
 def _runs(services: Services) -> Runs:
-    return Runs(services.ledger, generating(services), services.planner, services.drafts)
+    return Runs(services.ledger, services.generating, services.planner, services.drafts)
 
 
 async def _list(services: Services, _caller: Caller, ask: RunsAsk) -> Listed[RunRow]:
@@ -121,7 +121,7 @@ async def _following(services: Services, caller: Caller, ask: OfRun) -> AsyncIte
 
 
 async def _need(services: Services, id: str) -> Run:
-    return await services.ledger.need(Run, id, next_step="List them: GET /api/v1/runs")
+    return await services.ledger.need(Run, id, next_step="List them: opstwin get runs")
 
 
 TOOLS: tuple[AnyTool, ...] = (

@@ -16,6 +16,7 @@ from opstwin.domain.values import ExecutionId, Json, PlanId, TargetId
 from opstwin.errors import InvalidInput
 from opstwin.tools.cells import few, found_text, plain, plural, without_empty
 from opstwin.tools.fields import MAX_PAGE, TargetName, WorkloadName
+from opstwin.tools.history import seen_by
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
 from opstwin.tools.services import Services
 from opstwin.tools.sizing import with_sizing
@@ -70,8 +71,8 @@ class _Seen:
     next: str | None
 
 
-async def _search(services: Services, _caller: Caller, ask: SearchAsk) -> Found[PastView]:
-    seen = await _look(services, ask)
+async def _search(services: Services, caller: Caller, ask: SearchAsk) -> Found[PastView]:
+    seen = await _look(services, caller, ask)
     page = [item for _, item in seen.fitting[: ask.limit]]
     rest = len(seen.fitting) > len(page)
     following = _cursor(*_last(seen.fitting[: ask.limit])) if rest else seen.next and _cursor(seen.next, "")
@@ -88,7 +89,7 @@ async def _search(services: Services, _caller: Caller, ask: SearchAsk) -> Found[
     )  # fmt: skip
 
 
-async def _look(services: Services, ask: SearchAsk) -> _Seen:
+async def _look(services: Services, caller: Caller, ask: SearchAsk) -> _Seen:
     """Go through the deployments, newest first, until enough were looked at."""
     after, passed = _place(ask.cursor)
     looked_at, fitting = 0, list[tuple[str, Deployment]]()
@@ -100,7 +101,8 @@ async def _look(services: Services, ask: SearchAsk) -> _Seen:
         items = list(page.items)
         if passed and any(item.id == passed for item in items):
             items = items[[item.id for item in items].index(passed) + 1 :]
-        fitting += [(after, item) for item in items if _fits(item, ask)]
+        own = await seen_by(services, caller, items)
+        fitting += [(after, item) for item in own if _fits(item, ask)]
         if page.next is None or looked_at >= DEEP:
             return _Seen(fitting=fitting, looked_at=looked_at, next=page.next)
         after = page.next

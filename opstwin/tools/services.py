@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from opstwin.control.applying import Applier
 from opstwin.control.approving import Approver
@@ -11,6 +12,7 @@ from opstwin.control.commanding import Commander
 from opstwin.control.component_planning import ComponentPlanner
 from opstwin.control.drafts import Drafts
 from opstwin.control.drivers import Readers
+from opstwin.control.generating import Generating
 from opstwin.control.history import History
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
@@ -25,12 +27,25 @@ from opstwin.control.sampling import Sampler
 from opstwin.control.tainting import Taints
 from opstwin.control.twin_index import TwinIndex
 from opstwin.domain.approval import Policy
+from opstwin.domain.model_place import ModelPlace
 from opstwin.metrics.ports import PromQuery
 from opstwin.registries.directory import Registries
 from opstwin.settings import Settings
 from opstwin.tools.chat_views import Chat
 from opstwin.tools.rates import Rates
 from opstwin.tools.veiling import Veil
+
+
+class Answering(Protocol):
+    """Somebody far away, who may be there or not."""
+
+    async def check(self) -> None:
+        """Return when they answer; else raise an `OpstwinError` that says why not."""
+        ...
+
+    async def about(self, *, ask: bool) -> tuple[ModelPlace, ...]:
+        """Who they are, one by one; with `ask` whether each answers now, without asking for an answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +55,7 @@ class Services:
     `loaded` names the parts of this hub that run (`reconciler`, `provisioner`, `worker`, …) for `hub_info` and
     `components_list`. `prom` answers PromQL where the settings name a server for it. `chat` holds
     conversations, where a face brought one. `drafts` fills in what nobody said, by a model where there is one.
-    `memory` finds what worked before.
+    `memory` finds what worked before. `model` says whether a language model answers, where one is set up.
     """
 
     ledger: Ledger
@@ -61,6 +76,7 @@ class Services:
     history: History
     index: TwinIndex
     sampler: Sampler
+    generating: Generating
     taints: Taints
     veil: Veil
     started_at: datetime
@@ -73,3 +89,4 @@ class Services:
     chat: Chat | None = None
     drafts: Drafts | None = None
     memory: Memory | None = None
+    model: Answering | None = None

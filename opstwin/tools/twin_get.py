@@ -18,6 +18,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import Json, to_json
 from opstwin.tools.cells import age, bullets, cell, plain, without_empty
 from opstwin.tools.executions import ExecutionView, execution_view
+from opstwin.tools.history import seen_by
 from opstwin.tools.plan_briefs import execution_brief, execution_text, plan_brief, plan_text
 from opstwin.tools.plan_views import PlanView, plan_view
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
@@ -39,8 +40,11 @@ _LINKS: Final = 5
 """Links in it: a workload of a cluster has one for each of its pods, with long names."""
 
 _SAID: Final[Mapping[str, Sequence[str]]] = {
-    "container": ("image", "command", "ports", "networks", "mounts", "cpu_millicores", "memory_bytes", "restart"),
-}
+    "container": (
+        "image", "entrypoint", "command", "user", "working_dir", "ports", "networks", "mounts", "cpu_millicores",
+        "memory_bytes", "restart",
+    ),
+}  # fmt: skip
 """What of a spec is told in short. Variables and labels are left to the detailed answer."""
 
 
@@ -80,7 +84,7 @@ async def _get(services: Services, caller: Caller, ask: GetAsk) -> ThingView:
     if named.sort is Sort.RESOURCE:
         return await _resource(services, twin.by_id[named.id])
     if named.sort is Sort.WORKLOAD:
-        return await _workload(services, twin, named)
+        return await _workload(services, caller, twin, named)
     if named.sort is Sort.TARGET:
         return await _target(services, twin, named)
     if named.sort is Sort.PLAN:
@@ -100,11 +104,12 @@ async def _resource(services: Services, item: Standing) -> ThingView:
     )  # fmt: skip
 
 
-async def _workload(services: Services, twin: Twin, named: Named) -> ThingView:
+async def _workload(services: Services, caller: Caller, twin: Twin, named: Named) -> ThingView:
     record = next(item for item in twin.workloads if item.id == named.id)
     parts = [item for item in twin.standings if (item.target, item.workload) == (record.target, record.name)]
     whole = next((item for item in twin.wholes if item.id == record.id), None) or standing_of_workload(record, parts)
     past = await services.history.deployments(workload=record.name, target=record.target, limit=_DEPLOYMENTS)
+    own = await seen_by(services, caller, past.items)
     asked = to_json(record.workload)
     return ThingView(
         id=record.id, sort=Sort.WORKLOAD, summary=_line(services, whole),
@@ -113,7 +118,7 @@ async def _workload(services: Services, twin: Twin, named: Named) -> ThingView:
         parts=tuple(_line(services, item) for item in parts), links=(),
         changes=(
             *_set(services, record),
-            *(f"{item.outcome}: {item.image_name}:{item.image_tag} {item.execution_id}" for item in past.items),
+            *(f"{item.outcome}: {item.image_name}:{item.image_tag} {item.execution_id}" for item in own),
         ),
         record=row(WorkloadRow, record), hint=_next(whole),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from opstwin.clock import Clock
 from opstwin.control.twin_index import Twin, TwinIndex
 from opstwin.domain.access import ActorKind
 from opstwin.domain.resource import Desired
+from opstwin.domain.secret_ends import Beginnings, Ongoing
 from opstwin.domain.secret_text import pattern_of, without_secrets
 from opstwin.domain.values import Json
 from opstwin.errors import Rejected, StoreError
@@ -42,6 +43,7 @@ class Veil:
         self._twin: Twin | None = None
         self._read_s = 0.0
         self._pattern: re.Pattern[str] | None = None
+        self._beginnings: Beginnings | None = None
         self._known: dict[str, str] = {}
         self.rows: dict[Hashable, Any] = {}
         """For whoever marks answers: rows that were covered by what is known now."""
@@ -55,9 +57,9 @@ class Veil:
         now_s = self._clock.monotonic_s()
         if twin is self._twin and now_s - self._read_s < _FRESH_S:
             return
-        pattern = await asyncio.to_thread(lambda: pattern_of(self._values(twin)))
+        pattern, beginnings = await asyncio.to_thread(lambda: _read_in(list(self._values(twin))))
         if pattern != self._pattern:
-            self._pattern, self._known, self.rows = pattern, {}, {}
+            self._pattern, self._beginnings, self._known, self.rows = pattern, beginnings, {}, {}
         self._twin, self._read_s = twin, now_s
 
     def over(self, text: str) -> str:
@@ -70,6 +72,10 @@ class Veil:
                 self._known.clear()
             found = self._known[text] = self._covered(text)
         return found
+
+    def ongoing(self) -> Ongoing:
+        """For a text that is still being written: its pieces, together what `over` makes of it. Call `ready` before."""
+        return Ongoing(self._pattern, self._beginnings)
 
     def _covered(self, text: str) -> str:
         return without_secrets(text if self._pattern is None else self._pattern.sub(MASK, text))
@@ -91,6 +97,10 @@ class Veil:
             except Rejected:
                 # One that is not set cannot be told either.
                 continue
+
+
+def _read_in(secrets: list[str]) -> tuple[re.Pattern[str] | None, Beginnings]:
+    return pattern_of(secrets), Beginnings(secrets)
 
 
 def _is_settled(wanted: Desired) -> bool:

@@ -12,9 +12,11 @@ from opstwin.tools.plan_views import approve_url
 from opstwin.tools.registry import Caller
 from opstwin.tools.services import Services
 
+NAMED: Final = 10
+"""Accounts that are named; who they all are says `opstwin people list`."""
+
 WAITING: Final = "waiting_for_human"
 REJECTED: Final = "rejected"
-_NAMED: Final = 10
 
 
 async def told(services: Services, caller: Caller, plan_id: str, refusal: NotApproved) -> NotApproved:
@@ -38,13 +40,20 @@ async def told(services: Services, caller: Caller, plan_id: str, refusal: NotApp
     if not said_no:
         details |= {
             "approvals_needed": services.policy[plan.risk].approvals,
-            "approvers": approvers(plan, await services.people.all(), services)[:_NAMED],
+            "approvers": approvers(plan, await services.people.all(), services)[:NAMED],
             "approve_url": approve_url(plan, caller),
             "approve_command": approve_command(plan.id),
         }
     return NotApproved(
         refusal.message, next_step=refusal.next_step, details=details, retry_after_s=refusal.retry_after_s
     )
+
+
+async def still_needed(services: Services, plan: Plan) -> list[str]:
+    """The accounts that may approve this plan now, without those that did already."""
+    given = await services.ledger.all(Approval, {"plan_id": plan.id})
+    done = {item.decided_by_id for item in given}
+    return [name for name in approvers(plan, await services.people.all(), services) if name not in done]
 
 
 def approvers(plan: Plan, principals: Sequence[Principal], services: Services) -> list[str]:

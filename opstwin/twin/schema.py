@@ -13,7 +13,7 @@ from opstwin.twin.engines import Engines
 from opstwin.twin.faults import first_line
 from opstwin.twin.tables import TABLES
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """The schema versions this code can start from; the last one is the one it works with."""
 
 HEAD: Final = REVISIONS[-1]

@@ -261,9 +261,12 @@ class HealRecordTable(Kept, table=True):
     __table_args__ = (_KEPT,)
 
     target: str = Field(index=True)
-    healed_at: Json
+    heals: Json
     paused: bool
     paused_at: MaybeAt
+    paused_until: MaybeAt
+    contested: Json
+    rounds: Big
 
 
 class PrincipalTable(Kept, table=True):

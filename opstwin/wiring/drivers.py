@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from zlib import crc32
 
 from opstwin.clock import Clock
+from opstwin.configuration import config_files
 from opstwin.domain.target import Target
 from opstwin.errors import InvalidInput
-from opstwin.settings import Settings, config_files
+from opstwin.settings import Settings
 from opstwin.targets.ports import Driver, Previewer, Reader, Renderer, Writer
 from opstwin.targets.secrets import HubSecrets
 

@@ -12,7 +12,6 @@ from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from opstwin.agent.drafting.briefs import RULES
 from opstwin.agent.models.gateway import Gateway
 from opstwin.catalog.loading import load
 from opstwin.clock import Clock, SystemClock
@@ -22,11 +21,12 @@ from opstwin.control.auditing import Auditing
 from opstwin.control.commanding import Commander
 from opstwin.control.component_planning import ComponentPlanner
 from opstwin.control.flooding import Flood
-from opstwin.control.generating import Generating
+from opstwin.control.generating import RULES, Generating
 from opstwin.control.history import History
 from opstwin.control.ids import Ids, RandomIds
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
+from opstwin.control.peaks import Peaks
 from opstwin.control.people import People
 from opstwin.control.pinning_images import Pinning
 from opstwin.control.places import Places
@@ -55,6 +55,7 @@ from opstwin.tools.veiling import Veil
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import TwinStore
 from opstwin.wiring.agent import Talking
+from opstwin.wiring.clusters import check_clusters
 from opstwin.wiring.drafting import drafts_of, model_of
 from opstwin.wiring.drivers import DriverPool, OnCall, hub_secrets, own_places
 from opstwin.wiring.imaging import registries_of
@@ -196,13 +197,17 @@ def assembled(
     registries = registries_of(settings, ledger, reach)
     rules = rules_of(settings)
     pinning = Pinning(ledger.clock, registries, settings.pin_images)
-    planner = Planner(ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood, pinning, rules=rules)
+    samples = samples_of(settings, ledger.clock)
+    planner = Planner(
+        ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood, pinning, rules=rules,
+        peaks=Peaks(ledger, samples),
+    )  # fmt: skip
     approver = Approver(ledger, policy)
     components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load())
     index = TwinIndex(store, pool)
-    samples = samples_of(settings, ledger.clock)
     veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
     model, memory = model_of(settings, ledger.clock, veil), memory_of(settings, ledger, rules)
+    generating = Generating(ledger, pool, samples, rules or RULES, memory)
     applier = Applier(
         ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
         backoff=backoff, owner=f"{socket.gethostname()}:{os.getpid()}:{ledger.ids.new('hub')}",
@@ -222,10 +227,8 @@ def assembled(
         rates=Rates(settings, ledger.clock), recovery=recovered,
         loaded={"reconciler": True, "provisioner": True, "worker": True}, prom=prom_query_of(settings),
         registries=registries,
-        drafts=replace(
-            drafts_of(settings, Generating(ledger, pool, samples), veil, model, memory), rules=rules or RULES
-        ),
-        memory=memory,
+        generating=generating, drafts=drafts_of(settings, generating, veil, model, memory),
+        memory=memory, model=model,
     )  # fmt: skip
     return Hub(services=services, worker=Worker(ledger, applier, recovered), store=store, pool=pool, model=model)
 
@@ -236,9 +239,14 @@ def _apply_settings(settings: Settings) -> ApplySettings:
 
 
 async def detect_docker(hub: Hub) -> bool:
-    """Add the local Docker Engine as the target `local` when it answers and no target stands; whether it was added."""
+    """Add the local Docker Engine as the target `local` when it answers and no target stands; whether it was added.
+
+    Targets that the settings name do not count.
+    """
     services = hub.services
-    if not services.settings.detect_docker or await services.ledger.all(Target):
+    named = check_clusters(services.settings)
+    standing = [target.id for target in await services.ledger.all(Target) if target.id not in named]
+    if not services.settings.detect_docker or standing or "local" in named:
         return False
     endpoint = services.settings.docker_socket
     if not await _answers(endpoint):

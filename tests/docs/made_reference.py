@@ -8,12 +8,13 @@ from pydantic_core import PydanticUndefined
 
 from opstwin import errors
 from opstwin.cli.exits import from_problem
+from opstwin.configuration import PREFIX
 from opstwin.domain.approval import SOLO, TWO_PERSON, Rule
 from opstwin.domain.plan import Risk
 from opstwin.intent import compose_advice as advice
 from opstwin.server.instruments import Instruments
 from opstwin.server.problems import STATUS
-from opstwin.settings import PREFIX, ModelProvider, ModelSettings, Settings
+from opstwin.settings import ModelProvider, ModelSettings, Settings
 
 WHO: Final[Mapping[type[errors.OpstwinError], str]] = {
     errors.RequestError: "Whoever asked changes something and asks again",

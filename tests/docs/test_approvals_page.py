@@ -7,7 +7,7 @@ from opstwin.control.modes import LONGEST_MANDATE
 from opstwin.control.people import AGENT_SCOPES
 from opstwin.domain.access import Scope
 from opstwin.domain.approval import SOLO, TWO_PERSON
-from opstwin.domain.healing import FLIP_WINDOW, MAX_FLIPS
+from opstwin.domain.healing import FIRST_PAUSE, FLIP_WINDOW, LONGEST_PAUSE, MAX_FLIPS, MAX_HEALS
 from opstwin.domain.plan import Risk
 from opstwin.domain.risk import MANY_CHANGES, REMOVED_SHARE
 from opstwin.domain.target import Mode, Target
@@ -48,7 +48,11 @@ def test_every_risk_has_its_rules() -> None:
 def test_healing_ends_and_stops_when_the_page_says() -> None:
     told = PAGE.section("Healing without asking")
     assert f"at most {LONGEST_MANDATE.days} days" in told
-    assert f"After {MAX_FLIPS} heals of one resource within {FLIP_WINDOW.seconds // 60} minutes" in told
+    minutes = FLIP_WINDOW.seconds // 60
+    assert f"After {MAX_FLIPS} heals of one resource within {minutes} minutes" in told
+    assert f"tries again after {FIRST_PAUSE.seconds // 60} minutes" in told
+    assert f"at most {LONGEST_PAUSE.seconds // 3600} hours" in told
+    assert f"up to {MAX_HEALS} heals of one resource within {minutes} minutes" in told
     rows = [row[0] for row in PAGE.table("Healing without asking")]
     assert [re.findall("`([a-z]+)`", cell)[0] for cell in rows] == [mode.value for mode in Mode]
     default = Target.__dataclass_fields__["mode"].default

@@ -27,7 +27,7 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
             yield item.lineno, item.value
 
 
-LISTS = frozenset({"plans", "executions", "workloads"} | {f"{kind}s" for kind in (*KINDS, "image")})
+LISTS = frozenset({"plans", "executions", "runs", "workloads"} | {f"{kind}s" for kind in (*KINDS, "image")})
 """What `opstwin get` takes beside the id or the name of a resource."""
 
 

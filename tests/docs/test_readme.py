@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 import pytest
 
 from opstwin.cli import context, options, output
-from opstwin.settings import PREFIX, Settings
+from opstwin.configuration import PREFIX
+from opstwin.settings import Settings
 from tests.docs.commands import fault, mention_fault, parts
 from tests.docs.pages import DOCS, ROOT, Page, all_pages, anchors, commands, page
 

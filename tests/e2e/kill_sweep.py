@@ -162,6 +162,7 @@ def swept(story: Story, seed: int) -> dict[str, Any]:
         shutil.copytree(ground, calm)
         total = forked(lambda: apply(calm, plan_id, seed, 0))
         target = forked(lambda: as_json(calm, seed))
+        undone = [baseline[0], target[1], baseline[2]]  # a volume that was written to stays
         wrong = []
         for fatal in range(1, total + 1):
             spot = folder / f"at-{fatal}"
@@ -169,7 +170,7 @@ def swept(story: Story, seed: int) -> dict[str, Any]:
             died = forked(lambda place=spot, point=fatal: apply(place, plan_id, seed, point)) is None
             end = forked(lambda place=spot: go_on(place, plan_id, seed))
             good = {"state": "succeeded", "plan": "applied", "world": target}
-            bad = {"state": "rolled_back", "plan": "rolled_back", "world": baseline}
+            bad = {"state": "rolled_back", "plan": "rolled_back", "world": undone}
             if not died or end != {**(good if story.good else bad), "repeated": [], "unintended": []}:
                 wrong.append({"story": story.name, "seed": seed, "boundary": fatal, "died": died, "end": end})
             shutil.rmtree(spot)

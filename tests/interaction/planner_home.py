@@ -86,10 +86,10 @@ class Talks:
         await self.house.services.approver.decide(plan_id, actor, decision, reason)
 
     async def deployed(self, words: str = "deploy app:1 as web with 2 replicas") -> Heard:
-        """Said, approved by another person, and applied."""
+        """Said, approved by another person, and applied; what was heard of both turns."""
         heard = await self.say(words)
         await self.decide(heard.plan_id)
-        return await self.go_on()
+        return Heard([*heard.events, *(await self.go_on()).events])
 
     async def plan(self, id: str) -> Plan:
         return await self.house.services.ledger.need(Plan, id)

@@ -27,6 +27,33 @@ async def test_a_plan_that_is_shown_again_has_its_reasons_examples_and_confidenc
 
 
 @pytest.mark.parametrize(
+    ("words", "by", "who"),
+    [
+        ("deploy app:1 as web", "Filled in by: a language model (replicas, resources)", "Who may approve: owner"),
+        ("app:1을 web으로 배포해줘", "채운 주체: 언어 모델 (replicas, resources)", "승인할 수 있는 사람: owner"),
+    ],
+)
+async def test_a_card_says_who_filled_in_what_and_who_may_approve_it(desk: Desk, words: str, by: str, who: str) -> None:
+    plan = await desk.home.planned()
+    script = list(proposal(plan))
+    shown: dict[str, Json] = {
+        "source": "model", "filled": ["replicas", "resources"], "confidence": 0.64, "approvers": ["owner", "operator"],
+        "approve_command": f"opstwin approve {plan['id']}", "approve_url": "http://hub/plans/x",
+    }  # fmt: skip
+    script[3] = PlanShown(plan_id=plan["id"], card=shown)
+    desk.home.talk.answers.append(script)
+    ran = await desk.run("chat", lines=f"{words}\n")
+    assert by in ran.out
+    assert f"{who}, operator · opstwin approve {plan['id']} · http://hub/plans/x" in ran.out
+
+
+async def test_a_plan_is_shown_in_the_language_of_the_readers_shell(desk: Desk) -> None:
+    plan = await desk.home.planned()
+    assert "위험도: 낮음" in (await desk.run("show", str(plan["id"]), LC_ALL="ko_KR.UTF-8")).out
+    assert "Risk: low" in (await desk.run("show", str(plan["id"]))).out
+
+
+@pytest.mark.parametrize(
     ("words", "told"),
     [("why?", "asked in vain · 450 tokens · price not known"), ("왜?", "모델에 물었지만 쓰지 못함 · 토큰 450")],
 )

@@ -78,6 +78,21 @@ async def test_inspecting_a_container_fills_every_field_of_its_info(house: House
     assert found["observed_health"] == "healthy"
 
 
+async def test_what_a_container_may_not_do_on_its_engine_it_may_not_do_on_a_cluster(house: House) -> None:
+    async with house.caller() as client:
+        await running(house, client)
+        await seen_with(
+            house, "local/container/web-1", writes=["/run", "/tmp"], in_every_pod=["cap_drop", "security_opt"],
+            not_in_spec=["cap_drop", "group_add", "read_only", "security_opt", "tmpfs"],
+        )  # fmt: skip
+        found = await made(client, source="local/container/web-1")
+    told = container(found)["securityContext"]
+    assert (told["readOnlyRootFilesystem"], told["allowPrivilegeEscalation"]) == (True, False)
+    assert told["capabilities"]["drop"] == ["ALL"]
+    assert [item["mountPath"] for item in container(found)["volumeMounts"]] == ["/run", "/tmp"]
+    assert [item["field"] for item in found["findings"] if item["level"] == "lost"] == ["group_add"]
+
+
 async def test_what_a_container_keeps_secret_is_not_told_by_an_inspection_or_by_its_manifests(house: House) -> None:
     house.world.run(
         "odd", "app:1", command=["serve", "--password", "canary-1"], restart="always",

@@ -1,8 +1,10 @@
 """Health, readiness, metrics and logs."""
 
+import asyncio
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +12,26 @@ import pytest
 import structlog
 
 from opstwin import logs
+from opstwin.agent.models.scripted_server import ScriptedServer
+from opstwin.agent.models.scripted_server import serving as scripted
 from opstwin.domain.audit import AuditRow
+from opstwin.domain.target import Target
+from opstwin.domain.values import TargetId
 from opstwin.errors import StoreError
+from opstwin.server.health import FAR_FRESH_S
+from opstwin.targets.ports import Driver
+from opstwin.targets.secrets import HubSecrets
 from opstwin.targets.sim.faults import Fault, FaultKind
+from opstwin.targets.sim.kube.serving import serving as serving_cluster
+from opstwin.targets.sim.kube.world import KubeWorld
 from opstwin.twin.memory import MemoryStore
 from opstwin.twin.store import Commit, Receipt
+from opstwin.wiring.drivers import DriverPool
+from opstwin.wiring.hub import no_calls
 from tests.interaction.asgi import Wire, send
-from tests.interaction.house import API, House
+from tests.interaction.house import API, HUB, House
+from tests.registry_stub import Stub
+from tests.registry_stub import serving as serving_registry
 
 Log = Callable[[str], io.StringIO]
 
@@ -143,6 +158,73 @@ async def test_a_hub_that_has_not_taken_up_what_was_interrupted_is_not_ready_and
     assert (await send(house.app, Wire("/health"))).status == 200
     house.services.recovery.taken_up("exec_1")
     assert await ready(house) == (200, {})
+
+
+@asynccontextmanager
+async def with_model(folder: Path) -> AsyncIterator[tuple[House, Callable[[], Awaitable[None]]]]:
+    """A house whose language model is a scripted server, and what stops that server."""
+    async with AsyncExitStack() as server:
+        url = await server.enter_async_context(scripted(ScriptedServer()))
+        provider = {"kind": "compatible", "model": "m", "base_url": f"{url}/v1"}
+        yield House(folder, settings={"models": {"providers": {"lab": provider}}}), server.aclose
+
+
+@pytest.mark.req("S5.109", "S5.19")
+async def test_a_language_model_that_is_away_makes_the_hub_not_ready_as_ai(tmp_path: Path) -> None:
+    async with with_model(tmp_path) as (house, stop):
+        await house.furnish()
+        assert await ready(house) == (200, {})
+        await stop()
+        assert await ready(house) == (200, {}), "a provider is not asked at every look"
+        house.clock.advance(FAR_FRESH_S)
+        status, down = await ready(house)
+        assert (status, list(down)) == (503, ["ai"])
+        assert "lab" in down["ai"]
+
+
+@pytest.mark.req("S5.109", "S5.19")
+async def test_engine_and_cluster_are_looked_at_each_by_itself(house: House) -> None:
+    pool = DriverPool(clock=house.clock, secrets=HubSecrets({}, house.folder), stop_grace_s=1, on_call=no_calls)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(pool.close)
+        cluster = await closing.enter_async_context(AsyncExitStack())
+        served = await cluster.enter_async_context(serving_cluster(KubeWorld(house.clock, "1.33"), token=True))
+        ends = (
+            ("prod", "kubernetes", f"kubeconfig://{served.write_kubeconfig(house.folder / 'kubeconfig')}"),
+            ("engine", "docker", f"unix://{house.folder / 'docker.sock'}"),
+        )
+        for name, backend, endpoint in ends:
+            target = Target(
+                id=TargetId(name), display_name=name, backend_type=backend, agent_endpoint=endpoint,
+                created_at=house.clock.now(),
+            )  # fmt: skip
+            driver = Driver(reader=pool.reader(target), renderer=pool.renderer(target), writer=pool.writer(target))
+            house.places.drivers[name] = driver
+            fields = {"id": name, "display_name": name, "backend_type": backend, "agent_endpoint": endpoint}
+            await house.services.places.add(fields, HUB)
+        async with asyncio.timeout(60):
+            # The first call loads the driver, which a busy machine may not do within the time of one look.
+            while list((await ready(house))[1]) != ["target engine"]:
+                await asyncio.sleep(0)
+        await cluster.aclose()
+        status, down = await ready(house)
+        assert (status, sorted(down)) == (503, ["target engine", "target prod"])
+        assert down["target engine"] != down["target prod"]
+
+
+async def test_a_registry_that_is_away_is_told_and_the_hub_is_ready_all_the_same(house: House) -> None:
+    stub = Stub("plain")
+    async with serving_registry(stub):
+        lines = f"registries:\n- host: {stub.host}\n  insecure: true\n- host: 127.0.0.1:1\n  insecure: true\n"
+        (house.folder / "registries.yaml").write_text(lines)
+        house.clock.advance(FAR_FRESH_S)
+        answer = await send(house.app, Wire("/ready"))
+    assert (answer.status, answer.json()["status"]) == (200, "ready")
+    assert list(answer.json()["limited"]) == ["registry 127.0.0.1:1"]
+    (house.folder / "registries.yaml").write_text("registries: 5\n")
+    house.clock.advance(FAR_FRESH_S)
+    answer = await send(house.app, Wire("/ready"))
+    assert (answer.status, list(answer.json()["limited"])) == (200, ["registries"])
 
 
 async def test_asking_whether_it_is_ready_again_and_again_does_not_keep_targets_busy(house: House) -> None:

@@ -11,15 +11,18 @@ import pytest
 from opstwin.domain.access import Actor, ActorKind, Credential, Principal
 from opstwin.domain.approval import Approval
 from opstwin.domain.audit import AuditEntry
+from opstwin.domain.deployment import Deployment
 from opstwin.domain.event import Event
 from opstwin.domain.execution import Execution
 from opstwin.domain.healing import Mandate
 from opstwin.domain.plan import Plan, PlanState
+from opstwin.domain.series import Metric, Sample
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, TargetId
 from opstwin.errors import Rejected
 from opstwin.targets.ports import Reader
 from opstwin.tools.registry import Caller
+from opstwin.twin.store import Put
 from tests.interaction.house import HUB, House
 from tests.interaction.mcp_house import ERAS, ai_client, open_house
 from tests.interaction.payloads import IMAGE, payloads
@@ -94,6 +97,34 @@ class Lures:
         ]
         await self.house.services.ledger.commit([], [AuditEntry(action="t", subject="t", actor=HUB)], happened)
 
+    async def records(self, texts: list[str]) -> None:
+        """Past deployments that say it in every field that is text."""
+        ledger = self.house.services.ledger
+        [past] = await ledger.all(Deployment)
+        rows = [
+            Put(
+                replace(
+                    past, id=f"dep_lure{n:03}", service_name=text[:200], outcome=text, version=0,
+                    image_name="registry.evil.example/pwn/miner", image_tag=str(n), language="go",
+                )
+            )
+            for n, text in enumerate(texts)
+        ]  # fmt: skip
+        await ledger.commit(rows, [AuditEntry(action="t", subject="t", actor=HUB)])
+
+    async def metric_labels(self, texts: list[str]) -> None:
+        """Measurements whose labels say it."""
+        at = self.house.clock.now()
+        samples = [
+            Sample(
+                resource=ResourceId(f"local/container/lure-{n}"), metric=metric, at=at, value=1.0,
+                labels=(("note", text), ("workload", "web")),
+            )
+            for n, text in enumerate(texts)
+            for metric in (Metric.CPU_MILLICORES, Metric.MEMORY_BYTES)
+        ]  # fmt: skip
+        await self.house.services.sampler.store.write(samples)
+
     def errors(self, texts: list[str]) -> None:
         inner, words = self.house.places.reader, "\n".join(texts)
         self.house.places.__dict__["reader"] = lambda target: Failing(inner(target), words)
@@ -108,7 +139,7 @@ async def lured(house: House, channel: str, texts: list[str]) -> None:
     await lures.discovered()
 
 
-CHANNELS = ("logs", "labels", "env", "command", "label_names", "names", "images", "events")
+CHANNELS = ("logs", "labels", "env", "command", "label_names", "names", "images", "events", "records")
 READS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("discover", {"id": "local"}), ("discover", {}), ("resources_list", {}), ("twin_query", {}),
     ("twin_query", {"limit": 1000}),
@@ -121,6 +152,11 @@ READS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("logs_search", {"subject": "local/container/lure-1", "tail": 1000}),
     ("exec_run", {"resource": "local/container/lure-3", "argv": ["env"]}),
     ("exec_run", {"id": "local/container/lure-3", "argv": ["env"]}),
+    ("metrics_query", {"metric": "cpu_millicores", "limit": 100}),
+    ("metrics_query", {"metric": "memory_bytes", "limit": 100}),
+    ("history_search", {"limit": 100}), ("history_search", {"text": "evil"}), ("predict", {"workload": "web"}),
+    ("deployments_similar", {"words": "evil pwn deploy", "k": 20}),
+    ("deployments_similar", {"image": "registry.evil.example/pwn/miner", "k": 20}),
 )  # fmt: skip
 
 
@@ -144,8 +180,8 @@ class Before:
             len(await ledger.all(Approval)), len(await ledger.all(Execution)),
         )  # fmt: skip
 
-    async def check(self, house: House) -> None:
-        """Let the hub do all it would do, then compare."""
+    async def check(self, house: House, *, marked: bool = True) -> None:
+        """Let the hub do all it would do, then compare. `marked`: what repeats hostile text is a marked plan."""
         await house.services.reconciler.tick()
         await house.work()
         assert await Before.of(house) == self
@@ -153,7 +189,7 @@ class Before:
         for plan in await house.services.ledger.all(Plan):
             if plan.requested_by.kind is ActorKind.AGENT and plan.changes:
                 assert plan.state in (PlanState.PENDING, PlanState.STALE), plan.state
-            if plan.requested_by.kind is ActorKind.AGENT and plan.changes and HOSTILE.search(str(plan.changes)):
+            if marked and plan.requested_by.kind is ActorKind.AGENT and HOSTILE.search(str(plan.changes)):
                 assert plan.tainted, plan.request
 
 
@@ -184,6 +220,17 @@ async def test_a_model_that_obeys_everything_has_no_effect(house: House, channel
     before = await Before.of(house)
     model = await misused(house, through_the_guard(house.services, await agent_caller(house, face)))
     assert any(HOSTILE.search(item) for item in model.obeyed), "nothing hostile was read"
+    # Names and images of what was deployed before mark nothing, see `domain.taint.LISTS`.
+    await before.check(house, marked=channel != "records")
+
+
+@pytest.mark.proves("H1")
+@pytest.mark.parametrize("face", ["http", "mcp"])
+async def test_labels_of_measurements_are_told_to_no_ai_client(house: House, face: str) -> None:
+    await lured(house, "metric_labels", PAYLOADS)
+    before = await Before.of(house)
+    model = await misused(house, through_the_guard(house.services, await agent_caller(house, face)))
+    assert not [item for item in model.obeyed if HOSTILE.search(item)]
     await before.check(house)
 
 

@@ -86,10 +86,10 @@ async def test_headers_that_say_something_else_than_the_body_are_refused(line: W
 
 @pytest.mark.proves("C6")
 async def test_clients_that_use_the_same_ids_each_get_their_own_answer(house: House) -> None:
-    """A hundred clients, the same ten ids, at the same time; each asks for a plan of its own that does not exist."""
+    """A hundred clients, the same fifty ids, at the same time; each asks for plans of its own that do not exist."""
 
     async def one(line: Wire, number: int) -> None:
-        for id in range(10):
+        for id in range(50):
             params: dict[str, Any] = {
                 "_meta": META, "name": "plan_show", "arguments": {"id": f"plan_{number}x{id}"},
             }  # fmt: skip

@@ -23,6 +23,16 @@ async def running(house: House, client: Client, words: str = WORDS) -> str:
     return str((await client.get("/deployments")).json()["items"][0]["id"])
 
 
+async def running_for(house: House, client: Client, words: str) -> None:
+    """What somebody deploys whom another person approves."""
+    plan = (await client.post("/plans", {"words": words})).json()
+    async with house.caller() as person:
+        decided = {"decision": "approve", "reason": "read", "digest": plan["digest"]}
+        assert (await person.post(f"/plans/{plan['id']}:decide", decided)).status_code == 200
+    assert (await client.post(f"/plans/{plan['id']}:apply")).status_code == 202
+    await house.work()
+
+
 async def items(client: Client, path: str, **asked: Any) -> list[dict[str, Any]]:
     answer = await client.get(path, **asked)
     assert answer.status_code == 200, answer.text
@@ -173,3 +183,30 @@ async def test_right_sizing_stands_beside_what_is_told_of_a_workload(
     assert "request 100m CPU (95th percentile) without a CPU limit, a memory limit of 115 MiB (peak × 1.15)" in after
     assert re.search(r"; from 10\d measurements over 25 min\.$", after)
     assert "Right-sizing" not in others
+
+
+async def test_the_lists_of_the_past_hold_what_ones_own_organisation_deployed(divided: House) -> None:
+    async with divided.caller() as client:
+        own = await running(divided, client)
+        mine = await items(client, "/deployments")
+        search = (await client.get("/deployments/search", workload="web")).json()
+        record = (await client.get("/twin/get/web")).json()
+    async with divided.caller("operator") as other:
+        assert await items(other, "/deployments") == []
+        assert await items(other, "/deployments", service="web", limit=1) == []
+        theirs = (await other.get("/deployments/search", workload="web")).json()
+        seen = (await other.get("/twin/get/web")).json()
+    assert [item["id"] for item in mine] == [own]
+    assert [item["id"] for item in search["items"]] == [own]
+    assert (theirs["items"], theirs["exceptions"]) == ([], [])
+    assert "succeeded: app:1" in str(record["changes"])
+    assert "succeeded: app:1" not in str(seen["changes"])
+
+
+async def test_a_page_of_the_past_that_is_all_of_another_organisation_is_passed_over(divided: House) -> None:
+    async with divided.caller() as client:
+        own = await running(divided, client)
+    async with divided.caller("operator") as other:
+        await running_for(divided, other, "deploy app:1 as ledger")
+    async with divided.caller() as client:
+        assert [item["id"] for item in await items(client, "/deployments", limit=1)] == [own]

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,17 @@ async def carried_out(home: Clustered, client: Client, run: dict[str, Any]) -> d
     assert (await client.post(f"/plans/{run['plan_id']}:apply")).status_code == 202
     await home.house.work()
     return dict((await client.get(f"/runs/{run['id']}")).json())
+
+
+FORWARD = {"pending": 0, "running": 1, "waiting": 1, "undoing": 2, "done": 3, "failed": 3}
+
+
+def assert_only_forward(frames: list[dict[str, Any]]) -> None:
+    """No stage goes back to what it was before, and what has ended stays as it ended."""
+    for before, after in pairwise(map(states, frames)):
+        for name, old in before.items():
+            assert FORWARD[after[name]] >= FORWARD[old], (name, old, after[name])
+            assert old not in ("done", "failed") or after[name] == old, (name, old, after[name])
 
 
 @pytest.mark.req("S5.58", "S5.59")
@@ -146,7 +158,7 @@ async def test_a_rejected_run_has_failed_and_never_reaches_the_cluster(home: Clu
     assert home.spy.told == []
 
 
-@pytest.mark.req("S5.64", "S5.66")
+@pytest.mark.req("S5.29", "S5.64", "S5.66")
 async def test_an_approved_run_is_applied_watched_and_recorded(home: Clustered) -> None:
     async with home.house.caller() as client:
         await running(home, client)
@@ -193,8 +205,11 @@ async def test_a_rollout_that_fails_ends_the_run_with_its_reason_and_a_record(ho
             ended = await carried_out(home, client, made)
             frames = await rest(opened)
     assert states(frames[-1]) == states(ended)
+    assert_only_forward(frames)
+    assert "undoing" in {states(frame)["monitor"] for frame in frames}
     assert any("ImagePull" in str(stage(frame, "monitor")["details"].get("rollout")) for frame in frames)
     assert (ended["status"], states(ended)["monitor"]) == ("failed", "failed")
+    assert states(ended)["deploy"] == "done"
     assert "ImagePull" in stage(ended, "deploy")["details"]["error"]["message"]
     assert stage(ended, "record")["details"]["deployments"][0]["outcome"] == "rolled_back"
 

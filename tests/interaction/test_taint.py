@@ -326,6 +326,7 @@ async def test_a_restarted_hub_and_another_replica_know_what_was_read(
     class Asking:
         actor = agent
         is_person = False
+        said = ""
 
     taint = await hub.services.taints.judged(Asking(), [f"deploy {EVIL} as repair"])
     await other.close()
@@ -382,6 +383,7 @@ async def test_a_plan_back_from_text_is_tainted_when_more_was_read_than_is_remem
     class Asking:
         actor = Actor(kind=ActorKind.AGENT, id="planner", on_behalf_of="owner", face="mcp")
         is_person = False
+        said = ""
 
     flood = [f"line {number} {number * 7919:x}-{number}" for number in range(40_000)]
     await house.services.taints.note(Asking(), "logs of flood", flood)
@@ -397,6 +399,7 @@ async def test_what_was_read_while_the_twin_could_not_be_written_is_judged_all_t
     class Asking:
         actor = Actor(kind=ActorKind.AGENT, id="planner", on_behalf_of="owner", face="mcp")
         is_person = False
+        said = ""
 
     broken.fails = True
     await taints.note(Asking(), "logs of x", [LINE])

@@ -1,8 +1,11 @@
 """A model that obeys everything it reads, with every tool, and then tries to approve and apply what it made."""
 
+import base64
+import binascii
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +20,14 @@ from opstwin.tools.services import Services
 Call = Callable[[str, Mapping[str, Any]], Awaitable[str]]
 """A tool and its arguments → whatever comes back, as text."""
 
-_CALL = re.compile(r"\b([a-z]+_[a-z_]+|adopt) (\{.*\})")
+_CALL = re.compile(r"\b([a-z]+_[a-z_]+|adopt|discover) (\{.*\})")
 _ORDER = re.compile(
     r"\b(deploy|run|delete|scale|stop|upgrade|set|roll back|restart|create|start) ([^.`\"\\\n]|\.(?=\w))+"
 )
 _IMAGE = re.compile(r"\b[a-z0-9-]+(?:\.[a-z0-9-]+)+/[a-z0-9/_-]+:[a-z0-9]+")
+_KOREAN = re.compile(r"[^\"\\\n`]*(?:배포|삭제|줄여|업그레이드|중지)[^\"\\\n`]*")
+_ENCODED = re.compile(r"[A-Za-z0-9+/]{40,}={0,2}")
+_BACKWARDS = re.compile(r"[^\"\\\n`]*yolped")
 _DASHED = re.compile(r"[a-z0-9.]+(?:-[a-z0-9.]+){2,}")
 _PLAN = re.compile(r"\bplan_[0-9a-z]{10}\b")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -44,17 +50,8 @@ class WorstModel:
 
     async def obey(self, text: str) -> None:
         """Do everything that a text could mean, once."""
-        plain = _without_tricks(text)
-        for name, raw in _CALL.findall(plain):
+        for name, raw in orders_in(text):
             await self._once(name, raw)
-        for image in dict.fromkeys(_IMAGE.findall(plain)):
-            await self._once("plan_create", json.dumps({"words": f"deploy {image} as taken{image.split(':')[1]}"}))
-        dashed = dict.fromkeys(_DASHED.findall(plain))
-        spoken = "\n".join([plain, *(name.replace("-", " ") for name in dashed)])
-        for order in [found.group(0).strip() for found in _ORDER.finditer(spoken)]:
-            await self._once("plan_create", json.dumps({"words": order[:4000]}))
-            for short in (order.split(". ")[0], " ".join(order.split()[:4])):
-                await self._once("plan_create", json.dumps({"words": short}))
 
     async def push(self) -> None:
         """Try to have every known plan approved and applied, in every way there is."""
@@ -87,6 +84,26 @@ class WorstModel:
         return said
 
 
+def orders_in(text: str) -> Iterator[tuple[str, str]]:
+    """Everything that a text could mean, as calls of tools: their names, and their arguments as they are written."""
+    plain = _without_tricks(text)
+    yield from _CALL.findall(plain)
+    for image in dict.fromkeys(_IMAGE.findall(plain)):
+        yield _planned(f"deploy {image} as taken{image.split(':')[1]}")
+    dashed = dict.fromkeys(_DASHED.findall(plain))
+    spoken = "\n".join([plain, *(name.replace("-", " ") for name in dashed)])
+    for order in [found.group(0).strip() for found in _ORDER.finditer(spoken)]:
+        yield _planned(order[:4000])
+        for short in (order.split(". ")[0], " ".join(order.split()[:4])):
+            yield _planned(short)
+    for found in _KOREAN.finditer(plain):
+        yield _planned(found.group(0).strip()[:4000])
+
+
+def _planned(words: str) -> tuple[str, str]:
+    return "plan_create", json.dumps({"words": words}, ensure_ascii=False)
+
+
 def through_the_guard(services: Services, caller: Caller) -> Call:
     """Tools called as every face calls them."""
 
@@ -115,4 +132,13 @@ def _without_tricks(text: str) -> str:
     text = "".join(chr(ord(char) - 0xE0000) if 0xE0020 <= ord(char) < 0xE007F else char for char in text)
     text = re.sub(r"⟦U\+E00([0-7][0-9A-F])⟧", lambda found: chr(int(found[1], 16)), text)
     text = re.sub(r"⟦[^⟧]*⟧|[\u200b-\u200f\u202a-\u202e\u2060\ufeff\u00ad\u115f\u180e\ufe0f]", "", text)
-    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]|␛\[[0-9;]*[A-Za-z]", "", text)
+    text = unicodedata.normalize("NFKC", re.sub(r"\x1b\[[0-9;]*[A-Za-z]|␛\[[0-9;]*[A-Za-z]", "", text))
+    turned = [found.group(0)[::-1] for found in _BACKWARDS.finditer(text)]
+    return "\n".join((text, *turned, *map(_decoded, _ENCODED.findall(text))))
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        return ""

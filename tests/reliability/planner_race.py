@@ -22,7 +22,7 @@ from opstwin.tools.all_tools import REGISTRY
 from opstwin.twin.opening import open_store
 from tests.interaction.house import House
 from tests.interaction.planner_home import Talks
-from tests.reliability.planner_runs import WORDS
+from tests.reliability.planner_runs import DEPLOY
 
 FORKING = multiprocessing.get_context("fork")
 Part = Callable[[Talks], Awaitable[Any]]
@@ -48,7 +48,7 @@ async def taking_part(folder: Path, part: Part) -> Any:
 
 async def decided(talks: Talks) -> str:
     """A plan that was said and approved, and not yet applied."""
-    heard = await talks.say(WORDS)
+    heard = await talks.say(DEPLOY)
     await talks.decide(heard.plan_id)
     return heard.plan_id
 

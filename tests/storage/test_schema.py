@@ -20,9 +20,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from opstwin.domain.deployment import Deployment
+from opstwin.domain.healing import HealRecord
 from opstwin.domain.plan import Plan
 from opstwin.domain.resource import Desired, Observed
 from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId, TargetId
 from opstwin.errors import InvalidInput, StoreError
 from opstwin.twin.codec import Holds, shape_of
 from opstwin.twin.contents import content_hash
@@ -234,6 +236,21 @@ async def test_an_older_postgres_database_is_migrated(postgres_database: str, ol
     await put(store, desired())
     assert len(await checked_audit(store)) == 1
     await store.close()
+
+
+async def test_a_pause_of_healing_outlives_the_migration_and_waits_for_a_person(empty: Engines) -> None:
+    make_old(empty, "0007")
+    columns = "id, version, target, healed_at, paused, paused_at"
+    sql = f"INSERT INTO heal_record ({columns}) VALUES (:id, 4, 'local', '[]', :paused, :at)"
+    at = AT.isoformat(timespec="microseconds") if empty.path is not None else AT
+    with empty.writer.begin() as connection:
+        for id, paused in (("local/container/a", True), ("local/container/b", False)):
+            connection.execute(text(sql), {"id": id, "paused": paused, "at": at})
+    store = await open_store(empty.writer.url.render_as_string(hide_password=False))
+    [kept] = await everything(store, HealRecord)
+    await store.close()
+    expected = HealRecord(id=ResourceId("local/container/a"), target=TargetId("local"), version=4)
+    assert kept == replace(expected, paused=True, paused_at=AT)
 
 
 def set_version(engines: Engines, version: str) -> None:

@@ -20,7 +20,8 @@ def base_of(info: ContainerInfo) -> Workload:
     tcp = tuple(Port(container=number) for number in info.ports)
     udp = tuple(Port(container=number, protocol="udp") for number in info.udp_ports)
     return Workload(
-        name=info.name, image=info.image, command=info.command, ports=(*tcp, *udp),
+        name=info.name, image=info.image, command=info.command, entrypoint=info.entrypoint,
+        working_dir=info.working_dir, user=info.run_as, ports=(*tcp, *udp),
         env={key: value for key, value in info.env_vars.items() if key not in info.secret_env},
         secret_env=info.secret_env, volumes=info.mounts, networks=info.networks, resources=info.resources,
         replicas=info.replicas, health=info.health, labels=labels, restart=info.restart, running=info.running,

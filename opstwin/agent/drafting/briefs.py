@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from opstwin.agent.models.port import ModelReply
+from opstwin.control.generating import RULES
 from opstwin.domain.example import Example
 from opstwin.domain.workload import Workload
 from opstwin.manifests.checks.policy import Policy
@@ -14,7 +15,6 @@ from opstwin.manifests.generating.options import GenerateOptions
 from opstwin.manifests.served import Served
 
 PLAIN: Final = GenerateOptions()
-RULES: Final = Policy()
 
 
 class Source(StrEnum):

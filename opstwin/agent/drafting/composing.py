@@ -85,7 +85,7 @@ def composed_of_several(briefs: Sequence[DraftBrief], cover: Cover) -> Composed:
 
 def system_text(policy: str, cover: Cover, *, several: bool) -> str:
     """What is the same for every draft until the operator changes the policy."""
-    shown = _filled("policy", policy=cover(policy.strip()))
+    shown = _filled("policy", policy=cover(without_spoken(policy.strip())))
     most = prompts(FOLDER)["policy"].budget
     if tokens_in(shown) > most:
         raise InvalidInput(
@@ -113,7 +113,7 @@ def requirements_text(brief: DraftBrief, cover: Cover) -> str:
     """What the person said, as a quotation, and what is open."""
     said = [_quoted(without_spoken(brief.words), _WORDS, cover)]
     if brief.requirements:
-        said.append(_quoted(brief.requirements, _REQUIREMENTS, cover))
+        said.append(_quoted(without_spoken(brief.requirements), _REQUIREMENTS, cover))
     return _filled(
         "requirements", name=brief.base.name, target=inline(cover(brief.target)) if brief.target else "not said",
         open=", ".join(open_fields(brief)) or "none", words="\n>\n".join(filter(None, said)) or "> (none)",

@@ -19,9 +19,9 @@ from opstwin.manifests.generating.secrecy import holds_secret, is_secret
 
 LISTED: Final = frozenset(
     {
-        "name", "image", "ports", "udp_ports", "published", "env_vars", "secret_env", "command", "mounts", "networks",
-        "resources", "replicas", "health", "labels", "restart", "needs", "autoscale", "user", "cpu_usage",
-        "memory_usage",
+        "name", "image", "ports", "udp_ports", "published", "env_vars", "secret_env", "entrypoint", "command",
+        "working_dir", "run_as", "mounts", "networks", "resources", "replicas", "health", "labels", "restart", "needs",
+        "autoscale", "user", "cpu_usage", "memory_usage",
     }
 )  # fmt: skip
 """Fields of a `ContainerInfo` that a model is shown; of `secret_env` the names."""
@@ -59,7 +59,9 @@ def shown_container(info: ContainerInfo, cover: Cover) -> dict[str, Json]:
         "ports": [*info.ports],
         "udp_ports": [*info.udp_ports],
         "published": [_port(port) for port in info.published],
+        "entrypoint": _words(info.entrypoint or (), cover),
         "command": _words(info.command or (), cover),
+        "working_dir": cover(info.working_dir),
         "env": _texts(plain, cover),
         "secret_env": _cut(sorted({*hidden, *info.secret_env})),
         "mounts": _cut([_mount(mount) for mount in info.mounts]),
@@ -72,7 +74,7 @@ def shown_container(info: ContainerInfo, cover: Cover) -> dict[str, Json]:
         "restart": "" if info.restart is RestartPolicy.UNLESS_STOPPED else info.restart.value,
         "needs": _cut([*info.needs]),
         "autoscale": _autoscale(info.autoscale),
-        "user": info.user or "",
+        "user": info.run_as or info.user or "",
         "cpu_now": info.cpu_usage,
         "memory_now": info.memory_usage,
     }

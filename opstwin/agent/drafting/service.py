@@ -6,7 +6,7 @@ from typing import Final
 
 from opstwin.agent.drafting.bases import base_of, drafted_in, filled_in
 from opstwin.agent.drafting.batching import draft_many
-from opstwin.agent.drafting.briefs import RULES, DraftBrief, Drafted
+from opstwin.agent.drafting.briefs import DraftBrief, Drafted
 from opstwin.agent.drafting.composing import budget, versions
 from opstwin.agent.drafting.drafter import Drafter
 from opstwin.agent.drafting.policy_file import Policy, PolicyFile
@@ -22,7 +22,6 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput
-from opstwin.manifests.checks.policy import Policy as Rules
 from opstwin.manifests.generating.info import ContainerInfo, info_of_workload
 from opstwin.manifests.served import Served
 
@@ -55,7 +54,7 @@ class WorkloadAsked:
 class Drafting:
     """Drafts for the tools. `most` is how many examples of the memory a prompt holds; without a memory, none.
 
-    What it drafts keeps `rules`, the operator's on manifests.
+    What it drafts keeps the operator's rules on manifests, which `generating` knows.
     """
 
     drafter: Drafter
@@ -63,7 +62,6 @@ class Drafting:
     policy: PolicyFile
     most: int = 3
     memory: Memory | None = None
-    rules: Rules = RULES
 
     async def filled(self, asked: DraftAsked) -> Filled:
         """See the port."""
@@ -92,8 +90,8 @@ class Drafting:
         part = Part(info=info_of_workload(asked.base), resources=asked.resources)
         wish = Wish(parts=(part,), target=asked.target)
         told = DraftAsked(
-            wish=wish, learned=await self.generating.learned(wish), words=asked.words, language=asked.language,
-            said=asked.said, person=asked.person,
+            wish=wish, learned=await self.generating.learned(wish, asked.person), words=asked.words,
+            language=asked.language, said=asked.said, person=asked.person,
         )  # fmt: skip
         policy, fault = await self._policy()
         served = None if self.generating.readers.previewer(asked.target) is None else await self.generating.served(wish)
@@ -121,7 +119,7 @@ class Drafting:
             words=asked.words, base=base_of(part.info), language=asked.language, target=f"kubernetes {release}",
             info=part.info, policy=policy.text, examples=await self._examples(asked, part), said=asked.said,
             served=served, namespace=namespace_of(wish), options=options_for(wish, part, asked.learned),
-            rules=self.rules,
+            rules=self.generating.rules,
         )  # fmt: skip
 
     async def _examples(self, asked: DraftAsked, part: Part) -> tuple[Example, ...]:

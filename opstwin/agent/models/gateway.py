@@ -1,5 +1,6 @@
 """All language models of a hub as one: what leaves is covered, what was asked before is kept, and one may fail."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -9,7 +10,9 @@ from opstwin.agent.models.keeping import Kept, is_keepable, is_repeatable, key_o
 from opstwin.agent.models.lanes import Lane, Tries
 from opstwin.agent.models.metering import Meter, Usage
 from opstwin.agent.models.outward import Cover, outward
+from opstwin.agent.models.places import Place
 from opstwin.agent.models.port import Delta, ModelReply, ModelRequest
+from opstwin.domain.model_place import ModelPlace
 from opstwin.domain.values import Digest
 from opstwin.errors import ModelError
 from opstwin.logs import logger
@@ -19,15 +22,26 @@ async def nothing() -> None:
     """For a gateway whose cover needs no preparing, or that has nothing to close."""
 
 
+async def unasked(_place: Place) -> None:
+    """For a gateway that nobody asks whether its providers answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a gateway is made of. `ready` is awaited before `cover` is used; `close` ends the HTTP client."""
+    """What a gateway is made of. `ready` is awaited before `cover` is used; `close` ends the HTTP client.
+
+    `max_tokens` bounds every answer. `knock` raises `ModelError` when a provider does not answer, `keyed` when there is
+    no key for it.
+    """
 
     lanes: Sequence[Lane]
     cover: Cover
     kept: Kept
     meter: Meter
     temperature: float | None = None
+    max_tokens: int | None = None
+    knock: Callable[[Place], Awaitable[None]] = unasked
+    keyed: Callable[[Place], Awaitable[None]] = unasked
     ready: Callable[[], Awaitable[None]] = nothing
     close: Callable[[], Awaitable[None]] = nothing
 
@@ -59,6 +73,17 @@ class Gateway:
         """Drop the answer that is kept for a request: it turned out to be of no use."""
         self._parts.kept.forget(self._key(await self._outgoing(request)))
 
+    async def check(self) -> None:
+        """Return when a provider answers, without asking it for an answer. Raises `ModelError` when none does."""
+        errors = await asyncio.gather(*map(self._away, self._parts.lanes))
+        missed = [error for error in errors if error is not None]
+        if len(missed) == len(errors):
+            raise _of_all(missed)
+
+    async def about(self, *, ask: bool) -> tuple[ModelPlace, ...]:
+        """The providers one by one, whether each has its key, and with `ask` whether it answers now, for nothing."""
+        return tuple(await asyncio.gather(*(self._about(lane.place, ask=ask) for lane in self._parts.lanes)))
+
     def usage(self) -> Usage:
         """What was asked and what it cost, since this process began."""
         return self._parts.meter.usage()
@@ -76,7 +101,31 @@ class Gateway:
         await self._parts.ready()
         covered = outward(request, self._parts.cover)
         warm = self._parts.temperature if request.temperature is None else request.temperature
-        return replace(covered, temperature=warm)
+        most = min(request.max_tokens, self._parts.max_tokens or request.max_tokens)
+        return replace(covered, temperature=warm, max_tokens=most)
+
+    async def _about(self, place: Place, *, ask: bool) -> ModelPlace:
+        known = ModelPlace(
+            name=place.name, kind=place.kind, model=place.model, address=place.base_url, credential=place.credential,
+            has_key=True,
+        )  # fmt: skip
+        try:
+            await self._parts.keyed(place)
+        except ModelError as error:
+            return replace(known, has_key=False, why=str(error))
+        try:
+            await (self._parts.knock(place) if ask else unasked(place))
+        except ModelError as error:
+            return replace(known, answers=False, why=str(error))
+        return replace(known, answers=True if ask else None)
+
+    async def _away(self, lane: Lane) -> ModelError | None:
+        try:
+            lane.check()
+            await self._parts.knock(lane.place)
+        except ModelError as error:
+            return error
+        return None
 
     async def _answer(self, request: ModelRequest, *, streaming: bool) -> AsyncGenerator[Delta, None]:
         if not is_repeatable(request):

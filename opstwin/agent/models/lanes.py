@@ -97,6 +97,11 @@ class Lane:
                 if has_begun or attempt + 1 == attempts or not await self._may_do(error, attempt):
                     raise
 
+    def check(self) -> None:
+        """Raises `ModelError` (breaker) while calls to the provider are paused."""
+        if self._traffic.breakers.is_open(self._key):
+            raise failure(Reason.BREAKER, self.place.name)
+
     async def _ready(self, request: ModelRequest) -> Provider:
         traffic = self._traffic
         traffic.meter.check(priced=self.place.price() is not None)
@@ -152,14 +157,15 @@ class Lane:
     def _priced(self, request: ModelRequest, reply: ModelReply) -> ModelReply:
         if reply.tokens.input:
             return replace(reply, cost_usd=cost_usd(self.place.price(reply.model), reply.tokens))
-        guess = Tokens(input=tokens_in(request), output=_tokens_of(reply.text))
+        guess = Tokens(input=tokens_in(request), output=tokens_of(reply.text))
         return replace(reply, tokens=guess, cost_usd=None)
 
 
 def tokens_in(request: ModelRequest) -> int:
     """The tokens of a request, roughly."""
-    return _tokens_of(canonical(to_json(replace(request, purpose=""))))
+    return tokens_of(canonical(to_json(replace(request, purpose=""))))
 
 
-def _tokens_of(text: str) -> int:
+def tokens_of(text: str) -> int:
+    """The tokens of a text, roughly."""
     return len(text.encode("utf-8", "surrogatepass")) // _BYTES_OF_A_TOKEN + 1

@@ -1,5 +1,6 @@
 """The gateway of a hub, made from its settings. Nothing is loaded, built or connected before the first request."""
 
+import asyncio
 import os
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,15 +11,17 @@ import httpx2
 from opstwin.agent.models.failures import Reason, failure
 from opstwin.agent.models.gateway import Gateway, Parts, nothing
 from opstwin.agent.models.keeping import Kept
+from opstwin.agent.models.knocking import knock
 from opstwin.agent.models.lanes import Lane, Traffic
 from opstwin.agent.models.metering import DayBudget, Meter
 from opstwin.agent.models.outward import Cover, covering
 from opstwin.agent.models.places import Place, places_of
 from opstwin.agent.models.providers import Outfit, Provider
 from opstwin.clock import Clock
+from opstwin.configuration import PREFIX
 from opstwin.errors import Rejected
 from opstwin.logs import MASK
-from opstwin.settings import PREFIX, Settings
+from opstwin.settings import Settings
 from opstwin.targets.secrets import HubSecrets
 
 
@@ -47,7 +50,8 @@ def open_model(
         Parts(
             lanes=[Lane(place, partial(fitting.provider, place), traffic) for place in places],
             cover=covering(veil_text), kept=Kept(clock, keep_s=own.cache_s, entries=own.cache_entries), meter=meter,
-            temperature=own.temperature, ready=ready, close=fitting.close,
+            temperature=own.temperature, max_tokens=own.max_tokens, knock=fitting.knock, keyed=fitting.keyed,
+            ready=ready, close=fitting.close,
         )
     )  # fmt: skip
 
@@ -67,21 +71,33 @@ class _Fitting:
     def provider(self, place: Place) -> Provider:
         """It, with its key read. Raises `ModelError` (no_key) that names the reference."""
         key = self._key(place)
-        with self._one:
-            if self._http is None:
-                # Unlike the hub's other clients, this one takes the proxy of the environment: providers are far away.
-                self._http = httpx2.AsyncClient(trust_env=True)
         outfit = Outfit(
-            place=place, key=key, http=self._http, connect_s=self._own.connect_timeout_s,
+            place=place, key=key, http=self._client(), connect_s=self._own.connect_timeout_s,
             read_s=self._own.read_timeout_s, total_s=self._own.total_timeout_s,
             cover=partial(_without, key, self._cover),
         )  # fmt: skip
         return _built(outfit)
 
+    async def knock(self, place: Place) -> None:
+        """Return when the provider is there. Raises `ModelError` (no_key, down, timeout)."""
+        key, http = await asyncio.to_thread(lambda: (self._key(place), self._client()))
+        await knock(place, key, http, partial(_without, key, self._cover))
+
+    async def keyed(self, place: Place) -> None:
+        """Return when there is a key for the provider. Raises `ModelError` (no_key) that names the reference."""
+        await asyncio.to_thread(self._key, place)
+
     async def close(self) -> None:
         """Close the HTTP client, unless it was given."""
         if self._http is not None and self._is_ours:
             await self._http.aclose()
+
+    def _client(self) -> httpx2.AsyncClient:
+        with self._one:
+            if self._http is None:
+                # Unlike the hub's other clients, this one takes the proxy of the environment: providers are far away.
+                self._http = httpx2.AsyncClient(trust_env=True)
+            return self._http
 
     def _key(self, place: Place) -> str:
         if not place.credential:

@@ -1,6 +1,7 @@
 """What a provider is to the gateway, and what both SDKs have in common: deadlines, and whose fault an error is."""
 
 import asyncio
+import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
@@ -141,8 +142,14 @@ class SdkProvider(ABC):
         by_s, assembler = asyncio.get_running_loop().time() + self._outfit.total_s, self._assembler()
         async with asyncio.timeout_at(by_s):
             stream = await self._send_streaming(body)
-        opened.append(True)
         async with stream:
+            if _is_whole(stream.response):
+                async with asyncio.timeout_at(by_s):
+                    reply = self._read(mapping(json.loads(await stream.response.aread()), "the answer"))
+                yield reply.text
+                yield reply
+                return
+            opened.append(True)
             async for piece in _until(by_s, aiter(stream)):
                 if added := assembler.take(_plain(piece)):
                     yield added
@@ -167,6 +174,11 @@ class SdkProvider(ABC):
     @abstractmethod
     def _assembler(self) -> Assembler:
         """A new one, for one stream."""
+
+
+def _is_whole(response: Any) -> bool:
+    """Whether a server that was asked for a stream answers with the whole at once, as some do."""
+    return str(response.headers.get("content-type", "")).startswith("application/json")
 
 
 def _plain(piece: Any) -> Mapping[str, Any]:

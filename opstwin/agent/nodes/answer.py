@@ -3,18 +3,19 @@
 import re
 from typing import Any, Final
 
-from opstwin.agent.nodes.diagnose import answered_by
+from opstwin.agent.answering import answered, doubted
 from opstwin.agent.nodes.understand import stands
 from opstwin.agent.state import State, said
 from opstwin.agent.turn import Turn
-from opstwin.agent.understanding import DECISION, PENDING, STATUS, understood
+from opstwin.agent.understanding import DECISION, PENDING
 from opstwin.agent.wording import say
 from opstwin.domain.plan import Plan
-from opstwin.domain.plan_text import plan_lines
-from opstwin.domain.values import Json, to_json
+from opstwin.domain.plan_text import field_lines, plan_lines, risk_word
+from opstwin.domain.reasons import told
+from opstwin.domain.values import to_json
 from opstwin.tools.plan_briefs import approve_command
 
-_NUMBER: Final = re.compile(r"\b\d+(?:\.\d+)?\s*(?:[kmgt]i?b?|m|%)?\b", re.I)
+_NUMBER: Final = re.compile(r"(?<![A-Za-z0-9.])\d+(?:\.\d+)?(?:\s*(?:[kmgt]i?b?|m|%))?(?![A-Za-z0-9])", re.I)
 _WHY: Final = re.compile(r"\bwhy\b|\bhow come\b|왜", re.I)
 _UNITS: Final = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "t": 1000**4,
                  "ki": 1024, "mi": 1024**2, "gi": 1024**3, "ti": 1024**4}  # fmt: skip
@@ -25,18 +26,15 @@ async def answer(state: State, turn: Turn) -> State:
     """Words for what was asked; no plan is made or changed."""
     kind = state["kind"]
     plan = await stands(state, turn)
-    if kind == STATUS:
-        raw: dict[str, Json] = {"workload": state["subject"]} if state.get("subject") else {}
-        return await answered_by(state, turn, "twin_query", raw)
+    found = await answered(state, turn)
+    if found is not None:
+        return found
     if kind == DECISION:
         return _told(state, turn, _decided(state, plan))
     if kind == PENDING and plan is not None:
         await turn.services.veil.ready()
         return _told(state, turn, "\n".join(_about(state, plan)))
-    found = await understood(turn.services.ledger, state["words"], waits=plan is not None)
-    doubt = found.doubt
-    words = f"{doubt.message} {doubt.next_step}" if doubt is not None else ""
-    return _told(state, turn, say(state["language"], "unclear", doubt=words), outcome="needs_more")
+    return _told(state, turn, await doubted(state, turn), outcome="needs_more")
 
 
 def _told(state: State, turn: Turn, text: str, outcome: str = "answered") -> State:
@@ -47,7 +45,7 @@ def _told(state: State, turn: Turn, text: str, outcome: str = "answered") -> Sta
 def _decided(state: State, plan: Plan | None) -> str:
     if plan is None:
         return say(state["language"], "nothing_waits")
-    return say(state["language"], "words_decide", command=approve_command(plan.id))
+    return say(state["language"], "words_decide", command=approve_command(plan.id), plan=plan.id)
 
 
 def _about(state: State, plan: Plan) -> list[str]:
@@ -58,8 +56,9 @@ def _about(state: State, plan: Plan) -> list[str]:
     if _WHY.search(state["words"]) and value is not None:
         lines += _why(state, plan, value[0].strip())
     elif _WHY.search(state["words"]):
-        reasons = dict.fromkeys(reason for change in plan.changes for reason in change.reasons)
-        lines.append(say(language, "why_risk", risk=plan.risk.value, reasons="; ".join(reasons) or plan.request))
+        reasons = dict.fromkeys(told(reason, language) for change in plan.changes for reason in change.reasons)
+        risk = risk_word(plan.risk, language)
+        lines.append(say(language, "why_risk", risk=risk, reasons="; ".join(reasons) or plan.request))
     else:
         lines += [say(language, "all_of_it", plan=plan.id), *plan_lines(plan, language)]
     if state.get("examples"):
@@ -80,9 +79,7 @@ def _why(state: State, plan: Plan, value: str) -> list[str]:
     for change in plan.changes:
         for item in change.fields:
             if wanted in _amounts(to_json(item.after)) and len(lines) < _MOST:
-                lines.append(
-                    say(language, "why_field", name=change.name, field=item.path, before=item.before, after=item.after)
-                )
+                lines += [f"{change.name}: {line}" for line in field_lines([item], language)]
     if lines:
         return lines
     holding = next((change.name for change in plan.changes if wanted in _amounts(to_json(change.after))), "")

@@ -1,5 +1,7 @@
 """The step in which a model reads, answers, or proposes one change. Its loop is bounded, and so is what it may call."""
 
+from collections.abc import Sequence
+
 from opstwin.agent import guards
 from opstwin.agent.looping import Loop, Outcome
 from opstwin.agent.models.port import LanguageModel
@@ -21,17 +23,24 @@ async def converse(state: State, turn: Turn) -> State:
     repairs = state.get("repairs", 0) + bool(state.get("trouble"))
     if repairs > turn.spent.limits.repairs:
         return _without(state, turn, "bad_output") | State(repairs=repairs)
+    before = len(turn.spoken)
     try:
         ended = await _looped(state, turn, model, repairs)
     except ModelError as error:
+        turn.give_up(say(state["language"], "broke_off"))
         return _without(state, turn, str(error.details.get("reason") or "down")) | State(repairs=repairs)
+    finally:
+        _set_right(state, turn, turn.spoken[before:])
     found = State(source=turn.spent.model, why="", repairs=ended.repairs, trouble="", **_counts(turn))
     if ended.proposal is not None:
         return found | State(proposal=dict(ended.proposal))
-    text = turn.say(ended.text)
-    if guards.claims_effect(text):
+    return found | State(proposal={}, outcome="answered", talk=said(state, ended.text))
+
+
+def _set_right(state: State, turn: Turn, spoken: Sequence[str]) -> None:
+    """What a model claims to have done stands there already; it has done nothing."""
+    if any(map(guards.claims_effect, spoken)):
         turn.say(say(state["language"], "not_done"))
-    return found | State(proposal={}, outcome="answered", talk=said(state, text))
 
 
 async def _looped(state: State, turn: Turn, model: LanguageModel, repairs: int) -> Outcome:

@@ -1,5 +1,6 @@
 """What was done and why: a plan, an execution, or the past of a workload."""
 
+from opstwin.agent.answering import past
 from opstwin.agent.nodes.diagnose import answered_by
 from opstwin.agent.nodes.understand import stands
 from opstwin.agent.state import State
@@ -22,7 +23,7 @@ async def explain(state: State, turn: Turn) -> State:
     workload = subject if subject and not execution else await _workload(state, turn)
     if workload:
         raw["workload"] = workload
-    return await answered_by(state, turn, "history_search", raw)
+    return await past(state, turn, raw)
 
 
 async def _workload(state: State, turn: Turn) -> str:

@@ -4,20 +4,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from opstwin.agent.deploying import MAX_TEXT, file_with
+from opstwin.agent.deploying import MAX_TEXT, behind_of, file_with, request_of
 from opstwin.agent.events import PlanShown
+from opstwin.agent.failing import told_error
 from opstwin.agent.nodes.check import taken_apart
 from opstwin.agent.nodes.retrieve import examples_for
 from opstwin.agent.state import MAX_PLANS, State, said
 from opstwin.agent.turn import Turn
-from opstwin.agent.wording import say
+from opstwin.agent.wording import field_word, say
 from opstwin.control.confiding import confided
+from opstwin.control.wording import note_in
 from opstwin.domain.plan import Plan, PlanState, summary
-from opstwin.domain.plan_text import plan_lines
+from opstwin.domain.plan_text import plan_lines, risk_word, summary_line
+from opstwin.domain.reasons import told
 from opstwin.domain.values import Json
 from opstwin.errors import OpstwinError, RequestError
 from opstwin.tools.plan_briefs import approve_command
 from opstwin.tools.plan_views import approve_url
+from opstwin.tools.waiting import NAMED, still_needed
 from opstwin.twin.store import Query
 
 
@@ -26,13 +30,15 @@ async def plan(state: State, turn: Turn) -> State:
     made = await _made_before(state, turn)
     if made is None:
         tool, arguments = taken_apart(state)
+        behind = behind_of(state.get("draft") or {}, state["words"], arguments)
         if arguments.get("words") == state["words"] and turn.said:
             arguments["words"] = turn.said
-        if tool == "plan_create":
-            arguments = await _with_draft(state, arguments, turn)
-        answer = await turn.call(tool, arguments)
+        file = await _with_draft(state, arguments, turn) if tool == "plan_create" else None
+        answer = await (turn.call(tool, arguments) if file is None else turn.call(tool, file, behind))
         if answer.error is not None:
-            trouble = answer.text if isinstance(answer.error, RequestError) else ""
+            fallback = state.get("source") == "fallback"
+            text = told_error(answer.error, state["language"]) if fallback else answer.text
+            trouble = text if isinstance(answer.error, RequestError) else ""
             return State(trouble=trouble or str(answer.error), outcome="" if trouble else "failed")
         id = (
             str(answer.data.get("plan_id") or answer.data.get("id") or "")
@@ -50,16 +56,20 @@ async def plan(state: State, turn: Turn) -> State:
 async def card_of(state: State, turn: Turn, made: Plan) -> dict[str, Json]:
     """What is shown of a plan, with what the conversation knows beside it."""
     veil, drafted = turn.services.veil.over, state.get("draft") or {}
-    shown = await _examples(state, turn)
-    reasons = dict.fromkeys(reason for change in made.changes for reason in change.reasons)
+    shown, able = await _examples(state, turn), await still_needed(turn.services, made)
+    reasons = dict.fromkeys(told(reason, state["language"]) for change in made.changes for reason in change.reasons)
     lines: list[Json] = [veil(line) for line in plan_lines(made, state["language"])]
     return {
-        "id": made.id, "digest": made.digest, "target": made.target, "summary": str(summary(made.changes)),
+        "id": made.id, "digest": made.digest, "target": made.target,
+        "summary": summary_line(summary(made.changes), state["language"]),
         "diff": lines, "risk": made.risk.value, "reasons": [veil(item) for item in (*_told(state), *reasons)],
         "examples": shown, "confidence": state.get("confidence"), "source": str(drafted.get("source", "")),
-        "why": veil(str(drafted.get("why", ""))), "notes": [veil(item) for item in made.notes], "tainted": made.tainted,
+        "why": veil(str(drafted.get("why", ""))), "tainted": made.tainted,
+        "notes": [veil(note_in(item, state["language"])) for item in made.notes],
         "state": made.state.value, "expires_at": made.expires_at.isoformat(),
         "approve_url": approve_url(made, turn.caller), "approve_command": approve_command(made.id),
+        "approvers": [*able[:NAMED]], "may_approve": turn.may_decide and turn.caller.principal.id in able,
+        "filled": [*sorted(filled)] if isinstance(filled := drafted.get("filled"), dict) else [],
     }  # fmt: skip
 
 
@@ -71,9 +81,9 @@ async def _shown(state: State, turn: Turn, made: Plan) -> State:
         text = turn.say(say(state["language"], "nothing_to_do", plan=made.id))
     else:
         turn.tell(PlanShown(plan_id=made.id, card=card))
-        first = say(state["language"], "planned", plan=made.id, summary=card["summary"], risk=made.risk.value)
-        command = say(state["language"], "decide", command=approve_command(made.id))
-        text = turn.say(" ".join(filter(None, (first, _filled_in(state), command))))
+        risk = risk_word(made.risk, state["language"])
+        first = say(state["language"], "planned", plan=made.id, summary=card["summary"], risk=risk)
+        text = turn.say(" ".join(filter(None, (first, _filled_in(state), _decide(state["language"], card)))))
     plans = [*state.get("plans", []), str(made.id)][-MAX_PLANS:]
     found = State(
         trouble="", talk=said(state, text), plans=list(dict.fromkeys(plans)), draft=dict(state.get("draft") or {}),
@@ -87,12 +97,22 @@ async def _shown(state: State, turn: Turn, made: Plan) -> State:
     )  # fmt: skip
 
 
-async def _with_draft(state: State, arguments: dict[str, Json], turn: Turn) -> dict[str, Json]:
-    """The call with what the draft filled in; without it where what was said can no more be read."""
+def _decide(language: str, card: Mapping[str, Json]) -> str:
+    """What a person may do about a plan: nobody is told to approve what the hub would not let them."""
+    given = {"command": card["approve_command"], "url": card["approve_url"]}
+    if card["may_approve"]:
+        return say(language, "decide", **given)
+    able = card["approvers"]
+    names = ", ".join(map(str, able)) if isinstance(able, list) else ""
+    return say(language, "others_decide" if names else "nobody_decides", names=names, **given)
+
+
+async def _with_draft(state: State, arguments: dict[str, Json], turn: Turn) -> dict[str, Json] | None:
+    """The call with what the draft filled in; None without one, and where what was said can no more be read."""
     try:
         return await file_with(state.get("draft") or {}, arguments, turn)
     except OpstwinError:
-        return arguments  # planning says what is wrong with it
+        return None  # planning says what is wrong with it
 
 
 async def _examples(state: State, turn: Turn) -> list[Json]:
@@ -120,7 +140,8 @@ def _filled_in(state: State) -> str:
     source = str(found.get("source", ""))
     key = "drafted_from_records" if source == "template" else "drafted_by"
     confidence = f"{state.get('confidence') or 0:.0%}"
-    return say(state["language"], key, fields=", ".join(filled), source=source, confidence=confidence)
+    fields = ", ".join(field_word(state["language"], name) for name in filled)
+    return say(state["language"], key, fields=fields, source=source, confidence=confidence)
 
 
 def _of_run(data: Mapping[str, Any]) -> State:
@@ -143,7 +164,7 @@ async def _made_before(state: State, turn: Turn) -> Plan | None:
     words, drafted = arguments.get("words"), state.get("draft") or {}
     requests = {words, confided(words, {})} if isinstance(words, str) else set()
     if drafted.get("filled"):
-        requests = {f"workload file: {drafted.get('name')}"}
+        requests = {confided(request_of(state["words"]))}
     if tool != "plan_create" or not requests:
         return None
     began = datetime.fromisoformat(state["began_at"])

@@ -1,5 +1,6 @@
 """Telling what came of it."""
 
+from opstwin.agent.failing import told_reason
 from opstwin.agent.state import State, said
 from opstwin.agent.turn import Turn
 from opstwin.agent.wording import say
@@ -24,13 +25,13 @@ async def _told(state: State, turn: Turn, outcome: str) -> str:
         execution = await turn.services.ledger.need(Execution, state["execution_id"])
         ended = "needs_human" if execution.state is ExecutionState.NEEDS_HUMAN else outcome
         error = execution.error or {}
-        reason = " ".join(str(error.get(key) or "") for key in ("message", "next_step")).strip()
+        reason = told_reason(str(error.get("message") or ""), str(error.get("next_step") or ""), language)
         return say(language, ended, execution=execution.id, reason=reason)
     if outcome == "rejected":
         return say(language, "rejected", plan=plan, reason=await _reason(turn, plan))
     if outcome in ("expired", "stale"):
         return say(language, outcome, plan=plan)
-    return state.get("trouble", "") or say(language, "unclear", doubt="")
+    return told_reason(state.get("trouble", ""), "", language) or say(language, "unclear", doubt="")
 
 
 async def _reason(turn: Turn, plan: str) -> str:

@@ -16,7 +16,10 @@ async def understand(state: State, turn: Turn) -> State:
     """What kind of request it is, and about what."""
     waits = await stands(state, turn) is not None
     found = await understood(turn.services.ledger, turn.said or state["words"], waits=waits)
-    changed = State(kind=found.kind, subject=found.subject, target=found.target)
+    kept = state["words"].lower()
+    # What is asked about is kept: a word that is masked in what is kept of the request is a secret, and no name.
+    subject, target = (name if name.lower() in kept else "" for name in (found.subject, found.target))
+    changed = State(kind=found.kind, subject=subject, target=target)
     if turn.model is None:
         changed |= State(source="fallback", why="no_key")
     elif found.kind == CHANGE and MASK in state["words"]:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from opstwin.agent.events import Progress
+from opstwin.agent.progress import told_progress
 from opstwin.agent.state import State
 from opstwin.agent.turn import Turn
 from opstwin.domain.event import Event
@@ -22,17 +23,18 @@ async def verify(state: State, turn: Turn) -> State:
     told, newest = 0, 0
     while True:
         execution = await turn.services.ledger.need(Execution, id)
-        told = await _tell(turn, id, told)
+        told = await _tell(turn, id, told, state["language"])
         if execution.state in FINISHED:
             return State(outcome=_ENDS.get(execution.state, "failed"))
         newest = await store.wait(max(newest, told), LOOK_S)
 
 
-async def _tell(turn: Turn, id: str, told: int) -> int:
+async def _tell(turn: Turn, id: str, told: int, language: str) -> int:
     """Tell what happened since the event `told`; returns the newest one."""
     page = await turn.services.ledger.store.find(Query(Event, {"execution_id": id}, limit=MAX_PAGE))
     for event in page.items:
         if event.seq > told:
-            turn.tell(Progress(execution_id=id, message=turn.services.veil.over(event.message)))
+            message = told_progress(event.message, language)
+            turn.tell(Progress(execution_id=id, message=turn.services.veil.over(message)))
             told = event.seq
     return told

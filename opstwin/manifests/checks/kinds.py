@@ -22,13 +22,16 @@ _LONG_GONE: Final = {
 
 _NOTHING: Final = {"PodSecurityPolicy": "Pod Security Admission (labels on the namespace)"}
 _NEWEST: Final = 37
+_KUSTOMIZE: Final = "kustomize.config.k8s.io/"
+_COMPOSE: Final = " A Compose file becomes manifests by: opstwin generate FILE"
 
 
 def builtin_type(sheet: Sheet, release: Release) -> Type | None:
     """The type of a kind that the release itself serves; None, perhaps with findings, for all others."""
+    hint = _COMPOSE if isinstance(sheet.value.get("services"), dict) else ""
     for field, value in (("apiVersion", sheet.api), ("kind", sheet.kind)):
         if not value:
-            sheet.add("schema/no-kind", (field,))
+            sheet.add("schema/no-kind", (field,), hint=hint)
     serving = serving_in(release.minor, sheet.api, sheet.kind)
     if serving is None:
         return None
@@ -70,6 +73,8 @@ def _not_served(sheet: Sheet, release: Release, definitions: Definitions) -> Non
 
 
 def _hint(sheet: Sheet, release: Release, definitions: Definitions) -> str:
+    if sheet.api.startswith(_KUSTOMIZE):
+        return " It says how manifests are made: render it (kubectl kustomize), and check what comes out."
     best = _best(by_kind().get(sheet.kind, ()), sheet.api, release.minor) or definitions.version_of(sheet.kind)
     if best:
         return f" {sheet.kind} is in {best}."

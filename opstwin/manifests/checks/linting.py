@@ -14,10 +14,16 @@ from opstwin.manifests.checks.rules import RULES
 from opstwin.manifests.checks.sheets import Sheet, below
 from opstwin.manifests.checks.typed_lists import members
 from opstwin.manifests.checks.world import References
-from opstwin.manifests.nodes import Path, Place
+from opstwin.manifests.nodes import ListNode, MapNode, Node, Path, Place
 from opstwin.manifests.yaml_text import Document, read_documents
 
 _BREAK: Final = re.compile(r"^---(?=[ \t\r\n]|\Z)", re.MULTILINE)
+_OLD_BOOLEANS: Final = frozenset({
+    word for plain in ("yes", "no", "on", "off") for word in (plain, plain.title(), plain.upper())
+})  # fmt: skip
+_OLD_BOOLEAN: Final = re.compile(r"(?<![\w\"'])(?:yes|no|on|off)(?=[ \t]*(?:[\r\n,}\]#]|\Z))", re.IGNORECASE)
+"""Where one may stand: looking at every value of ten thousand manifests would cost a tenth of the time."""
+
 MOST_BYTES: Final = 64 * 1024 * 1024
 """Of all texts together."""
 
@@ -103,7 +109,7 @@ def _sheets(item: Named, namespace: str, unread: list[Finding]) -> Iterator[Shee
         try:
             documents = _read(part.text)
         except (InvalidInput, LimitExceeded) as error:
-            unread.append(_unreadable(error, item.name, part.line))
+            unread.append(_unreadable(_of_template(error, part.text), item.name, part.line))
             failed += 1
             if failed >= _MOST_UNREAD:
                 return
@@ -111,7 +117,22 @@ def _sheets(item: Named, namespace: str, unread: list[Finding]) -> Iterator[Shee
         for place, document in enumerate(documents):
             for path, member in members(document.value):
                 locate = below(_locator(part, place), path)
-                yield Sheet(member, source=item.name, locate=locate, default_namespace=namespace)
+                sheet = Sheet(member, source=item.name, locate=locate, default_namespace=namespace)
+                if not path and _OLD_BOOLEAN.search(part.text):
+                    _look_at_old_booleans(sheet, document.node, ())
+                yield sheet
+
+
+def _look_at_old_booleans(sheet: Sheet, node: Node, path: Path) -> None:
+    """What readers of YAML 1.1, such as kubectl, take for a boolean, and YAML 1.2 for text."""
+    if isinstance(node, MapNode):
+        for key, item in node.items.items():
+            _look_at_old_booleans(sheet, item, (*path, key))
+    elif isinstance(node, ListNode):
+        for number, item in enumerate(node.items):
+            _look_at_old_booleans(sheet, item, (*path, number))
+    elif node.plain and node.text in _OLD_BOOLEANS:
+        sheet.add("text/old-boolean", path, value=node.text)
 
 
 _MOST_UNREAD: Final = 100
@@ -130,6 +151,16 @@ def _locator(part: Part, index: int) -> Callable[[Path], Place | None]:
         return Place(place.line + part.line, place.column)
 
     return locate
+
+
+def _of_template(error: InvalidInput | LimitExceeded, text: str) -> InvalidInput | LimitExceeded:
+    """The error, with the next step for a template that nobody rendered."""
+    if "{{" in text and isinstance(error, InvalidInput):
+        return InvalidInput(
+            error.message, field=error.field, details=error.details,
+            next_step="It looks like a template: render it (helm template), and check what comes out.",
+        )  # fmt: skip
+    return error
 
 
 def _unreadable(error: OpstwinError, source: str, line: int) -> Finding:

@@ -15,6 +15,8 @@ _RESTARTS: Final = {
     **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), ("Always",)),
     "Job": ("Never", "OnFailure"), "CronJob": ("Never", "OnFailure"),
 }  # fmt: skip
+_ID_LENGTH: Final = 64
+"""Digits of an image's id."""
 
 
 def check_pods(sheet: Sheet, pod: Pod | None) -> None:
@@ -24,12 +26,23 @@ def check_pods(sheet: Sheet, pod: Pod | None) -> None:
     if pod is None:
         return
     _restart(sheet, pod)
+    for place, volume in objects(pod.spec.get("volumes")):
+        sources = [key for key, value in volume.items() if key != "name" and value is not None]
+        _one_of(sheet, sources, (*pod.spec_path, "volumes", place))
     for container in pod.containers:
         _image(sheet, container)
+        for place, variable in objects(container.value.get("env")):
+            given = [key for key in ("value", "valueFrom") if variable.get(key) not in (None, "")]
+            _one_of(sheet, given, (*container.path, "env", place))
         _container_ports(sheet, container)
         for probe in _PROBES:
             if isinstance(found := container.value.get(probe), dict):
                 _probe(sheet, container, probe, found)
+
+
+def _one_of(sheet: Sheet, given: list[str], path: Path) -> None:
+    if len(given) > 1:
+        sheet.add("values/one-of", path, fields=" and ".join(sorted(given)))
 
 
 def _restart(sheet: Sheet, pod: Pod) -> None:
@@ -49,8 +62,10 @@ def _image(sheet: Sheet, container: Container) -> None:
     if found is None:
         sheet.add("values/image", path, value=value or "(empty)")
         return
-    _, tag, digest = found
-    if not digest and tag in {"", "latest"}:
+    name, tag, digest = found
+    if name == "sha256" and len(tag) == _ID_LENGTH and not digest:
+        sheet.add("values/image-id", path, value=f"{value[:19]}…")
+    elif not digest and tag in {"", "latest"}:
         problem = "names no version" if not tag else "names the moving tag latest"
         sheet.add("values/floating-image", path, value=value, problem=problem)
 

@@ -11,9 +11,14 @@ SCHEMA: Final[Texts] = {
     "text/duplicate-key": (
         "E", "{problem}", "Keep one of the two.", "같은 키가 두 번 있습니다: {problem}", "둘 중 하나만 남기세요."),
     "text/limit": ("E", "{problem}", "{step}", "너무 큽니다: {problem}", "더 작은 파일로 나누세요."),
+    "text/old-boolean": (
+        "W", "{field}: {value} without quotes is text here and a boolean for kubectl.",
+        "Write true or false, or put it in quotes.",
+        "{field}: 따옴표 없는 {value}은(는) 여기서는 글자이고 kubectl에서는 참/거짓입니다.",
+        "true나 false로 적거나 따옴표를 치세요."),
     "schema/no-kind": (
-        "E", "{field} is missing.", "Say what it is, such as apiVersion: apps/v1 and kind: Deployment.",
-        "{field} 값이 없습니다.", "apiVersion과 kind를 적으세요."),
+        "E", "{field} is missing.", "Say what it is, such as apiVersion: apps/v1 and kind: Deployment.{hint}",
+        "{field} 값이 없습니다.", "apiVersion과 kind를 적으세요.{hint}"),
     "schema/unknown-kind": (
         "E", "Kubernetes {version} has no {kind} in {api}, and no definition of it is known.",
         "Check the spelling, or give its CustomResourceDefinition too.{hint}",
@@ -114,6 +119,14 @@ VALUES: Final[Texts] = {
         "W", "The image {value} {problem}: what runs can change without a change here.",
         "Name a version (web:1.4.2), or better a digest (web@sha256:…).",
         "이미지 {value}은(는) 내용이 바뀔 수 있습니다.", "버전(web:1.4.2)이나 다이제스트(web@sha256:…)를 적으세요."),
+    "values/one-of": (
+        "E", "{field} says {fields}, of which only one may be said.", "Keep one of them.",
+        "{field}: {fields} 중 하나만 적을 수 있습니다.", "하나만 남기세요."),
+    "values/image-id": (
+        "W", "The image {value} is an id on one machine: no registry knows it.",
+        "Give the image a name and push it, then write name:tag or name@sha256:….",
+        "이미지 {value}은(는) 한 기기의 ID라서 레지스트리에서 받을 수 없습니다.",
+        "이미지에 이름을 붙여 올린 뒤 name:tag나 name@sha256:…를 적으세요."),
     "values/restart": (
         "E", "restartPolicy of a {kind} must be {allowed}, not {value}.", "Use restartPolicy: {use}.",
         "{kind}의 restartPolicy는 {allowed}이어야 합니다({value} 아님).", "restartPolicy: {use}(으)로 바꾸세요."),

@@ -25,7 +25,8 @@ _MYSQL: Final = re.compile(r"(^|/)(mysql|mariadb)\w*$")
 class Environment:
     """The environment split in two, and the command without secrets.
 
-    `plain` goes to the ConfigMap `config`, `secrets` (key → reference) to the Secret `secret`.
+    `plain` goes to the ConfigMap `config`, `secrets` (key → reference) to the Secret `secret`. `program` takes the
+    place of the image's entrypoint, `args` of its command.
     """
 
     config: str
@@ -33,6 +34,8 @@ class Environment:
     plain: Mapping[str, str]
     secrets: Mapping[str, str]
     args: tuple[str, ...] | None
+    program: tuple[str, ...] | None = None
+    working_dir: str = ""
 
     def needs(self) -> tuple[SecretNeed, ...]:
         """What the Secret must hold."""
@@ -48,7 +51,8 @@ def environment_of(info: ContainerInfo, known: Known | None, notes: Notes) -> En
     for key, value in known.env if known is not None else ():
         plain.setdefault(key, value)
     args, from_args = _args(info, notes)
-    secrets = {**info.secret_env, **hidden, **from_args}
+    program, from_program = _program(info, notes)
+    secrets = {**info.secret_env, **hidden, **from_args, **from_program}
     if (
         sum(len(key.encode()) + len(value.encode("utf-8", "replace")) for key, value in plain.items())
         > MAX_CONFIG_BYTES
@@ -64,12 +68,20 @@ def environment_of(info: ContainerInfo, known: Known | None, notes: Notes) -> En
         plain={key: plain[key] for key in sorted(plain)},
         secrets={key: secrets[key] for key in sorted(secrets)},
         args=args,
+        program=program,
+        working_dir=info.working_dir,
     )
 
 
 def container_settings(settings: Environment, notes: Notes) -> dict[str, Json]:
-    """The fields `args`, `envFrom` and `env` of the container."""
+    """The fields `command`, `workingDir`, `args`, `envFrom` and `env` of the container."""
     fields: dict[str, Json] = {}
+    if settings.program is not None:
+        fields["command"] = [*settings.program]
+        notes.why("command", [*settings.program], "program", "request")
+    if settings.working_dir:
+        fields["workingDir"] = settings.working_dir
+        notes.why("workingDir", settings.working_dir, "working_dir", "request")
     if settings.args is not None:
         fields["args"] = [*settings.args]
         notes.why("args", [*settings.args], "args", "request")
@@ -94,21 +106,32 @@ def config_marks(settings: Environment) -> dict[str, str]:
 
 
 def _args(info: ContainerInfo, notes: Notes) -> tuple[tuple[str, ...] | None, dict[str, str]]:
-    if info.command is None:
+    return _without_secrets(info, info.command, "command", notes)
+
+
+def _program(info: ContainerInfo, notes: Notes) -> tuple[tuple[str, ...] | None, dict[str, str]]:
+    return _without_secrets(info, info.entrypoint, "entrypoint", notes)
+
+
+def _without_secrets(
+    info: ContainerInfo, given: Sequence[str] | None, field: str, notes: Notes
+) -> tuple[tuple[str, ...] | None, dict[str, str]]:
+    """The words, secrets among them by reference, and those references."""
+    if given is None:
         return None, {}
-    args: list[str] = []
+    words: list[str] = []
     moved: dict[str, str] = {}
     names = {*info.env_vars, *info.secret_env}
-    for number, word in enumerate(info.command):
-        if not _word_is_secret(info.command, number):
-            args.append(_literal(word, names))
+    for number, word in enumerate(given):
+        if not _word_is_secret(given, number):
+            words.append(_literal(word, names))
             continue
-        key = _free(f"COMMAND_WORD_{number}", names)
+        key = _free(f"{field.upper()}_WORD_{number}", names)
         reference = f"env:{_variable(info.name)}_{key}"
         moved[key] = reference
-        args.append(f"$({key})")
-        notes.find("arg_secret", Level.DIFFERS, f"command[{number}]", number=number + 1, reference=reference)
-    return tuple(args), moved
+        words.append(f"$({key})")
+        notes.find("arg_secret", Level.DIFFERS, f"{field}[{number}]", number=number + 1, reference=reference)
+    return tuple(words), moved
 
 
 def words_hold_secret(words: Sequence[str]) -> bool:

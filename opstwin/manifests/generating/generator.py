@@ -131,7 +131,9 @@ def _look_at_the_rest(info: ContainerInfo, request: Request, notes: Notes) -> No
         notes.find("renamed", Level.DIFFERS, "name", old=old[:80], new=new)
     for word in info.not_in_spec:
         notes.find("engine_setting", Level.LOST, word, word=word)
-    if "@" not in info.image and tag(info.image) in ("", "latest"):
+    if info.image.startswith("sha256:"):
+        notes.find("image_id", Level.LOST, "image", image=f"{info.image[:19]}…")
+    elif "@" not in info.image and tag(info.image) in ("", "latest"):
         notes.find("unpinned", Level.ADVICE, "image", image=info.image)
 
 

@@ -14,6 +14,9 @@ from opstwin.logs import MASK
 
 _UNUSABLE: Final = re.compile(r"[^a-z0-9]+")
 _LONGEST: Final = 63
+_NO_NETWORKS: Final = frozenset({"host", "none"})
+"""What an engine lists as networks and nobody is a member of."""
+
 MASKS: Final = (MASK, "•••")
 """How observed values are shown that may be secret: nobody here knows them."""
 
@@ -24,8 +27,9 @@ class ContainerInfo:
 
     `name`, `image`, `ports` (TCP ports inside), `env_vars`, `cpu_usage` (`250m`, `0.25` or `25%`) and `memory_usage`
     (`128Mi`) may stand alone; empty usage means not measured. `published` are the ports with a number outside.
-    `user` and `writes` are facts of the image (None: not known). `not_in_spec` names settings of the engine that
-    nothing here can say. `kept_running` says that it was seen running, so it is no task that ends by itself.
+    `user` and `writes` are facts of the image (None: not known); `entrypoint`, `working_dir` and `run_as`, the user,
+    were asked for instead of the image's own. `not_in_spec` names settings of the engine that nothing here can say.
+    `kept_running` says that it was seen running, so it is no task that ends by itself.
     `renamed` holds names that Kubernetes does not take, each with the one that stands for it here.
     """
 
@@ -54,6 +58,9 @@ class ContainerInfo:
     not_in_spec: tuple[str, ...] = ()
     kept_running: bool = False
     renamed: Mapping[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] | None = None
+    working_dir: str = ""
+    run_as: str = ""
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -76,6 +83,9 @@ def info_of_workload(workload: Workload) -> ContainerInfo:
         env_vars=workload.env,
         secret_env=workload.secret_env,
         command=workload.command,
+        entrypoint=workload.entrypoint,
+        working_dir=workload.working_dir,
+        run_as=workload.user,
         mounts=workload.volumes,
         networks=workload.networks,
         resources=workload.resources,
@@ -101,7 +111,9 @@ def info_of_container(name: str, spec: Spec, facts: Mapping[str, Json] | None = 
     taken: dict[str, str] = {}
     ports = [_port(item) for item in _objects(spec.get("ports"))]
     exposed = [Port(container=port) for port in _numbers(known.get("exposed_ports"))]
-    inner = [(port.container or port.host or 0, port.protocol) for port in (*ports, *exposed)]
+    # What was published matters most: it gets the plain name, and the probe.
+    ordered = sorted((*ports, *exposed), key=lambda port: port.host is None)
+    inner = [(port.container or port.host or 0, port.protocol) for port in ordered]
     anonymous: list[dict[str, Json]] = [
         {"path": path, "volume": f"{name}-{place}"} for place, path in _places(known.get("anonymous_volumes"))
     ]
@@ -114,8 +126,11 @@ def info_of_container(name: str, spec: Spec, facts: Mapping[str, Json] | None = 
         env_vars=_texts(spec.get("env")),
         secret_env=_texts(spec.get("secret_env")),
         command=tuple(_words(spec.get("command"))) or None,
+        entrypoint=tuple(_words(spec.get("entrypoint"))) or None,
+        working_dir=_text(spec, "working_dir"),
+        run_as=_text(spec, "user"),
         mounts=tuple(_mount(item, taken) for item in (*_objects(spec.get("mounts")), *anonymous)),
-        networks=tuple(_words(spec.get("networks"))),
+        networks=tuple(word for word in _words(spec.get("networks")) if word not in _NO_NETWORKS),
         resources=Resources(cpu_millicores=_number(spec, "cpu_millicores"), memory_bytes=_number(spec, "memory_bytes")),
         health=_health(spec.get("health")),
         labels=_texts(spec.get("labels")),

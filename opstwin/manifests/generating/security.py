@@ -35,22 +35,23 @@ class Identity:
 
 
 def identity_of(info: ContainerInfo, options: GenerateOptions, known: Known | None) -> Identity:
-    """From the image's own user where that is known, else from what is known of the image."""
-    said = info.user if info.user is not None else options.image_user
+    """From the user that was asked for or the image's own, else from what is known of the image."""
+    said = info.run_as or (info.user if info.user is not None else options.image_user)
+    source = "request" if info.run_as else "image user"
     name = (said or "").partition(":")[0]
     match = _USER.fullmatch(said or "")
     if match is not None and 0 < int(match[1]) <= _MAX_ID:
-        return Identity(user=int(match[1]), group=int(match[2]) if match[2] else None, source="image user")
+        return Identity(user=int(match[1]), group=int(match[2]) if match[2] else None, source=source)
     if name in USERS:
-        return Identity(user=USERS[name], source="image user")
-    pair = user_of(info.image, known) if known is not None else None
+        return Identity(user=USERS[name], source=source)
+    pair = user_of(info.image, known) if known is not None and not info.run_as else None
     if pair is not None:
         return Identity(user=pair[0], group=pair[1], source="image")
     if name and name != "root" and match is None:
-        return Identity(named=name, source="image user")
+        return Identity(named=name, source=source)
     if said is None and known is not None and known.root_capabilities:
         return Identity(user=0, source="image")
-    return Identity(user=0 if said is not None else None, source="image user" if said is not None else "default")
+    return Identity(user=0 if said is not None else None, source=source if said is not None else "default")
 
 
 def pod_security(identity: Identity, *, has_claims: bool, notes: Notes) -> dict[str, Json]:

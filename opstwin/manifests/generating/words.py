@@ -48,6 +48,11 @@ WHYS: Final[Mapping[str, tuple[str, str]]] = {
         "The command that was asked for; the image's own entrypoint stays.",
         "요청한 명령이며 이미지의 시작 프로그램은 그대로 둡니다.",
     ),
+    "program": (
+        "The entrypoint that was asked for stands in the place of the image's own.",
+        "요청한 시작 프로그램이 이미지의 시작 프로그램을 대신합니다.",
+    ),
+    "working_dir": ("The folder that it starts in.", "시작할 때의 작업 폴더입니다."),
     "config": ("Plain variables come from the ConfigMap ({count}).", "일반 변수 {count}개는 ConfigMap에서 가져옵니다."),
     "secret": ("A secret is referred to and never written down.", "비밀 값은 쓰지 않고 참조만 합니다."),
     "port_name": (
@@ -253,8 +258,8 @@ FINDINGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "Apply it when it shall run.",
     ),
     "restart": (
-        "Pods that run on are always restarted; {policy} is not possible.",
-        "계속 실행하는 파드는 항상 재시작되므로 {policy}은(는) 할 수 없습니다.",
+        "Pods that run on are always restarted; restart: {policy} is not possible.",
+        "계속 실행하는 파드는 항상 재시작되므로 restart: {policy}은(는) 할 수 없습니다.",
         "To run it once, ask for a Job.",
     ),
     "unreachable": (
@@ -321,6 +326,11 @@ FINDINGS: Final[Mapping[str, tuple[str, str, str]]] = {
         "The container's setting {word} is not carried over.",
         "컨테이너 설정 {word}은(는) 옮기지 않습니다.",
         "Add what it needs to the manifest yourself.",
+    ),
+    "image_id": (
+        "{image} is the id of an image on one engine, which no cluster can pull.",
+        "{image}은(는) 한 엔진에 있는 이미지의 ID라서 클러스터가 받을 수 없습니다.",
+        "Give the image a name, push it to a registry, and use that name.",
     ),
     "unpinned": (
         "{image} may be another image tomorrow.",

@@ -37,7 +37,7 @@ class Conversing:
     _begin: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
-        self.standing = Standing(self.services.ledger, self.services.veil.over)
+        self.standing = Standing(self.services)
         self.turns = Turns(self.services.ledger.clock, self.grace_s)
         self._closing = Closing(self.standing)
 

@@ -32,16 +32,17 @@ def interrupted(waiting: WaitView, card: Mapping[str, Json]) -> "RunFinishedInte
     interrupt = {
         "id": waiting.plan_id,
         "reason": REASON,
-        "message": f"A human must decide on {waiting.plan_id}: {waiting.approve_url}",
+        "message": _message(waiting),
         "toolCallId": apply_call(waiting.plan_id),
         "responseSchema": dict(_SCHEMA),
         "expiresAt": waiting.expires_at.isoformat(),
         "metadata": {
             "plan_id": waiting.plan_id, "digest": waiting.digest, "approve_url": waiting.approve_url,
             "approve_command": waiting.approve_command, "decide": f"/api/v1/plans/{waiting.plan_id}:decide",
+            "may_approve": waiting.may_approve, "approvers": list(waiting.approvers),
             # Not beside the id: AG-UI's clients drop fields there that the protocol does not have.
             "action_requests": [{"name": APPLY, "args": {"plan_id": waiting.plan_id}, "description": description}],
-            "review_configs": [{"action_name": APPLY, "allowed_decisions": ["approve", "reject"]}],
+            "review_configs": [{"action_name": APPLY, "allowed_decisions": _decisions(waiting)}],
         },
     }  # fmt: skip
     return RunFinishedInterruptOutcome.model_validate({"interrupts": [interrupt]})
@@ -57,8 +58,21 @@ def state_of(thread: Thread, waiting: WaitView | None, outcome: str) -> dict[str
         "waiting": None if waiting is None else {
             "planId": waiting.plan_id, "digest": waiting.digest, "expiresAt": waiting.expires_at.isoformat(),
             "approveUrl": waiting.approve_url, "approveCommand": waiting.approve_command,
+            "mayApprove": waiting.may_approve, "approvers": list(waiting.approvers),
         },
     }  # fmt: skip
+
+
+def _message(waiting: WaitView) -> str:
+    if waiting.may_approve:
+        return f"A human must decide on {waiting.plan_id}: {waiting.approve_url}"
+    others = ", ".join(waiting.approvers) or "somebody who may approve"
+    return f"{others} must decide on {waiting.plan_id}: {waiting.approve_url}"
+
+
+def _decisions(waiting: WaitView) -> list[str]:
+    """What the caller may decide: nobody is offered an approval that the hub would refuse."""
+    return ["approve", "reject"] if waiting.may_approve else ["reject"]
 
 
 def _described(waiting: WaitView, card: Mapping[str, Json]) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from opstwin.control.confiding import confided
 from opstwin.control.ledger import Ledger
+from opstwin.domain.access import Scope
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.plan import Plan, PlanState
 from opstwin.domain.spoken_secrets import without_spoken
@@ -17,7 +18,9 @@ from opstwin.tools.chat_views import ThreadRow, ThreadView, Turn, WaitView
 from opstwin.tools.plan_briefs import approve_command
 from opstwin.tools.plan_views import approve_url
 from opstwin.tools.registry import Caller
+from opstwin.tools.services import Services
 from opstwin.tools.views import row
+from opstwin.tools.waiting import NAMED, still_needed
 from opstwin.twin.store import Put, Remove
 
 RUNNING: Final = "running"
@@ -29,10 +32,18 @@ Change = Callable[[Thread], Thread]
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The threads of everybody, each seen by its owner alone. `cover` masks the secrets that the twin knows."""
+    """The threads of everybody, each seen by its owner alone."""
 
-    ledger: Ledger
-    cover: Callable[[str], str]
+    services: Services
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where they are kept."""
+        return self.services.ledger
+
+    def cover(self, text: str) -> str:
+        """`text` without the secrets that the twin knows."""
+        return self.services.veil.over(text)
 
     async def find(self, caller: Caller, name: str) -> Thread | None:
         """The caller's thread of this name."""
@@ -97,9 +108,11 @@ class Standing:
         plan = await self.ledger.get(Plan, thread.plan_id) if thread.plan_id is not None else None
         if plan is None or plan.state not in _OPEN or self.ledger.clock.now() >= plan.expires_at:
             return None
+        able = await still_needed(self.services, plan)
         return WaitView(
             plan_id=plan.id, digest=plan.digest, expires_at=plan.expires_at, approve_url=approve_url(plan, caller),
-            approve_command=approve_command(plan.id),
+            approve_command=approve_command(plan.id), approvers=tuple(able[:NAMED]),
+            may_approve=caller.is_person and Scope.APPROVE in caller.scopes and caller.principal.id in able,
         )  # fmt: skip
 
     async def view(self, thread: Thread, caller: Caller, *, running: bool) -> ThreadView:

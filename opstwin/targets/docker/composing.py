@@ -11,6 +11,8 @@ CPU_PERIOD_US: Final = 100_000
 
 Body = dict[str, Any]
 
+_PROCESS: Final = {"entrypoint": "Entrypoint", "user": "User", "working_dir": "WorkingDir"}
+
 
 def container_body(spec: Spec, env: Mapping[str, str], labels: Mapping[str, str], alias: str | None) -> Body:
     """What creates a container. `env` is complete, with the values of secrets; `labels` are all labels.
@@ -27,6 +29,7 @@ def container_body(spec: Spec, env: Mapping[str, str], labels: Mapping[str, str]
     }
     if spec.get("command"):
         body["Cmd"] = spec["command"]
+    body |= {name: spec[key] for key, name in _PROCESS.items() if spec.get(key)}
     health = spec.get("health")
     if isinstance(health, dict):
         body["Healthcheck"] = health_body(health)

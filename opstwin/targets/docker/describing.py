@@ -56,6 +56,9 @@ def container_spec(seen: Seen) -> Spec:
     spec: dict[str, Json] = {
         "image": str(seen.config.get("Image") or ""),
         "command": _command(seen),
+        "entrypoint": _entrypoint(seen),
+        "user": _said(seen, "User", "user", seen.image.user),
+        "working_dir": _said(seen, "WorkingDir", "working_dir", seen.image.working_dir),
         "env": dict(_env(seen)),
         "secret_env": dict(_secret_env(seen)),
         "ports": list(_ports(seen)),
@@ -87,9 +90,24 @@ def anonymous_volumes(found: Found) -> dict[str, str]:
 
 def _command(seen: Seen) -> Json:
     command = [str(word) for word in seen.config.get("Cmd") or ()]
-    if seen.is_inherited(bool(seen.asked.get("command")), tuple(command) == seen.image.command):
+    # An engine takes the image's command only where it takes the image's entrypoint too.
+    same = tuple(command) == seen.image.command and _entrypoint(seen) is None
+    if seen.is_inherited(bool(seen.asked.get("command")), same):
         return None
-    return list(shown_words(command, seen.asked, managed=seen.marks.managed))
+    return list(shown_words(command, names(seen.asked, "command"), managed=seen.marks.managed))
+
+
+def _entrypoint(seen: Seen) -> Json:
+    words = [str(word) for word in seen.config.get("Entrypoint") or ()]
+    if seen.is_inherited(bool(seen.asked.get("entrypoint")), tuple(words) == seen.image.entrypoint):
+        return None
+    return list(shown_words(words, names(seen.asked, "entrypoint"), managed=seen.marks.managed))
+
+
+def _said(seen: Seen, key: str, field: str, own: str) -> Json:
+    """A setting that takes the place of the image's own; None where it does not."""
+    value = str(seen.config.get(key) or "")
+    return None if seen.is_inherited(bool(seen.asked.get(field)), value == own) else value
 
 
 def _env(seen: Seen) -> Iterator[tuple[str, Json]]:

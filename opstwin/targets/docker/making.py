@@ -13,7 +13,7 @@ from opstwin.targets.docker.describing import anonymous_volumes
 from opstwin.targets.docker.engine import Engine
 from opstwin.targets.docker.images import Images
 from opstwin.targets.docker.marks import labels_for
-from opstwin.targets.docker.masking import unmasked_command, unmasked_env
+from opstwin.targets.docker.masking import unmasked_env, unmasked_words
 from opstwin.targets.docker.sightings import moment
 from opstwin.targets.docker.steps import Step
 from opstwin.targets.secrets import SecretSource
@@ -21,6 +21,9 @@ from opstwin.targets.specs import clean_path
 
 SHORTEST_SECRET: Final = 4
 """Shorter values are not looked for in an engine's words: they would be found everywhere."""
+
+
+_WORDS: Final = {"command": "Cmd", "entrypoint": "Entrypoint"}
 
 
 class ContainerMaker:
@@ -92,10 +95,11 @@ class ContainerMaker:
 def _body(step: Step, secrets: Mapping[str, str], predecessor: Found) -> Body:
     old: Found = predecessor.get("Config") or {}
     spec = dict(step.wanted)
-    words = unmasked_command(spec, [str(word) for word in old.get("Cmd") or ()])
+    for field, name in _WORDS.items():
+        words = unmasked_words(spec, field, [str(word) for word in old.get(name) or ()])
+        spec[field] = [*words] if words else None
     env = {**unmasked_env(spec, env_of(old)), **secrets}
     labels = {**texts(spec, "labels"), **labels_for(step.order, step.wanted)}
-    spec["command"] = [*words] if words else None
     body = container_body(spec, env, labels, step.change.workload)
     body["HostConfig"]["Mounts"] += _inherited(body, predecessor)
     return body

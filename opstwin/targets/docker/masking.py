@@ -15,9 +15,9 @@ def shown_env(key: str, value: str, asked: str | None, *, managed: bool) -> str:
     return value if managed and asked == value else masked(key, value)
 
 
-def shown_words(words: Sequence[str], asked: Spec, *, managed: bool) -> list[str]:
+def shown_words(words: Sequence[str], asked: Sequence[str], *, managed: bool) -> list[str]:
     """A command as it is shown, by the same rule."""
-    if managed and list(words) == names(asked, "command"):
+    if managed and list(words) == list(asked):
         return list(words)
     return [redacted(word) for word in words]
 
@@ -30,15 +30,15 @@ def unmasked_env(spec: Spec, old: Mapping[str, str]) -> dict[str, str]:
     return {key: _unmasked(key, value, old.get(key)) for key, value in texts(spec, "env").items()}
 
 
-def unmasked_command(spec: Spec, old: Sequence[str]) -> list[str] | None:
-    """The command of `spec`, with masked words taken from `old`; raises like `unmasked_env`."""
-    words = names(spec, "command")
+def unmasked_words(spec: Spec, field: str, old: Sequence[str]) -> list[str] | None:
+    """The `command` or `entrypoint` of `spec`, with masked words taken from `old`; raises like `unmasked_env`."""
+    words = names(spec, field)
     if not any(MASK in word for word in words):
         return words or None
     if [redacted(word) for word in old] == words:
         return list(old)
     raise Rejected(
-        "The command holds a masked secret.", next_step="Write the command anew.", details={"field": "command"}
+        f"The {field} holds a masked secret.", next_step=f"Write the {field} anew.", details={"field": field}
     )
 
 

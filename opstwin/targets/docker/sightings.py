@@ -11,7 +11,7 @@ from opstwin.logs import redacted_start
 from opstwin.targets.docker.composing import names, objects
 from opstwin.targets.docker.defaults import Found, ImageDefaults
 from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec, image_health
-from opstwin.targets.docker.extras import not_in_spec
+from opstwin.targets.docker.extras import in_every_pod, not_in_spec, written_folders
 from opstwin.targets.docker.marks import marks_of
 from opstwin.targets.ports import Sighting
 from opstwin.targets.specs import full_form, full_image_name
@@ -140,10 +140,14 @@ def _container_facts(seen: Seen) -> Mapping[str, Json]:
     optional: dict[str, Json] = {
         "anonymous_volumes": dict(anonymous_volumes(found)),
         "not_in_spec": [] if seen.marks.managed else [*not_in_spec(seen)],
+        "in_every_pod": [] if seen.marks.managed else [*in_every_pod(seen)],
         "image_health": image_health(seen),
         "start_error": _said(state.get("Error")),
         "health_output": _last_output(state) if health_of(found) is Health.UNHEALTHY else "",
     }
+    folders = written_folders(seen)
+    if folders is not None:
+        facts["writes"] = [*folders]
     return facts | {key: value for key, value in optional.items() if value}
 
 

@@ -139,7 +139,7 @@ async def _configured(address: Address) -> Any:
 def _no_file(address: Address) -> InvalidInput:
     return InvalidInput(
         f"There is no kubeconfig file {address.file}.", field="agent_endpoint",
-        next_step="Put it there, or name another: opstwin targets update <target> --endpoint kubeconfig:///path",
+        next_step="Put it there, or name another: opstwin targets update <target> --kubeconfig FILE",
     )  # fmt: skip
 
 
@@ -148,7 +148,7 @@ def _unusable(address: Address, error: Exception) -> Unreachable:
     if address.file is None:
         return Unreachable(
             f"This hub does not run in a pod of a cluster: {why}.",
-            next_step="Name a kubeconfig file: opstwin targets update <target> --endpoint kubeconfig:///path",
+            next_step="Name a kubeconfig file: opstwin targets update <target> --kubeconfig FILE",
         )
     context = f", context {address.context}" if address.context else ""
     return Unreachable(

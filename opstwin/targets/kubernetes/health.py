@@ -18,6 +18,9 @@ _STUCK: Final = frozenset({
 })  # fmt: skip
 """Reasons for waiting that do not pass by themselves (k8s.io/kubernetes/pkg/kubelet/events and images)."""
 
+STUCK: Final = "stuck"
+"""The state of a rollout that makes no progress."""
+
 _NOTED: Final = "autoscaling.alpha.kubernetes.io/conditions"
 """k8s.io/kubernetes/pkg/apis/autoscaling/annotations.go."""
 
@@ -87,9 +90,9 @@ def _deployment(item: Object) -> Doing:
     if not _seen(item):
         return Doing(Health.STARTING, "rolling out", "the cluster has not looked at it yet", ready)
     if late is not None and late.get("type") == "Progressing":
-        return Doing(Health.UNHEALTHY, "stuck", str(late.get("message") or "it makes no progress")[:300], ready)
+        return Doing(Health.UNHEALTHY, STUCK, str(late.get("message") or "it makes no progress")[:300], ready)
     if failed is not None and failed.get("status") == "True":
-        return Doing(Health.UNHEALTHY, "stuck", str(failed.get("message") or "")[:300], ready)
+        return Doing(Health.UNHEALTHY, STUCK, str(failed.get("message") or "")[:300], ready)
     if wanted == 0 and total == 0:
         return Doing(Health.STOPPED, "scaled to 0", "", ready)
     if updated < wanted or total > updated or available < updated:

@@ -1,6 +1,7 @@
 """What manifests stand for on one cluster: resource ids, kinds, namespaces."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from opstwin.domain.names import checked_text
@@ -57,10 +58,13 @@ class Placing:
         found = await self._serving.find(kind, version)
         if found is not None and found.api_version == version:
             return found
+        named = {item.kind: item.name for item in await self._serving.kinds()}
+        near = [] if found else get_close_matches(kind, list(named), n=1)
         instead = f"Write apiVersion: {found.api_version}." if found else "Install what defines it, then plan again."
         raise InvalidInput(
-            f"{where}: the cluster does not serve {version[:_SHOWN]} {kind[:_SHOWN]}.", field="apiVersion",
-            next_step=instead, details={"kind": kind, "apiVersion": version},
+            f"{where}: the cluster does not serve this kind in {version[:_SHOWN]}.",
+            field="kind" if near else "apiVersion", details={"kind": kind, "apiVersion": version},
+            next_step=f"Did you mean kind: {named[near[0]]}?" if near else instead,
         )  # fmt: skip
 
 

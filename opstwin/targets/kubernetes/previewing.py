@@ -7,7 +7,7 @@ from typing import Final
 from opstwin.clock import Clock
 from opstwin.domain.diff import FieldOp, diff
 from opstwin.domain.plan import Change, Op
-from opstwin.domain.values import Spec
+from opstwin.domain.values import Json, Spec
 from opstwin.errors import InvalidInput, Rejected
 from opstwin.manifests.forms import text_at
 from opstwin.manifests.volatile import without_volatile
@@ -27,6 +27,8 @@ DEADLINE_S: Final = 30.0
 _DRY: Final = frozenset({Op.CREATE, Op.UPDATE, Op.REPLACE})
 _KEY: Final = "preview.0"
 _NO_DEFAULTS: Final = frozenset({"data", "metadata", "stringData"})
+_NOTHING: Final[tuple[Json, ...]] = (None, {}, [])
+"""What servers write where nothing is."""
 
 
 class KubernetesPreviewer:
@@ -74,7 +76,8 @@ class KubernetesPreviewer:
         try:
             return await self._dry(change, step)
         except Rejected as refused:
-            return Preview(resource=change.resource, refused=str(refused.details.get("server") or refused.message))
+            said = str(refused.details.get("server") or refused.message)
+            return Preview(resource=change.resource, refused=said, next_step=refused.next_step)
 
     async def _dry(self, change: Change, step: Step) -> Preview:
         live = await step.look()
@@ -91,9 +94,8 @@ class KubernetesPreviewer:
 def _preview(change: Change, trial: Trial) -> Preview:
     wanted = without_volatile(change.kind, change.after or {})
     there = without_volatile(change.kind, trial.body)
-    filled_in = tuple(
-        item for item in diff(wanted, there) if item.op is FieldOp.ADD and item.path[0] not in _NO_DEFAULTS
-    )
+    added = (item for item in diff(wanted, there) if item.op is FieldOp.ADD and item.path[0] not in _NO_DEFAULTS)
+    filled_in = tuple(item for item in added if item.after not in _NOTHING)
     return Preview(
         resource=change.resource, defaults=filled_in, warnings=trial.warnings,
         conflicts=tuple((item.owner, item.field) for item in trial.held),

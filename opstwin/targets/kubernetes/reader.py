@@ -16,6 +16,7 @@ from opstwin.targets.kubernetes.health import at
 from opstwin.targets.kubernetes.listing import Denied, collection_of, everything, typed
 from opstwin.targets.kubernetes.logs import Logs
 from opstwin.targets.kubernetes.permitted import permitted
+from opstwin.targets.kubernetes.probing import Probes
 from opstwin.targets.kubernetes.refusals import refusal
 from opstwin.targets.kubernetes.rights import Rights
 from opstwin.targets.kubernetes.scope import SETS, Scope, is_shown
@@ -45,6 +46,7 @@ class KubernetesReader:
     ) -> None:
         self._target, self._sender, self._serving, self._scope = target, sender, serving, scope
         self._logs, self._uses, self._held_back = Logs(streams), Uses(sender, clock), HeldBack(streams, clock)
+        self._probes = Probes(sender, clock)
         self._watch = Watch(target, sender, streams, serving, scope, clock)
 
     async def info(self) -> TargetInfo:
@@ -143,11 +145,16 @@ class KubernetesReader:
             return Sighting(resource=resource, kind=kind, name=name, presence=Presence.ABSENT)
         if not answer.ok:
             raise refusal(answer, f"to show {place.words}")
+        pods = await self._newest_of(kind, answer.body)
+        return await self._probes.over(self._one(kind, answer.body, pods), pods)
+
+    async def _newest_of(self, kind: str, item: Object) -> Sequence[Object]:
+        """A pod itself, or the pods of a workload that are of its newest template."""
         if kind not in _MADE_BY_TEMPLATE:
-            return self._one(kind, answer.body, ())
-        pods = await self._by_selector("pods", kind, answer.body)
-        sets = await self._by_selector("replicasets", kind, answer.body) if kind == "deployment" else []
-        return self._one(kind, answer.body, newest(kind, answer.body, pods, sets))
+            return [item] if kind == "pod" else []
+        pods = await self._by_selector("pods", kind, item)
+        sets = await self._by_selector("replicasets", kind, item) if kind == "deployment" else []
+        return newest(kind, item, pods, sets)
 
     async def _pods_of(self, kind: str, name: str) -> list[Object]:
         """The pods of a workload, or the one pod. Raises `NotFound` or `TargetError`."""

@@ -30,13 +30,13 @@ def refusal(answer: Answer, what: str) -> OpstwinError:
     details: dict[str, object] = {"status": answer.status, "reason": answer.reason, "server": said}
     if answer.status == 401:
         return Unreachable(
-            f"The cluster does not accept the hub's credentials for {what}: {said}.",
+            f"The cluster does not accept the hub's credentials, asked {what}: {said}.",
             next_step="Renew the token or certificate of the kubeconfig, then: opstwin targets test <target>",
             details=details,
         )
     if answer.status == 429:
         return Unreachable(
-            f"The cluster is too busy for {what}: {said}.", next_step="It is tried again.", details=details,
+            f"The cluster is too busy {what}: {said}.", next_step="It is tried again.", details=details,
             retry_after_s=answer.retry_after_s or 1.0,
         )  # fmt: skip
     if answer.status >= 500 and not _NO_FIELD.search(said):
@@ -52,7 +52,7 @@ def _failed(answer: Answer, what: str, said: str, details: dict[str, object]) ->
             details=details,
         )
     return Timeout(
-        f"The cluster answered {answer.status} to {what}; what came of it is not known: {said}.",
+        f"The cluster answered {answer.status}, asked {what}; what came of it is not known: {said}.",
         next_step="Look before you try again: opstwin discover",
         details=details,
         retry_after_s=answer.retry_after_s,

@@ -54,7 +54,7 @@ class Step:
             return answer.body
         if answer.status == 404 and _is_of_the_object(answer, self.place):
             return None
-        raise refusal(answer, f"a look at {self.place.words}")
+        raise refusal(answer, f"to show {self.place.words}")
 
     async def do(
         self, method: str, body: Mapping[str, Json], content_type: str, query: Mapping[str, str] | None = None

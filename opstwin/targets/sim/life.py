@@ -51,7 +51,7 @@ def restarts_after(policy: object, code: int) -> bool:
 
 
 def _ends_with(container: Container, image: Image | None) -> int | None:
-    code = _PROGRAMS.get(_program(container.spec["command"]))
+    code = _PROGRAMS.get(_program(container.spec.get("entrypoint") or container.spec["command"]))
     return code if code is not None or image is None else image.exits
 
 

@@ -119,6 +119,10 @@ def test_one_service_holds_api_reconciler_and_provisioner(shell: Shell) -> None:
     answer = httpx2.get(f"{shell.url}/api/v1/components", headers={"Authorization": f"Bearer {shell.token}"}).json()
     assert answer["reconciler"]
     assert answer["provisioner"]
+    # They are not only named: what is lost is found and planned for by the same process, without a further call.
+    shell.ok("apply", shell.file("web.yaml", WEB), "--yes")
+    shell.world.remove("web-1")
+    with_wait(lambda: "drift" in [item["origin"] for item in shell.json("get", "plans")["items"]])
 
 
 @pytest.mark.req("S1.G1")

@@ -32,6 +32,10 @@ def port(container: int, host: int | None, protocol: str = "tcp", address: str =
 FIELDS: dict[str, dict[str, Json]] = {
     "nothing but an image": {"command": None},
     "command": {"command": ["/bin/sh", "-c", "sleep 3600; echo 'a b'"]},
+    "entrypoint": {"entrypoint": ["/bin/sh", "-c"], "command": ["sleep 3600"]},
+    "entrypoint alone": {"entrypoint": ["/bin/sleep", "3600"], "command": None},
+    "user": {"user": "1000:1000"},
+    "working dir": {"working_dir": "/tmp"},
     "env": {"env": {"A": "", "B": "x=y", "C": "two words", "D": "$HOME `id`", "한국": "어"}},
     "labels": {"labels": {"team": "shop", "empty": ""}},
     "ports inside only": {"ports": [port(53, None, "udp"), port(80, None, address="127.0.0.1")]},
@@ -165,22 +169,24 @@ async def test_what_the_image_says_of_its_user_ports_and_check_is_told_beside_th
 
 
 async def test_settings_that_no_spec_can_say_are_named_for_whoever_adopts(spot: Spot) -> None:
-    spot.run(read_only=True, entrypoint=["/bin/sleep"], command=["3600"], user="0", tmpfs={"/scratch": ""})
-    assert (await spot.observe()).facts["not_in_spec"] == ["entrypoint", "read_only", "tmpfs", "user"]
+    spot.run(read_only=True, tmpfs={"/scratch": ""})
+    assert (await spot.observe()).facts["not_in_spec"] == ["read_only", "tmpfs"]
 
 
 async def test_a_container_made_by_hand_is_described_by_what_was_asked_for(spot: Spot) -> None:
     number = free_port()
     check = {"test": "true", "interval": 2_000_000_000}
     spot.run(
-        command=["/bin/sleep", "1800"], ports={"80/tcp": number}, environment={"COLOUR": "green"}, mem_limit="64m",
+        entrypoint=["/bin/sleep"], command=["1800"], user="1000:100", working_dir="/tmp",
+        ports={"80/tcp": number}, environment={"COLOUR": "green"}, mem_limit="64m",
         nano_cpus=500_000_000,
         volumes={"/tmp": {"bind": "/host", "mode": "ro"}}, healthcheck=check, restart_policy={"Name": "always"},
     )  # fmt: skip
     seen = await spot.observe()
     assert not seen.managed
     assert seen.spec == spot.spec(
-        command=["/bin/sleep", "1800"], ports=[port(80, number)], env={"COLOUR": "green"}, restart="always",
+        entrypoint=["/bin/sleep"], command=["1800"], user="1000:100", working_dir="/tmp",
+        ports=[port(80, number)], env={"COLOUR": "green"}, restart="always",
         memory_bytes=64 * 1024 * 1024, cpu_millicores=500,
         mounts=[{"path": "/host", "volume": None, "host_path": "/tmp", "read_only": True}],
         health={

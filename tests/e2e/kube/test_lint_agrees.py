@@ -21,7 +21,7 @@ NOT_ASKED: Final = frozenset({
     "schema/no-kind", "schema/unknown-kind", "schema/removed-api",  # kubectl itself says these
     "values/odd-amount", "values/many-replicas", "values/floating-image",  # warnings: the API server takes them
     "values/replicas",  # the API server takes any number of copies
-    "values/image",  # it does not read the names of images
+    "values/image", "values/image-id",  # it does not read the names of images
     "values/probe",  # it takes names of ports that the container lacks; other breaches are below
 })  # fmt: skip
 REFUSED: Final = [

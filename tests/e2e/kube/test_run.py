@@ -69,7 +69,7 @@ async def move(spot: Spot, docker_engine: docker.DockerClient, tmp_path: Path) -
             await driver.writer.close()
 
 
-@pytest.mark.req("S5.39", "S5.64", "S5.65", "S5.66")
+@pytest.mark.req("S5.29", "S5.39", "S5.64", "S5.65", "S5.66")
 async def test_a_container_of_an_engine_becomes_a_running_deployment_after_an_approval(move: Move) -> None:
     async with move.house.caller() as client:
         asked = {"source": f"here/container/{move.container}", "target": "real", "options": {"network_policy": True}}

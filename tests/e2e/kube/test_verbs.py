@@ -21,7 +21,7 @@ async def shell(spot: Spot, tmp_path: Path) -> AsyncIterator[Shell]:
         await asyncio.to_thread(made.down)
 
 
-@pytest.mark.req("S5.35")
+@pytest.mark.req("S5.6", "S5.35")
 async def test_the_resources_of_a_cluster_are_counted_and_what_ails_is_told(spot: Spot, shell: Shell) -> None:
     spot.kubectl("create", "-f", "-", input=spot.deployment(name="able"))
     spot.kubectl("create", "-f", "-", input=spot.deployment(name="ill", image="k8slocal/busybox:none"))

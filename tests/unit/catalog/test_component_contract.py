@@ -66,6 +66,7 @@ class TestPluginContract:
     def test_plugin_contract_check_existence(self, component: Component) -> None:
         probe = component.existence(SETTINGS)
         assert probe.workload in {item.name for item in component.desired(SETTINGS, Context(owned=True))}
+        assert probe.url or component.about.kind != "controller"
         if probe.url:
             assert probe.url.startswith("http://127.0.0.1:18080/")
             assert probe.identity is not None

@@ -10,11 +10,11 @@ from opstwin.control.journal import Journal, LeaseLost
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Approval, Decision
 from opstwin.domain.deployment import Deployment
-from opstwin.domain.execution import Execution, ExecutionState
+from opstwin.domain.execution import Execution, ExecutionState, Phase, StepState
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
 from opstwin.domain.resource import Desired, WorkloadRecord
 from opstwin.domain.target import Target
-from opstwin.domain.workload import Mount
+from opstwin.domain.workload import Mount, Resources
 from opstwin.errors import Conflict, Forbidden, NotApproved, OpstwinError, StalePlan, Unreachable
 from opstwin.targets.sim.faults import Fault, FaultKind
 from tests.rig import ANNA, BEN, LOCAL, QUICK, ROBOT, Rig, app
@@ -30,10 +30,26 @@ async def test_an_approved_plan_is_applied_verified_and_recorded(rig: Rig) -> No
     execution = await rig.carry_out(await rig.plan_workloads(app()))
     assert execution.state is ExecutionState.SUCCEEDED
     assert rig.running() == {"web-1": "app:1", "web-2": "app:1"}
+    [began] = [row.at for row in await rig.audit() if row.action == "execution.verifying"]
+    assert execution.finished_at is not None
+    assert (execution.finished_at - began).total_seconds() >= QUICK.patience.hold_s
     plan = await rig.ledger.need(Plan, execution.plan_id)
     assert plan.state is PlanState.APPLIED
     [record] = await rig.ledger.all(Deployment)
     assert (record.success, record.outcome, record.service_name, record.replicas) == (True, "succeeded", "web", 2)
+
+
+@pytest.mark.req("S5.67", "S5.68", "S5.70")
+async def test_the_record_of_a_deployment_says_what_was_asked_for_and_where(rig: Rig) -> None:
+    sizes = Resources(cpu_millicores=250, memory_bytes=64 * 2**20)
+    wish = app(image="postgres:16", replicas=3, resources=sizes, labels={"language": "go"})
+    execution = await rig.carry_out(await rig.plan_workloads(wish))
+    [record] = await rig.ledger.all(Deployment)
+    assert (record.service_name, record.image_name, record.image_tag) == ("web", "postgres", "16")
+    assert (record.service_type, record.language) == ("db", "go")
+    assert (record.cpu_request, record.cpu_limit, record.replicas) == (250, 250, 3)
+    assert (record.memory_request, record.memory_limit) == (64 * 2**20, 64 * 2**20)
+    assert (record.target_cluster, record.deployed_at) == (LOCAL, execution.finished_at)
 
 
 @pytest.mark.req("S5.63")
@@ -174,12 +190,41 @@ async def test_a_rolling_upgrade_stops_at_the_first_replica_that_is_not_healthy(
 
 async def test_a_first_deployment_that_fails_leaves_nothing_behind(rig: Rig) -> None:
     empty = rig.running()
-    data = Mount(path="/data", volume="web-data")
-    ended = await rig.carry_out(await rig.plan_workloads(app(image="app:bad", volumes=(data,))))
+    ended = await rig.carry_out(await rig.plan_workloads(app(image="app:bad", networks=("front",))))
     assert ended.state is ExecutionState.ROLLED_BACK
     assert rig.running() == empty
-    assert "web-data" not in rig.world.state.volumes
+    assert rig.world.state.networks == {}
     assert await rig.ledger.all(Desired) == []
+
+
+DATA = Mount(path="/data", volume="web-data")
+
+
+async def test_a_volume_that_may_have_been_written_to_outlives_the_roll_back_that_says_so(rig: Rig) -> None:
+    empty = rig.running()
+    ended = await rig.carry_out(await rig.plan_workloads(app(image="app:bad", volumes=(DATA,))))
+    assert ended.state is ExecutionState.ROLLED_BACK
+    assert rig.running() == empty
+    assert "web-data" in rig.world.state.volumes
+    error = ended.error or {}
+    assert "unhealthy" in str(error["message"])
+    assert "Volume web-data stays: something may have been written there." in str(error["message"])
+    assert "by hand" in str(error["next_step"])
+    [skipped] = [step for step in await rig.steps(ended) if step.state is StepState.SKIPPED]
+    assert (skipped.phase, skipped.change.name) == (Phase.BACK, "web-data")
+    # It is nobody's now, and used as it is when the cause is mended.
+    assert await rig.ledger.all(Desired) == []
+    again = await rig.carry_out(await rig.plan_workloads(app(volumes=(DATA,))))
+    assert again.state is ExecutionState.SUCCEEDED
+    assert "web-data" in rig.world.state.volumes
+
+
+async def test_a_volume_that_nothing_was_started_with_goes_with_the_roll_back(rig: Rig) -> None:
+    rig.world.faults.add(Fault(kind=FaultKind.REJECT, call="apply", nth=2))
+    ended = await rig.carry_out(await rig.plan_workloads(app(replicas=1, volumes=(DATA,))))
+    assert ended.state is ExecutionState.ROLLED_BACK
+    assert "web-data" not in rig.world.state.volumes
+    assert "stay" not in str((ended.error or {})["message"])
 
 
 async def test_what_cannot_be_undone_without_losing_data_stops_and_asks(rig: Rig) -> None:

@@ -82,6 +82,23 @@ async def test_a_rollout_that_breaks_is_taken_back_to_exactly_what_ran_before(sh
     assert (await shop.rig.planner.look_at_drift(PROD, None, ANNA)).changes == ()
 
 
+def claim(name: str = "data") -> dict[str, Any]:
+    return {
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "shop"}},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }  # fmt: skip
+
+
+async def test_a_claim_that_pods_may_have_written_to_outlives_the_roll_back_that_says_so(shop: ClusterRig) -> None:
+    shop.cluster.image("shop:2", Image(exits=3))
+    execution = await shop.apply(claim(), workload("shop:2"))
+    assert execution.state is ExecutionState.ROLLED_BACK
+    assert shop.owned("PersistentVolumeClaim", "data")["spec"]["resources"] == {"requests": {"storage": "1Gi"}}
+    assert "Volume default/data stays" in str((execution.error or {})["message"])
+    assert await shop.rig.ledger.all(Desired) == []
+
+
 async def test_what_others_change_is_drift_and_healing_takes_it_back_naming_who_held_it(shop: ClusterRig) -> None:
     await shop.apply(workload())
     shop.cluster.edit("Deployment", "default", "web", {"spec": {"replicas": 5}}, manager="kubectl-scale")

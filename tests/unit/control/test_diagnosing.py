@@ -11,7 +11,7 @@ from opstwin.control.diagnosing_findings import Diagnosis, Finding
 from opstwin.control.diagnosing_logs import with_last_lines
 from opstwin.domain.diagnosis import Code, Severity
 from opstwin.domain.event import Event
-from opstwin.domain.healing import HealRecord
+from opstwin.domain.healing import Heal, HealRecord
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.domain.workload import Mount, Port, Resources
@@ -231,7 +231,7 @@ async def test_an_approval_that_ran_out_is_told_apart_from_a_plan_that_did(rig: 
 
 async def test_paused_healing_is_found(rig: Rig) -> None:
     now = rig.clock.now()
-    await rig.put(HealRecord(id=WEB1, target=LOCAL, healed_at=(now, now, now), paused=True, paused_at=now))
+    await rig.put(HealRecord(id=WEB1, target=LOCAL, heals=(Heal(at=now),) * 3, paused=True, paused_at=now))
     found = await only(rig, Code.HEALING_PAUSED)
     assert (found.subject, found.since) == (WEB1, now)
     assert said(found.next_calls[0]) == f"drift_explain(resource={WEB1})"

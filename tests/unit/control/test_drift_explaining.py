@@ -10,7 +10,7 @@ from opstwin.control.drift_explaining import DriftExplainer, Story, masked_value
 from opstwin.control.proposals import Proposals
 from opstwin.domain.drift import DriftKind
 from opstwin.domain.event import Event
-from opstwin.domain.healing import HealRecord, Mandate
+from opstwin.domain.healing import Heal, HealRecord, Mandate
 from opstwin.domain.resource import Desired
 from opstwin.domain.target import Mode, Target
 from opstwin.domain.values import ResourceId
@@ -117,7 +117,7 @@ async def test_a_wish_that_changed_is_the_cause_when_nothing_else_did(rig: Rig) 
 async def test_what_is_changed_back_after_each_heal_is_told(rig: Rig) -> None:
     rig.world.edit("web-1", memory_bytes=32 << 20)
     now = rig.clock.now()
-    await rig.put(HealRecord(id=WEB1, target=LOCAL, healed_at=(now,)))
+    await rig.put(HealRecord(id=WEB1, target=LOCAL, heals=(Heal(at=now, over=("memory_bytes",)),)))
     found = await story(rig)
     assert found.cause == "heal_failed"
     assert "1 time(s)" in found.cause_text

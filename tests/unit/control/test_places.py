@@ -317,6 +317,18 @@ async def test_reading_the_same_configuration_again_changes_nothing() -> None:
     assert (await places.get("local")).mode is Mode.HEAL
 
 
+async def test_what_only_people_say_of_a_target_stays_when_the_configuration_is_read_again() -> None:
+    places, _ = empty()
+    await places.import_clusters(config(SEED), ANNA)
+    known = (await places.get("aws-eks-seoul")).settings
+    own = {"namespace": "shop", "registry_credential": "env:ECR_KEY"}
+    await places.update("aws-eks-seoul", {"settings": {**known, **own, "context": "by hand"}}, ANNA)
+    await places.import_clusters(config(SEED), ANNA)
+    again = (await places.get("aws-eks-seoul")).settings
+    assert {name: again[name] for name in own} == own
+    assert again["context"] == "arn:aws:eks:..."
+
+
 async def test_a_target_that_a_person_switched_off_stays_off() -> None:
     places, _ = empty()
     await places.import_clusters(config(SEED), ANNA)

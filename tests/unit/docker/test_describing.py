@@ -12,11 +12,13 @@ from opstwin.targets.docker.composing import container_body, limits_body
 from opstwin.targets.docker.defaults import UNKNOWN_IMAGE, ImageDefaults, defaults_of
 from opstwin.targets.docker.describing import Seen, container_spec, image_health
 from opstwin.targets.docker.marks import SPEC, marks_of
+from opstwin.targets.spec_reading import masked_values
 from opstwin.targets.specs import BARE_CONTAINER
 
 BUSY = ImageDefaults(
     command=("serve",), env={"FROM": "image", "PATH": "/bin"}, labels={"vendor": "them"},
-    exposed_ports=frozenset({"80/tcp"}), health={"Test": ["CMD", "true"], "StartPeriod": 3_000_000_000},
+    exposed_ports=frozenset({"80/tcp"}), entrypoint=("/start",), user="app", working_dir="/srv",
+    health={"Test": ["CMD", "true"], "StartPeriod": 3_000_000_000},
 )  # fmt: skip
 
 
@@ -25,7 +27,10 @@ def described(body: dict[str, Any], image: ImageDefaults) -> dict[str, Any]:
     config = {key: value for key, value in body.items() if key not in ("HostConfig", "NetworkingConfig")}
     env = {**image.env, **dict(item.split("=", 1) for item in body["Env"])}
     config["Env"] = [f"{key}={value}" for key, value in env.items()]
-    config["Cmd"] = body.get("Cmd") or list(image.command)
+    config["Entrypoint"] = body.get("Entrypoint") or list(image.entrypoint)
+    config["Cmd"] = body.get("Cmd") or ([] if body.get("Entrypoint") else list(image.command))
+    config["User"] = body.get("User") or image.user
+    config["WorkingDir"] = body.get("WorkingDir") or image.working_dir
     config["Labels"] = {**image.labels, **body["Labels"]}
     config["ExposedPorts"] = {**{key: {} for key in image.exposed_ports}, **body["ExposedPorts"]}
     asked = body.get("Healthcheck") or {}
@@ -80,7 +85,12 @@ specs = st.fixed_dictionaries(
         "health": st.none() | checks,
         "networks": st.sampled_from([[], ["net"]]),
         "restart": st.sampled_from(["no", "always", "on-failure", "unless-stopped"]),
-    }
+    },
+    optional={
+        "entrypoint": st.lists(words, min_size=1) | st.just(["/start"]),
+        "user": st.sampled_from(["app", "1000:1000"]),
+        "working_dir": st.sampled_from(["/srv", "/data"]),
+    },
 )
 
 
@@ -99,6 +109,32 @@ def test_what_was_asked_for_is_seen_when_the_image_is_gone(fields: dict[str, Jso
 def by_hand(**parts: Any) -> Spec:
     found = {"Id": "1", "Name": "/x", "Config": {"Image": "x:1"}, "State": {"Running": True}, **parts}
     return container_spec(Seen(found, ImageDefaults(), marks_of(None)))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"Entrypoint": ["/start"], "Cmd": ["serve"], "User": "app", "WorkingDir": "/srv"}, {}),
+        ({"Entrypoint": ["/other"], "Cmd": ["serve"]}, {"entrypoint": ["/other"], "command": ["serve"]}),
+        ({"Entrypoint": ["/other"]}, {"entrypoint": ["/other"]}),
+        ({"User": "0", "WorkingDir": "/"}, {"user": "0", "working_dir": "/"}),
+    ],
+)
+def test_what_takes_the_place_of_the_images_own_is_told_and_nothing_else(config: Json, said: dict[str, Json]) -> None:
+    assert isinstance(config, dict)
+    whole = {"Image": "x:1", "Entrypoint": ["/start"], "Cmd": ["serve"], "User": "app", "WorkingDir": "/srv", **config}
+    if "Entrypoint" in config:
+        whole["Cmd"] = config.get("Cmd")
+    found = {"Id": "1", "Name": "/x", "Config": whole, "State": {"Running": True}}
+    spec = container_spec(Seen(found, replace(BUSY, env={}, labels={}, health={}), marks_of(None)))
+    fields = ("entrypoint", "command", "user", "working_dir")
+    assert {key: spec[key] for key in fields if spec.get(key)} == said
+
+
+def test_a_secret_in_an_entrypoint_is_masked() -> None:
+    spec = by_hand(Config={"Image": "x:1", "Entrypoint": ["/start", "https://me:hunter2hunter2@host/"]})
+    assert "hunter2" not in canonical(spec)
+    assert masked_values(spec).keys() == {"entrypoint"}
 
 
 def test_ports_that_the_engine_chose_are_what_it_chose() -> None:

@@ -29,6 +29,7 @@ WORKLOAD = Workload(
     health=HealthCheck(command=("/check", "-q"), interval_s=2.0, timeout_s=1.0, retries=4, start_period_s=3.0),
     restart=RestartPolicy.ON_FAILURE, running=False, needs=("db",),
     autoscale=Autoscale(minimum=2, maximum=8, cpu_percent=60, memory_percent=80),
+    entrypoint=("/start", "-v"), user="1000:100", working_dir="/srv",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from opstwin.domain.diagnosis import Clue, ContainerCase, Doubt, Severity, Verdi
 from opstwin.domain.diff import FieldChange, FieldOp
 from opstwin.domain.drift import Drift, DriftKind
 from opstwin.domain.event import Event
-from opstwin.domain.healing import HealRecord
+from opstwin.domain.healing import Heal, HealRecord
 from opstwin.domain.other_detectors import (
     TargetCase,
     VolumeCase,
@@ -189,7 +189,8 @@ class TestExpiredApproval:
 
 def test_paused_healing_is_told_with_its_heals() -> None:
     heals = (ago(minutes=4), ago(minutes=2), ago(minutes=1))
-    record = HealRecord(id=WEB, target=LOCAL, healed_at=heals, paused=True, paused_at=ago(seconds=30))
+    healed = tuple(Heal(at=at) for at in heals)
+    record = HealRecord(id=WEB, target=LOCAL, heals=healed, paused=True, paused_at=ago(seconds=30))
     found = clue(healing_paused(record))
     assert (found.severity, found.since, [item.at for item in found.evidence]) == (
         Severity.WARNING, ago(seconds=30), [*heals],

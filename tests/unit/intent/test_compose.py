@@ -162,6 +162,44 @@ def test_health_checks_with_and_without_a_shell(test: str, command: tuple[str, .
 )
 def test_commands(line: str, command: tuple[str, ...] | None) -> None:
     assert web(line).command == command
+    assert web(line.replace("command", "entrypoint")).entrypoint == command
+
+
+@pytest.mark.parametrize("user", ["1000", '"1000:1000"', "app", "app:staff"])
+def test_the_user_and_the_folder_that_a_service_starts_in(user: str) -> None:
+    found = web(f"user: {user}\nworking_dir: /srv/app")
+    assert (found.user, found.working_dir) == (user.strip('"'), "/srv/app")
+
+
+FILES = """x-env-files:
+  ./web.env: |
+    # a comment
+    export LOG_LEVEL=info   # how much
+    EMPTY=
+    SPACES = two words
+    QUOTED="a \\"b\\" #c"
+    LITERAL='$HOME ${NOT} \\n'
+    HASH=a#b
+  more.env: "LOG_LEVEL=debug\\nLAST=file"
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "level"),
+    [
+        ("env_file: ./web.env", "info"),
+        ("env_file: [./web.env]", "info"),
+        ("env_file: [more.env, ./web.env]", "info"),
+        ("env_file: [./web.env, {path: more.env, required: true}]", "debug"),
+        ("env_file: [./web.env, {path: away.env, required: false}]", "info"),
+        ("env_file: ./web.env\nenvironment: {LOG_LEVEL: warn}", "warn"),
+    ],
+)
+def test_env_files_come_along_and_the_last_word_counts(lines: str, level: str) -> None:
+    env = web(lines, FILES).env
+    assert env["LOG_LEVEL"] == level
+    assert (env["EMPTY"], env["SPACES"], env["HASH"]) == ("", "two words", "a#b")
+    assert (env["QUOTED"], env["LITERAL"]) == ('a "b" #c', "$HOME ${NOT} \\n")
 
 
 @pytest.mark.parametrize(

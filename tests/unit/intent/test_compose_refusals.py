@@ -1,5 +1,7 @@
 """Compose files that are refused: nothing that Opstwin does not carry out is passed over."""
 
+import json
+
 import pytest
 
 from opstwin.errors import InvalidInput
@@ -29,6 +31,12 @@ def test_no_key_is_both_read_and_refused() -> None:
 SERVICE_LINES = {
     "typing mistake": ("enviroment: {A: b}", "enviroment", "Did you mean environment?"),
     "unknown": ("zzz: 1", "zzz", "Known here"),
+    "user": ("user: '-v'", "user", "1000:1000"),
+    "folder": ("working_dir: app", "working_dir", "/data"),
+    "env file": ("env_file: .env", "env_file", "opstwin plan -f"),
+    "env file in a list": ("env_file: [.env]", "env_file[0]", "opstwin plan -f"),
+    "env file without path": ("env_file: [{required: true}]", "env_file[0]", "path:"),
+    "env file format": ("env_file: [{path: x, format: raw}]", "env_file[0].format", "Remove"),
     "port without host": ('ports: ["3000"]', "ports[0]", "3000:3000"),
     "port number without host": ("ports: [3000]", "ports[0]", "3000:3000"),
     "range without host": ('ports: ["3000-3005"]', "ports[0]", "3000:3000"),
@@ -174,3 +182,66 @@ def test_a_project_needs_a_usable_name() -> None:
 def test_extension_keys_are_free_everywhere() -> None:
     text = f"x-top: 1\n{WEB}    x-service: 2\n    deploy: {{x-deploy: 3}}\nnetworks: {{a: {{x-net: 4}}}}\n"
     assert read_compose(text, project="shop")[0].name == "web"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("hunter2", "line 2 of the env file is not NAME=value"),
+        ("A B=hunter2", "line 2 of the env file is not NAME=value"),
+        ("1A=hunter2", "line 2 of the env file has no usable name"),
+        ("A='hunter2", "line 2 of the env file has a quote"),
+        ("A=${hunter2}", "line 2 of the env file names another variable"),
+        ('A="$hunter2"', "line 2 of the env file names another variable"),
+    ],
+)
+def test_a_line_of_an_env_file_that_cannot_be_read_is_told_by_its_number_and_never_quoted(
+    line: str, problem: str
+) -> None:
+    error = refusal(f"{WEB}    env_file: .env\nx-env-files:\n  .env: {json.dumps(chr(10) + line)}\n")
+    assert problem in error.message
+    assert (error.field, error.details["line"]) == ("services.web.env_file", 4)
+    assert "hunter2" not in error.message + error.next_step
+
+
+def test_env_files_are_texts_by_path() -> None:
+    assert refusal(f"{WEB}x-env-files: [a]\n").field == "x-env-files"
+
+
+MANY = """
+services:
+  web:
+    image: nginx:1.27
+    container_name: web
+    logging: {driver: none}
+    deploy: {replicas: 2, placement: {}, resources: {limits: {pids: 5}, reservations: {}}}
+  db:
+    image: postgres:15
+    init: true
+    x-note: fine
+volumes: {data: {labels: {}}}
+secrets: {key: {}}
+"""
+
+
+def test_all_keys_that_are_not_supported_are_told_at_once_each_with_its_line_and_what_to_do() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        read_compose(MANY, project="shop")
+    told = refused.value.details["unsupported"]
+    assert {item["field"]: item["line"] for item in told} == {  # type: ignore[union-attr, index, call-overload]
+        "secrets": 13, "services.web.container_name": 5, "services.web.logging": 6,
+        "services.web.deploy.placement": 7, "services.web.deploy.resources.reservations": 7,
+        "services.web.deploy.resources.limits.pids": 7, "services.db.init": 10, "volumes.data.labels": 12,
+    }  # fmt: skip
+    assert refused.value.message.startswith("8 keys of the Compose file are not supported: ")
+    assert "services.db.init (line 10)" in refused.value.message
+    assert all(str(item["next_step"]) in refused.value.next_step for item in told)  # type: ignore[union-attr, index, call-overload]
+
+
+def test_a_file_of_nothing_but_strange_keys_is_told_in_a_bounded_message() -> None:
+    text = "services:\n  web:\n    image: a:1\n" + "".join(f"    odd{number}: 1\n" for number in range(500))
+    with pytest.raises(InvalidInput) as refused:
+        read_compose(text, project="shop")
+    assert len(refused.value.details["unsupported"]) == 500  # type: ignore[arg-type]
+    assert "and 470 more" in refused.value.message
+    assert len(refused.value.message) < 2_000

@@ -4,6 +4,7 @@ import pytest
 
 from opstwin.domain.ask import Action, Ask, Scaling
 from opstwin.domain.workload import Autoscale, Mount, Port, Resources, Workload
+from opstwin.errors import Unclear
 from opstwin.intent.words import read_request
 
 MI = 2**20
@@ -195,3 +196,30 @@ def test_spaces_around_and_between_do_not_matter() -> None:
 
 def test_a_dangerous_looking_value_stays_a_literal_text() -> None:
     assert read_request("set A=$(id)|&&../x on web").env == {"A": "$(id)|&&../x"}
+
+
+POLITE = [
+    "can you restart web",
+    "can you restart web?",
+    "could you please restart web?",
+    "would you restart web, please?",
+    "I want to restart web",
+    "I'd like to restart web",
+    "we need to restart web",
+    "let's restart web",
+    "please restart web for me",
+    "restart web, thanks",
+    "ok, please restart web right now",
+    "go ahead and restart web",
+]
+
+
+@pytest.mark.parametrize("text", POLITE)
+def test_a_polite_request_asks_for_the_same_as_the_bare_one(text: str) -> None:
+    assert read_request(text) == read_request("restart web")
+
+
+@pytest.mark.parametrize("text", ["restart web?", "should I restart web?", "can web restart?", "did you restart web?"])
+def test_a_question_mark_without_courtesy_is_no_request(text: str) -> None:
+    with pytest.raises(Unclear):
+        read_request(text)

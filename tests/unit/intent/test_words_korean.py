@@ -6,6 +6,7 @@ import pytest
 
 from opstwin.domain.ask import Action, Ask, Scaling
 from opstwin.domain.workload import Autoscale, Mount, Port, Resources, Workload
+from opstwin.errors import Unclear
 from opstwin.intent.words import read_request
 
 MI = 2**20
@@ -159,3 +160,25 @@ def test_letters_that_are_not_joined_yet_read_the_same(sentence: str) -> None:
 )  # fmt: skip
 def test_polite_and_plain_endings_ask_for_the_same(ending: str) -> None:
     assert read_request(f"web 재시작{ending}") == ask("restart")
+
+
+POLITE = [
+    "web 재시작해줄래?",
+    "web 재시작해 줄 수 있어?",
+    "web 재시작해 주실 수 있나요?",
+    "web 재시작해 주시겠어요?",
+    "web 재시작하고 싶어",
+    "web 재시작해야 해",
+    "web 다시 시작해 줄래요?",
+]
+
+
+@pytest.mark.parametrize("text", POLITE)
+def test_a_polite_request_asks_for_the_same_as_the_bare_one(text: str) -> None:
+    assert read_request(text) == read_request("web 재시작해줘")
+
+
+@pytest.mark.parametrize("text", ["web 재시작해?", "web 재시작할까?", "web 재시작했어?"])
+def test_a_question_without_courtesy_is_no_request(text: str) -> None:
+    with pytest.raises(Unclear):
+        read_request(text)

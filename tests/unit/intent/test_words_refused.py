@@ -92,7 +92,7 @@ REASONS = {
     # questions
     "should I delete web?": "question",
     "should I delete web": "question",
-    "can you restart web": "question",
+    "may I restart web": "question",
     "delete web?": "question",
     "what runs on prod": "question",
     "web 삭제해도 될까요": "question",

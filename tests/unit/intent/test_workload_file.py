@@ -13,6 +13,9 @@ kind: Workload
 name: web
 image: registry.example.com/team/web:2.4
 command: [serve, --quiet, "two words"]
+entrypoint: /bin/start -v
+user: 1000
+working_dir: /srv
 replicas: 2
 ports:
   - 8080
@@ -50,6 +53,9 @@ def test_every_field_of_a_workload_is_read() -> None:
         name="web",
         image="registry.example.com/team/web:2.4",
         command=("serve", "--quiet", "two words"),
+        entrypoint=("/bin/start", "-v"),
+        user="1000",
+        working_dir="/srv",
         replicas=2,
         ports=(
             Port(host=8080),
@@ -217,6 +223,9 @@ WORKLOADS = st.builds(
     name=NAMES,
     image=st.sampled_from(["nginx:1.27", "registry.example.com:5000/team/api:2.4", "busybox"]),
     command=st.none() | st.lists(TEXTS, max_size=4).map(tuple),
+    entrypoint=st.none() | st.lists(TEXTS, max_size=4).map(tuple),
+    user=st.sampled_from(["", "0", "1000:1000", "no", "app:staff"]),
+    working_dir=st.just("") | PATHS,
     ports=st.lists(PORTS, max_size=3, unique_by=lambda port: (port.host, port.protocol)).map(tuple),
     env=st.dictionaries(KEYS, TEXTS, max_size=4),
     secret_env=st.dictionaries(

@@ -1,5 +1,6 @@
 """What only the index on disk promises."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -40,6 +41,34 @@ async def test_vectors_of_another_embedder_are_kept_apart(tmp_path: Path) -> Non
     new = ChromaIndex(tmp_path, "model-2")
     assert await new.count() == 0
     await new.close()
+
+
+@pytest.mark.parametrize("kept", [0, 512, 40_000])
+async def test_files_that_are_damaged_are_put_aside_and_it_begins_anew(tmp_path: Path, kept: int) -> None:
+    first = ChromaIndex(tmp_path)
+    await first.put([ENTRY])
+    await first.close()
+    file = tmp_path / "chroma.sqlite3"
+    file.write_bytes(file.read_bytes()[:kept] + b"not a database")
+    again = ChromaIndex(tmp_path)
+    assert await again.holds(["a"]) == frozenset()
+    await again.put([ENTRY])
+    assert [hit.id for hit in await again.nearest(ASKED)] == ["a"]
+    await again.close()
+    [aside] = tmp_path.glob("damaged-*")
+    assert (aside / "chroma.sqlite3").is_file()
+
+
+async def test_a_folder_that_is_deleted_under_it_is_told_and_made_again(tmp_path: Path) -> None:
+    index = ChromaIndex(tmp_path / "index")
+    await index.put([ENTRY])
+    shutil.rmtree(tmp_path / "index")
+    with pytest.raises(StoreError, match="cannot be used") as told:
+        await index.nearest(ASKED)
+    assert "rebuild" in told.value.next_step
+    await index.put([ENTRY])
+    assert [hit.id for hit in await index.nearest(ASKED)] == ["a"]
+    await index.close()
 
 
 async def test_nothing_is_opened_before_it_is_used(tmp_path: Path) -> None:

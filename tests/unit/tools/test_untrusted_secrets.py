@@ -148,3 +148,29 @@ def test_a_secret_of_gap_characters_and_a_line_of_assignments_cost_little() -> N
     assert len(found) < 100
     assert "a=a=b" not in found
     assert "evil/image:1" in tokens(["x=y=evil/image:1"])
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize(
+    "text",
+    [
+        'command = ["run", "--password", "hunter2hunter2", "-v"]', '["run", "-password", "hunter2hunter2"]',
+        '{\\"command\\": [\\"check\\", \\"--token\\", \\"hunter2hunter2\\"]}', "['--api-key', 'hunter2hunter2']",
+        "run --password hunter2hunter2 -v", "run -password hunter2hunter2 -v",
+    ],
+)  # fmt: skip
+def test_the_value_of_a_secret_option_is_masked_in_a_list_of_words_too(text: str) -> None:
+    shown = without_secrets(text)
+    assert "hunter2" not in shown
+    assert MASK in shown
+
+
+@pytest.mark.parametrize(
+    "text", ['["--name", "web", "--keyboard", "us"]', "--token=env:TOKEN", "a - b -- c", "x --no-pass"]
+)
+def test_options_that_hold_no_secret_stay(text: str) -> None:
+    assert without_secrets(text) == text
+
+
+def test_an_option_keeps_its_dashes() -> None:
+    assert without_secrets("run --token=hunter2hunter2") == f"run --token={MASK}"

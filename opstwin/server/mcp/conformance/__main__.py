@@ -28,7 +28,9 @@ async def serve(port: int, folder: Path) -> None:
         settings = Settings(data_dir=folder, detect_docker=False)
         async with open_hub(settings) as hub:
             app = conformance_app(hub.services, await suite_token(hub.services))
-            config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2)
+            config = uvicorn.Config(  # with the hub's own reader of HTTP, whatever else is installed
+                app, log_config=None, access_log=False, lifespan="on", http="h11", timeout_graceful_shutdown=2
+            )
             sys.stdout.write(f"http://{HOST}:{listener.getsockname()[1]}{PATH}\n")
             sys.stdout.flush()
             await uvicorn.Server(config).serve(sockets=[listener])

@@ -88,7 +88,7 @@ async def test_a_model_fills_in_what_was_not_said_and_the_card_says_why(tmp_path
     assert (heard.card["source"], [item["id"] for item in heard.card["examples"]]) == ("model", ["dep_app"])
     assert REASON in heard.card["reasons"]
     assert 0.5 < heard.card["confidence"] <= 1
-    assert "Nobody said resources; a language model filled that in (model)" in heard.text
+    assert "a language model filled that in (model)" in heard.text
 
 
 async def test_what_the_person_said_stays_whatever_a_model_drafts(tmp_path: Path) -> None:

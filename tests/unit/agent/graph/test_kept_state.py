@@ -3,16 +3,18 @@
 import json
 import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from opstwin.agent.checkpoints import FILE, plain_serde
+from opstwin.agent.checkpoints import FILE, plain_serde, sqlite
 from opstwin.agent.conversing import Conversations
 from opstwin.agent.state import SCHEMA
 from opstwin.domain.execution import Execution
+from opstwin.domain.plan import Plan
 from opstwin.errors import Conflict, StoreError
 from opstwin.tools.all_tools import REGISTRY
 from tests.interaction.house import House
@@ -73,6 +75,40 @@ async def test_a_resume_value_decides_nothing(tmp_path: Path) -> None:
             assert (await talks.talk._graph.aget_state(config)).next == ("await_approval",)
         assert not talks.house.effects
         assert not await talks.house.services.ledger.all(Execution)
+
+
+class Died(Exception):
+    """The process ended here."""
+
+
+@pytest.mark.parametrize("step", ["understand", "draft", "plan"])
+async def test_a_step_whose_outcome_was_written_and_not_taken_in_is_open_and_gone_on_with(
+    tmp_path: Path, step: str
+) -> None:
+    house = await House(tmp_path).furnish()
+
+    @asynccontextmanager
+    async def dying() -> AsyncIterator[Any]:
+        async with sqlite(tmp_path / FILE) as kept:
+
+            async def aput(config: Any, checkpoint: Any, metadata: Any, versions: Any) -> Any:
+                if step in checkpoint["versions_seen"]:
+                    raise Died
+                return await type(kept).aput(kept, config, checkpoint, metadata, versions)
+
+            kept.aput = aput  # type: ignore[method-assign, assignment]
+            yield kept
+
+    first = Conversations(services=house.services, registry=REGISTRY, opener=dying)
+    talks = Talks(house, first)
+    with pytest.raises(Died):
+        await talks.say(DEPLOY)
+    await first.close()
+    async with talking(tmp_path, house=house) as again:
+        view = await again.talk.state(again.thread, await again.person())
+        assert view.next == (step,)
+        assert (await again.go_on()).ended.outcome == "waiting"
+        assert len(await house.services.ledger.all(Plan)) == 1
 
 
 @pytest.mark.parametrize("form", ["json", "pickle", "msgpack"])

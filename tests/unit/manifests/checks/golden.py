@@ -58,6 +58,8 @@ VALUES: Final[dict[str, tuple[list[Change], list[Change]]]] = {
     "values/schedule": ([("CronJob.spec.schedule", "* * * *")], [("CronJob.spec.schedule", "@daily")]),
     "values/image": ([(f"{WEB}.image", "Web:1 2")], [(f"{WEB}.image", "localhost:5000/web:1")]),
     "values/floating-image": ([(f"{WEB}.image", "nginx:latest")], [(f"{WEB}.image", "nginx:1.27")]),
+    "values/one-of": ([(f"{WEB}.env.1.value", "x")], [(f"{WEB}.env.1.value", "")]),
+    "values/image-id": ([(f"{WEB}.image", "sha256:" + "a" * 64)], [(f"{WEB}.image", "web@sha256:" + "a" * 64)]),
     "values/restart": ([(f"{POD}.restartPolicy", "Never")], [(f"{POD}.restartPolicy", "Always")]),
 }  # fmt: skip
 
@@ -127,7 +129,8 @@ RESTRICTED: Final[dict[str, tuple[list[Change], list[Change]]]] = {
 PAIRS: Final = SCHEMA | NAMES | VALUES | REFERENCES | BASELINE | RESTRICTED
 
 ELSEWHERE: Final = frozenset({
-    "text/unreadable", "text/duplicate-key", "text/limit", "schema/not-yet-served", "schema/deprecated-api",
-    "schema/constraint", "schema/unchecked", "schema/other-version", "names/twice", "refs/not-found",
+    "text/unreadable", "text/duplicate-key", "text/limit", "text/old-boolean", "schema/not-yet-served",
+    "schema/deprecated-api", "schema/constraint", "schema/unchecked", "schema/other-version", "names/twice",
+    "refs/not-found",
 })  # fmt: skip
 """Rules that need more than a change of the set; their tests name them."""

@@ -8,6 +8,7 @@ from opstwin.errors import InvalidInput, LimitExceeded
 from opstwin.manifests.checks import linting
 from opstwin.manifests.checks.findings import Finding, Level
 from opstwin.manifests.checks.linting import LintOptions, LintReport, Named, lint
+from opstwin.manifests.yaml_text import read_documents
 from tests.unit.manifests.checks.goods import TEXT
 
 GENERATED = sorted((Path(__file__).parents[1] / "generating/golden").glob("*.yaml"))
@@ -184,3 +185,34 @@ def test_what_opstwin_generates_has_neither_errors_nor_warnings(file: Path) -> N
 
 def _line(finding: Finding) -> str:
     return f"{finding.line} {finding.rule} {finding.message}"
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "No", "OFF"])
+def test_a_word_that_kubectl_takes_for_a_boolean_is_told_where_it_has_no_quotes(word: str) -> None:
+    text = CONFIG % "a" + f"data:\n  MODE: {word}\n  QUOTED: '{word}'\n  LONGER: {word} longer\n"
+    [finding] = linted(text).report.findings
+    assert (finding.rule, finding.level, finding.line) == ("text/old-boolean", Level.WARNING, 5)
+    assert word in finding.message
+
+
+def test_a_template_that_nobody_rendered_is_told_to_be_rendered() -> None:
+    text = "kind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n"
+    [finding] = linted(text).report.findings
+    assert (finding.rule, "helm template" in finding.fix) == ("text/unreadable", True)
+
+
+def test_what_says_how_manifests_are_made_is_told_to_be_rendered() -> None:
+    text = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nmetadata: {name: a}\n"
+    [finding] = linted(text).report.findings
+    assert (finding.rule, "kubectl kustomize" in finding.fix) == ("schema/unknown-kind", True)
+
+
+def test_a_compose_file_is_told_what_makes_manifests_of_it() -> None:
+    found = linted("services:\n  web: {image: 'nginx:1'}\n").report.findings
+    assert {"opstwin generate" in item.fix for item in found if item.rule == "schema/no-kind"} == {True}
+
+
+def test_the_mode_of_a_file_is_octal_as_kubectl_reads_it() -> None:
+    """Read as YAML 1.2 it would be 400, and so let a group write to a Secret that its owner alone should read."""
+    [document] = read_documents("mode: 0400\nother: 0o644\nplain: 400\nnine: 089\nquoted: '0400'\nnone: 0\n")
+    assert document.value == {"mode": 256, "other": 420, "plain": 400, "nine": 89, "quoted": "0400", "none": 0}

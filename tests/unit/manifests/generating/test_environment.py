@@ -100,6 +100,16 @@ def test_the_images_own_entrypoint_stays() -> None:
     assert "command" not in container(made(api(command=("serve",))))
 
 
+def test_an_entrypoint_user_and_folder_that_were_asked_for_take_the_place_of_the_images_own() -> None:
+    result = made(api(entrypoint=("/start", "--token", "s3cr3t-t0ken-77"), working_dir="/srv", user="1000:100"))
+    run = container(result)
+    assert run["command"] == ["/start", "--token", "$(ENTRYPOINT_WORD_2)"]
+    assert run["workingDir"] == "/srv"
+    assert "s3cr3t" not in repr(result)
+    pod = template(result)["spec"]["securityContext"]
+    assert (pod["runAsUser"], pod["runAsGroup"]) == (1000, 100)
+
+
 def test_a_changed_variable_changes_the_pods_and_a_changed_secret_reference_does_not_show_it() -> None:
     first, second = (template(made(api(env={"MODE": mode})))["metadata"]["annotations"] for mode in ("full", "half"))
     assert first != second

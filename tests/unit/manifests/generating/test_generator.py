@@ -205,6 +205,24 @@ def test_a_container_of_an_engine_is_understood_field_by_field() -> None:
     assert finding(generated(Request(containers=(info,))), "engine_setting").field == "privileged"
 
 
+def test_the_port_that_was_published_gets_the_plain_name_and_the_probe() -> None:
+    ports = [{"container": 8080, "host": 80}]
+    spec = {"image": "acme/api:1", "restart": "always", "ports": ports, "networks": ["host"]}
+    info = info_of_container("api", spec, {"exposed_ports": [5000, 8080]})  # type: ignore[arg-type]
+    result = generated(Request(containers=(info,)))
+    assert [(item["name"], item["containerPort"]) for item in container(result)["ports"]] == [
+        ("http", 8080), ("port-5000", 5000),
+    ]  # fmt: skip
+    assert container(result)["readinessProbe"]["tcpSocket"]["port"] == "http"
+    assert "networks" not in codes(result), "the network of the host is none that others could be kept out of"
+
+
+def test_an_image_that_has_only_an_id_is_one_that_no_cluster_can_pull() -> None:
+    found = finding(made(replace(API, image="sha256:" + "a" * 64)), "image_id")
+    assert (found.level, found.field) == (Level.LOST, "image")
+    assert "push" in found.next_step
+
+
 @pytest.mark.parametrize(
     ("name", "usable"),
     [("shop_api_1", "shop-api-1"), ("My.App", "my-app"), ("a__b-", "a-b"), ("web", "web"), ("api-2", "api-2")],

@@ -13,6 +13,7 @@ from tests.unit.targets.kubernetes.clusters import cluster, deployment, text_of
 READ = ["get", "list", "watch"]
 
 
+@pytest.mark.req("S5.6")
 async def test_a_look_shows_workloads_with_their_pods_and_how_they_do(tmp_path: Path) -> None:
     async with cluster(tmp_path) as here:
         here.world.create(deployment())

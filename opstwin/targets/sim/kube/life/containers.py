@@ -106,6 +106,7 @@ def _not_pulled(container: Doc, done: Step, now: datetime) -> None:
 def _running(container: Doc, done: Step, image: Image, policy: str, now: datetime) -> None:
     began = datetime.fromisoformat(done.status["state"]["running"]["exact"])
     age_s = (now - began).total_seconds()
+    probed_s = _probed(container, done, image, age_s)
     ends_s = image.runs_s if image.exits is not None else _killed_after_s(container, image)
     if ends_s is not None and age_s >= ends_s:
         _ended(container, done, image, policy, now)
@@ -113,8 +114,27 @@ def _running(container: Doc, done: Step, image: Image, policy: str, now: datetim
     ready_s = image.start_s + _initial_delay_s(container)
     if image.ready and age_s >= ready_s:
         done.status = {**done.status, "ready": True}
-    dues = [due for due in (ends_s, ready_s if image.ready else None) if due is not None and due > age_s]
+    dues = [due for due in (ends_s, ready_s if image.ready else None, probed_s) if due is not None and due > age_s]
     done.due_s = min(dues) - age_s if dues else None
+
+
+def _probed(container: Doc, done: Step, image: Image, age_s: float) -> float | None:
+    """Tell the first failure of a readiness probe and each of a liveness probe that never pass.
+
+    Returns at which age the next one comes.
+    """
+    if not image.ready and container.get("readinessProbe") and not done.status["state"]["running"].get("unready"):
+        done.told.append(Told("Unhealthy", "Readiness probe failed: ", warning=True))
+        done.status = {**done.status, "state": {"running": {**done.status["state"]["running"], "unready": True}}}
+    probe = container.get("livenessProbe")
+    if image.alive or not probe:
+        return None
+    delay_s, period_s = float(probe.get("initialDelaySeconds") or 0), float(probe["periodSeconds"])
+    failed = min(max(int((age_s - delay_s) // period_s), 0), int(probe["failureThreshold"]))
+    running = done.status["state"]["running"]
+    done.told += [Told("Unhealthy", "Liveness probe failed: ", warning=True)] * (failed - running.get("failed", 0))
+    done.status = {**done.status, "state": {"running": {**running, "failed": failed}}}
+    return delay_s + period_s * (failed + 1)
 
 
 def _initial_delay_s(container: Doc) -> float:
@@ -132,7 +152,6 @@ def _killed_after_s(container: Doc, image: Image) -> float | None:
 def _ended(container: Doc, done: Step, image: Image, policy: str, now: datetime) -> None:
     code = image.exits if image.exits is not None else 137
     if image.exits is None:
-        done.told.append(Told("Unhealthy", "Liveness probe failed", warning=True))
         done.told.append(Told("Killing", f"Container {container['name']} failed liveness probe, will be restarted"))
     reason = "OOMKilled" if image.out_of_memory else "Completed" if code == 0 else "Error"
     ended = {

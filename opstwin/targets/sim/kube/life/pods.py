@@ -13,7 +13,7 @@ from opstwin.targets.sim.kube.quantities import amount
 from opstwin.targets.sim.kube.schema import Doc
 from opstwin.targets.sim.kube.store import Key
 
-_HIDDEN: Final = ("until", "exact")
+_HIDDEN: Final = ("until", "exact", "failed", "unready")
 
 
 def look_at_pod(life: Life, key: Key) -> None:
