@@ -1,8 +1,8 @@
 """How well and how fast past deployments are found.
 
 `python -m benchmarks.retrieval` prints one JSON: R@1, R@3, R@5 and MRR of words, vectors and both on the labelled set,
-and the time to find 5 among 10,000. `… vectors FOLDER` writes the set's vectors anew, with the sentence-transformers model
-in the folder.
+and the time to find 5 among 10,000. `… vectors FOLDER` writes the vectors of the set anew, with the model of
+sentence-transformers in the folder.
 """
 
 import asyncio

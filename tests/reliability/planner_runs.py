@@ -190,6 +190,14 @@ def _seed() -> int:
     return int.from_bytes(os.urandom(6))
 
 
+def _lives(folder: Path) -> int:
+    """How many processes began here, this one included."""
+    marks = folder / "lives"
+    with marks.open("a") as lives:
+        lives.write(".")
+    return len(marks.read_text())
+
+
 @asynccontextmanager
 async def living(folder: Path, url: str, model: LanguageModel | None, at: Boundaries) -> AsyncIterator[Life]:
     """A process on what is there; it dies at `at`."""
@@ -198,8 +206,8 @@ async def living(folder: Path, url: str, model: LanguageModel | None, at: Bounda
     tokens = folder / "tokens.json"
     if tokens.exists():
         house.tokens = json.loads(tokens.read_text())
-        # The dead process's leases run out; a virtual clock does not go on between processes.
-        house.clock.advance(AWAY_S)
+        # The leases of the process before have run out; a virtual clock does not go on between processes.
+        house.clock.advance(AWAY_S * _lives(folder))
 
     @asynccontextmanager
     async def opener() -> AsyncIterator[Any]:
