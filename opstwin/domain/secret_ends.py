@@ -47,10 +47,9 @@ class Beginnings:
         bare = _bare(text)
         if len(bare) != len(places):
             return 0  # some letter is two in lower case
-        for form in self._long:
-            found = bare.find(form[:_BEGUN])
-            if found >= 0 and form.startswith(bare[found:]):
-                return places[found]
+        long = [found for form in self._long if (found := _begins_in(bare, form)) is not None]
+        if long:
+            return places[min(long)]
         sizes = range(min(_BEGUN, len(bare)), 0, -1)
         return next((places[-size] for size in sizes if bare[-size:] in self._begun), len(text))
 
@@ -131,6 +130,14 @@ def _sub(form: re.Pattern[str], instead: str | Callable[[re.Match[str]], str] = 
 def _behind_space(text: str, end: int) -> int:
     """The last place up to `end` that stands behind a space or a line break."""
     return max(text.rfind(space, 0, end) for space in _SPACES) + 1
+
+
+def _begins_in(bare: str, form: str) -> int | None:
+    """Where the end of `bare` is the beginning of `form`, with `_BEGUN` letters of it or more."""
+    found = bare.find(form[:_BEGUN])
+    while found >= 0 and not form.startswith(bare[found:]):
+        found = bare.find(form[:_BEGUN], found + 1)
+    return found if found >= 0 else None
 
 
 def _bare(text: str) -> str:

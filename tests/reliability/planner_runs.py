@@ -136,8 +136,9 @@ class Life:
     waited: list[str] = field(default_factory=list)
 
     async def live(self, tale: Tale) -> dict[str, Any]:
-        """Do what the story has left to do; what came of it."""
+        """Look at what runs, as a hub does that starts, and do what the story has left; what came of it."""
         await self.house.hub.worker.recover(sole=True)
+        await self.house.services.observer.discover("local")
         while (step := await self._next(tale.acts)) is not None:
             heard = await step()
             self.heard += heard.steps

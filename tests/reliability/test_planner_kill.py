@@ -52,11 +52,8 @@ def test_killed_anywhere_a_conversation_ends_the_same_with_one_effect(tmp_path: 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.proves("A3")
-@pytest.mark.parametrize("tale", ["deploy with a model", "ask a model"])
-def test_the_same_holds_where_twin_and_conversations_are_in_postgresql(
-    tmp_path: Path, tale: str, postgres_database: str
-) -> None:
-    check(swept(tmp_path / "sweep", tale, postgres_database), tale)
+def test_the_same_holds_where_twin_and_conversations_are_in_postgresql(tmp_path: Path, postgres_database: str) -> None:
+    check(swept(tmp_path / "sweep", "deploy with a model", postgres_database), "deploy with a model")
 
 
 async def test_the_stories_go_through_every_step_of_the_graph(tmp_path: Path) -> None:

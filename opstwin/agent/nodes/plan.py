@@ -158,14 +158,23 @@ def _of_run(data: Mapping[str, Any]) -> State:
     )  # fmt: skip
 
 
+def _requests(state: State) -> set[str]:
+    """What the plan of this proposal would say that was asked for."""
+    tool, arguments = taken_apart(state)
+    if tool == "rollback_plan":
+        return {f"roll back {arguments.get('id', '')}"}
+    if tool != "plan_create":
+        return set()
+    if (state.get("draft") or {}).get("filled"):
+        return {confided(request_of(state["words"]))}
+    words = arguments.get("words")
+    return {words, confided(words, {})} if isinstance(words, str) else set()
+
+
 async def _made_before(state: State, turn: Turn) -> Plan | None:
     """The plan that this very turn made before its process died; there is then no second one."""
-    tool, arguments = taken_apart(state)
-    words, drafted = arguments.get("words"), state.get("draft") or {}
-    requests = {words, confided(words, {})} if isinstance(words, str) else set()
-    if drafted.get("filled"):
-        requests = {confided(request_of(state["words"]))}
-    if tool != "plan_create" or not requests:
+    requests = _requests(state)
+    if not requests:
         return None
     began = datetime.fromisoformat(state["began_at"])
     where: dict[str, Any] = {"state": PlanState.PENDING.value}

@@ -55,6 +55,14 @@ TEXTS = st.lists(
 ).map(lambda parts: "".join(part + space for part, space in parts))
 
 
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.proves("H4", "J1")
+def test_a_secret_that_follows_itself_at_once_is_held_back_like_the_first(secret: str) -> None:
+    text = secret + secret
+    for cut in range(len(text)):
+        assert "".join(shown_in_pieces([text[:cut], text[cut:]])) == shown_whole(text)
+
+
 @given(text=TEXTS, data=st.data())
 @settings(max_examples=400, deadline=None)
 @pytest.mark.proves("H4", "J1")
