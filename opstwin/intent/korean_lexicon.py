@@ -1,6 +1,7 @@
 """Korean: the words and endings that are known."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from opstwin.intent.clauses import Unit
@@ -141,7 +142,9 @@ def _verbs() -> Iterator[tuple[str, str]]:
                 yield word + ending, family
 
 
-def _lexicon() -> dict[str, tuple[Unit, ...]]:
+@cache
+def lexicon() -> Mapping[str, tuple[Unit, ...]]:
+    """What each known word is, made of; 14,000 words, so they are made when the first Korean is read."""
     known: dict[str, tuple[Unit, ...]] = {
         word: (Unit(word, kind),) for kind, words in _WORDS.items() for word in words.split()
     }
@@ -154,11 +157,15 @@ def _lexicon() -> dict[str, tuple[Unit, ...]]:
     return known | {word: (Unit(word, "AUTOSCALING"),) for word in _HADA["autoscale"].split()}
 
 
-LEXICON: Final = _lexicon()
 STEMS: Final[Mapping[str, str]] = {
     word: family for family, words in (*_HADA.items(), *_OTHER.items()) for word in words.split()
 }
 """The verbs without their endings."""
 
 VERB_WORDS: Final = tuple(sorted(word for words in (*_HADA.values(), *_OTHER.values()) for word in words.split()))
-LONGEST: Final = max(len(word) for word in LEXICON)
+
+
+@cache
+def longest() -> int:
+    """Letters of the longest known word."""
+    return max(map(len, lexicon()))

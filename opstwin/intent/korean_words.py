@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from opstwin.intent.clauses import Unit, in_percent
 from opstwin.intent.english_words import RESERVED
-from opstwin.intent.korean_lexicon import ASCII_WORDS, LEXICON, LONGEST
+from opstwin.intent.korean_lexicon import ASCII_WORDS, lexicon, longest
 
 
 def is_hangul(char: str) -> bool:
@@ -83,7 +83,7 @@ def _known(run: _Run) -> list[Unit] | None:
     units: list[Unit] = []
     at = 0
     while at < len(run.text):
-        units += LEXICON[run.text[at : at + lengths[at]]]
+        units += lexicon()[run.text[at : at + lengths[at]]]
         at += lengths[at]
     return units
 
@@ -93,13 +93,13 @@ def _lengths(run: _Run) -> dict[int, int]:
 
     Read from the end, so each place is decided once. Words within one written word come first, then longer ones.
     """
-    end = len(run.text)
+    end, known, most = len(run.text), lexicon(), longest()
     lengths: dict[int, int] = {}
     for at in range(end - 1, -1, -1):
         fitting = [
             n
-            for n in range(1, min(LONGEST, end - at) + 1)
-            if run.text[at : at + n] in LEXICON and (at + n == end or at + n in lengths)
+            for n in range(1, min(most, end - at) + 1)
+            if run.text[at : at + n] in known and (at + n == end or at + n in lengths)
         ]
         if fitting:
             whole = [n for n in fitting if run.words[at] == run.words[at + n - 1]]

@@ -20,8 +20,8 @@ _RESTARTS_S: Final = 30.0
 _LONGEST_S: Final = 3600.0
 
 _LONGEST_HOLD_S: Final = 300.0
-_SLACK_S: Final = 2.0
-"""Kubelets begin to probe a moment after a container began, and tell of it a moment later."""
+_SLACK_S: Final = 5.0
+"""Kubelets begin to probe a moment after a container began, and tell of it a moment later; seconds on busy nodes."""
 
 
 def verdict_s(kind: str, spec: Spec) -> float:

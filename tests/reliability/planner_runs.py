@@ -1,6 +1,6 @@
 """A planner that dies where it is told to, for `test_planner_kill.py`.
 
-    python -m tests.reliability.planner_runs FOLDER STORY [POSTGRESQL]
+    python -m tests.reliability.planner_runs FOLDER STORY [POSTGRESQL [EVERY]]
 
 For each place at which a conversation is kept, before and after it: one process is killed there (SIGKILL), another
 takes the thread up and brings it to its end. It prints what each pair came to, as JSON, behind what comes of it when
@@ -56,13 +56,14 @@ DEPLOY = "deploy app:1 as web with 2 replicas"
 class Tale:
     """What a person says and decides, one after the other. `stands`: web and api run already.
 
-    `few` says at which places it dies, see `Boundaries`.
+    `few` says at which places it dies, see `Boundaries`; `every` that the test takes only each so manieth of them.
     """
 
     acts: Sequence[str]
     stands: bool = False
     model: Callable[[ModelRequest], ModelReply | str] | None = None
     few: bool = True
+    every: int = 1
 
 
 def proposing(request: ModelRequest) -> ModelReply:
@@ -84,9 +85,11 @@ TALES = {
     "deploy": Tale((DEPLOY, DECIDE), few=False),
     "deploy with a model": Tale((DEPLOY, DECIDE), model=proposing),
     "ask and change": Tale(
-        (*QUESTIONS, "scale web to 3", "why 3?", DECIDE, "what is there?", "undo", DECIDE), stands=True
+        (*QUESTIONS, "scale web to 3", "why 3?", DECIDE, "what is there?", "undo", DECIDE), stands=True, every=3
     ),
-    "ask a model": Tale(("is web well?", "scale web to 3", "is web still well?", DECIDE), stands=True, model=answering),
+    "ask a model": Tale(
+        ("is web well?", "scale web to 3", "is web still well?", DECIDE), stands=True, model=answering, every=2
+    ),
 }
 
 
@@ -307,14 +310,14 @@ class Copies:
         return f"{self.folder.name}_{name}".replace("-", "_")
 
 
-def sweep(copies: Copies, tale: Tale) -> dict[str, Any]:
-    """One kill at each boundary, until a run has fewer of them."""
+def sweep(copies: Copies, tale: Tale, every: int) -> dict[str, Any]:
+    """One kill at each boundary, or `every` so manieth, until a run has fewer of them."""
     first = copies.first()
     forked(first, partial(furnished, first, copies.url("first"), tale))
     calm = copies.another("calm")
     _, whole = forked(calm, partial(lived, calm, copies.url("calm"), tale, NO_PLACE))
     found: list[dict[str, Any]] = []
-    for fatal in range(1, MOST):
+    for fatal in range(1, MOST, every):
         name = str(fatal)
         place = copies.another(name)
         one = partial(lived, place, copies.url(name), tale)
@@ -328,4 +331,5 @@ def sweep(copies: Copies, tale: Tale) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(sweep(Copies(Path(sys.argv[1]), sys.argv[3] if sys.argv[3:] else ""), TALES[sys.argv[2]])))
+    _where, _story, _server, _every = [*sys.argv[1:], "", ""][:4]
+    print(json.dumps(sweep(Copies(Path(_where), _server), TALES[_story], int(_every or 1))))

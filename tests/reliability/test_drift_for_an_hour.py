@@ -162,7 +162,7 @@ async def cluster(folder: Path) -> AsyncIterator[Drifting]:
         for made in manifests:
             id = resource_id(PROD, made["kind"].lower(), f"default/{made['metadata']['name']}")
             drifts[id] = kinds[made["kind"]]
-        yield Drifting(rig, PROD, account, drifts, look_s=60, minutes=20)
+        yield Drifting(rig, PROD, account, drifts, look_s=60, minutes=6)
         await store.close()
 
 

@@ -1,6 +1,7 @@
 """Talking with a real hub without any model: ask, see the plan, approve it as oneself, undo it; killed in between."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -71,7 +72,7 @@ def test_a_change_is_asked_for_shown_approved_done_and_undone_in_one_conversatio
 ) -> None:
     first = talker.chat(deploy, approve)
     assert first.returncode == Exit.OK, first.stdout + first.stderr
-    assert "Plan: 2 to add" in first.stdout
+    assert re.search("Plan: 2 to add|계획: 추가 2", first.stdout)
     for mark in marks:
         assert mark in first.stdout + first.stderr
     assert talker.webs == {"web-1", "web-2"}

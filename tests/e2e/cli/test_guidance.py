@@ -26,7 +26,7 @@ def refused(shell: Shell, *words: str, exit: Exit = Exit.ERROR) -> str:
 @pytest.mark.parametrize(
     ("words", "like", "step"),
     [
-        (("show", "nosuch"), "plan_7f3k2m9x1q and exec_7f3k2m9x1q", "opstwin get plans"),
+        (("show", "nosuch"), "plan_7f3k2m9x1q, exec_7f3k2m9x1q and run_7", "opstwin get plans"),
         (("approve", "nosuch"), "plan_7f3k2m9x1q", "opstwin get plans"),
         (("reject", "nosuch", "-m", "x"), "plan_7f3k2m9x1q", "opstwin get plans"),
         (("watch", "nosuch"), "exec_7f3k2m9x1q", "opstwin get executions"),

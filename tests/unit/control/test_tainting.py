@@ -39,6 +39,7 @@ class Robot:
 
     actor: Actor = ROBOT
     is_person: bool = False
+    said: str = ""
 
 
 @dataclass
