@@ -82,7 +82,7 @@ def answering(request: ModelRequest) -> ModelReply | str:
 
 QUESTIONS = ("diagnose web", "compare web and api", "what happened last time on web?")
 TALES = {
-    "deploy": Tale((DEPLOY, DECIDE), few=False),
+    "deploy": Tale((DEPLOY, DECIDE), few=False, every=2),
     "deploy with a model": Tale((DEPLOY, DECIDE), model=proposing),
     "ask and change": Tale(
         (*QUESTIONS, "scale web to 3", "why 3?", DECIDE, "what is there?", "undo", DECIDE), stands=True, every=3

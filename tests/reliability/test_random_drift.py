@@ -1,5 +1,6 @@
 """A thousand resources, a tenth of which drift each minute: all come back by themselves; nothing else is written."""
 
+import os
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -25,6 +26,9 @@ from tests.reliability.drifting import SHARE, Account, CountingPlaces, Drift, Dr
 from tests.rig import LOCAL, Rig, SimPlaces
 
 THOUSAND = 1000
+MINUTES = int(os.environ.get("OPSTWIN_TEST_DRIFT_MINUTES", "12"))
+"""An hour takes three minutes of a core; the figures of one stand in docs/performance.md."""
+
 EACH = 10
 MIB = 1 << 20
 LOOK_S = 25.0
@@ -74,7 +78,7 @@ async def engine(folder: Path) -> AsyncIterator[Drifting]:
     await rig.change_to(*(Workload(name=f"app-{n}", image="app:1", replicas=EACH) for n in range(THOUSAND // EACH)))
     kinds = containers(world)
     names = {resource_id(LOCAL, "container", name): kinds for name in world.containers()}
-    yield Drifting(rig, LOCAL, account, names, LOOK_S)
+    yield Drifting(rig, LOCAL, account, names, LOOK_S, MINUTES)
     await store.close()
 
 
@@ -162,7 +166,7 @@ async def cluster(folder: Path) -> AsyncIterator[Drifting]:
         for made in manifests:
             id = resource_id(PROD, made["kind"].lower(), f"default/{made['metadata']['name']}")
             drifts[id] = kinds[made["kind"]]
-        yield Drifting(rig, PROD, account, drifts, look_s=60, minutes=6)
+        yield Drifting(rig, PROD, account, drifts, look_s=60, minutes=min(MINUTES, 20))
         await store.close()
 
 
@@ -183,8 +187,7 @@ async def keeps_up(drifting: Drifting) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.proves("M3")
-async def test_an_hour_of_random_drift_on_a_thousand_containers_ends_as_desired(tmp_path: Path) -> None:
+async def test_random_drift_on_a_thousand_containers_ends_as_desired(tmp_path: Path) -> None:
     async with engine(tmp_path) as drifting:
         assert len(drifting.drifts) == THOUSAND
         await keeps_up(drifting)
