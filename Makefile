@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test kube-up kube-down check conformance bench missing lock clean
+.PHONY: help demo up test kube-up kube-down check conformance bench evals missing lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +49,9 @@ conformance: $(DEV) ## Run the official MCP suite against the hub's HTTP stack (
 
 bench: $(DEV) ## Measure, and print one JSON
 	@$(BIN)/python -m benchmarks
+
+evals: $(DEV) ## Measure what the number of examples does to drafts, without a model (docs/evals.md)
+	@$(BIN)/python -m opstwin.evals run shots --brain template
 
 missing: $(DEV) ## List the promised ids that no test proves
 	@$(BIN)/python -m pytest --req-missing -q

@@ -4,10 +4,26 @@ import io
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, Final, TextIO
 
-import structlog
+
+@contextmanager
+def _absent(*names: str) -> Iterator[None]:
+    """Let these packages be as if they were not installed (`None` in `sys.modules`), unless they are loaded already."""
+    hidden = [name for name in names if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type] # what Python documents for this
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+# It loads what it finds for tracebacks in colour and for green threads. No log has either here, and both take 4 MB.
+with _absent("rich", "better_exceptions", "greenlet"):
+    import structlog
 
 MASK: Final = "***"
 _SECRET_NAME: Final = re.compile(

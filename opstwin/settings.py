@@ -173,7 +173,7 @@ class Settings(BaseModel):
     allowed_hosts: tuple[str, ...] = Field((), description="Host names, besides loopback, that requests may name.")
     allowed_origins: tuple[str, ...] = Field((), description="Web origins, besides the hub's own, that may call.")
     allowed_agent_endpoints: tuple[str, ...] = Field(
-        (), description="Addresses or networks, with or without `:port`, on the hub's machine that AI clients may name."
+        (), description="Addresses or networks, with or without `:port`, that AI clients may name without a person."
     )
     docker_socket: str = Field(
         "unix:///var/run/docker.sock", description="Docker Engine that becomes the target `local` when it answers."

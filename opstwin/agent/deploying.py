@@ -118,16 +118,20 @@ def request_of(words: str) -> str:
 
 
 def behind_of(kept: Mapping[str, Json], words: str, arguments: Mapping[str, Json]) -> Behind:
-    """What goes with the file of a draft: the person's words, and who filled in the rest. No more than was counted."""
-    counted, source = kept.get("counted"), str(kept.get("source", ""))
+    """What goes with the file of a draft: the person's words, and who filled in the rest. No more than was kept."""
+    source = str(kept.get("source", ""))
     examples = kept.get("examples")
     origin = DraftOrigin(
         workload=str(kept.get("name", "")), source=source if source in _SOURCES else Source.TEMPLATE.value,
-        confidence=min(1.0, max(0.0, float(counted))) if isinstance(counted, int | float) else 0.0,
+        confidence=_rate(kept.get("counted")), corrected=_rate(kept.get("confidence")),
         examples=tuple(str(item) for item in examples) if isinstance(examples, list) else (),
     )  # fmt: skip
     in_words = arguments.get("words") == words and MASK not in words
     return Behind(words=request_of(words), drafts=(origin,), in_words=in_words)
+
+
+def _rate(value: Json) -> float:
+    return min(1.0, max(0.0, float(value))) if isinstance(value, int | float) else 0.0
 
 
 async def _asked(base: Base, words: str, language: str, turn: Turn) -> WorkloadAsked:

@@ -9,11 +9,11 @@ from opstwin.agent.drafting.service import Drafting
 from opstwin.agent.drafting.wording import cited_text
 from opstwin.agent.turn import Turn
 from opstwin.agent.wording import say
-from opstwin.control.similar import sought_of
+from opstwin.control.similar import lesson, sought_of
 from opstwin.domain.example import Example
 from opstwin.domain.workload import Resources
 from opstwin.manifests.generating.info import info_of_workload
-from opstwin.manifests.generating.options import GenerateOptions, PastDeployment
+from opstwin.manifests.generating.options import GenerateOptions
 from opstwin.manifests.generating.resources import related, sizes_of
 
 
@@ -32,8 +32,9 @@ async def learned(base: Base, found: Drafted, words: str, language: str, turn: T
         sought_of(info, base.target.id), words=words, tenant=memory.tenant_of(turn.caller.actor.human), k=most
     )
     records = {item.id: item for item in similar if not item.curated}
-    options = GenerateOptions(profile=None, history=tuple(map(_lesson, records.values())))
-    used = [records[past.id] for past in related(info, options)]
+    past = tuple(lesson(item, service=item.service, image=item.image) for item in records.values())
+    options = GenerateOptions(profile=None, history=past)
+    used = [records[item.id] for item in related(info, options)]
     limits = _limits(said, sizes_of(info, options, None).memory_limit, used)
     if limits == said:
         return found
@@ -49,12 +50,3 @@ def _limits(said: Resources, memory: float | None, used: Sequence[Example]) -> R
         cpu_millicores=said.cpu_millicores or next(held, None),
         memory_bytes=said.memory_bytes or (round(memory) if memory else None),
     )
-
-
-def _lesson(past: Example) -> PastDeployment:
-    return PastDeployment(
-        id=past.id, service=past.service, image=past.image, success=past.success, outcome=past.outcome,
-        cpu_request=past.cpu_request, cpu_limit=past.cpu_limit, memory_request=past.memory_request,
-        memory_limit=past.memory_limit, cpu_p95=past.usage.cpu_p95 if past.usage else None,
-        memory_p95=past.usage.memory_p95 if past.usage else None, oom_events=past.oom_events,
-    )  # fmt: skip

@@ -1,83 +1,51 @@
 """Verbs for the hub itself: up, demo, doctor, backup, restore."""
 
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from opstwin.cli import output
-from opstwin.cli.context import HUB_FILE
 from opstwin.cli.exits import CliError, Exit
 from opstwin.cli.options import Output, Token, Url, hub_of
 from opstwin.cli.output import Form
 
 if TYPE_CHECKING:
-    from opstwin.settings import Settings
+    from opstwin.cli.up import Options
 
 
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on (default: this machine only).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    any_port: Annotated[bool, typer.Option("--any-port", help="Take a free port where that one is taken.")] = False,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", help="Settings in TOML or YAML, in place of the usual files.")
     ] = None,
     check_config: Annotated[bool, typer.Option("--check-config", help="Check the settings and stop.")] = False,
 ) -> None:
     """Start the hub; it runs until Ctrl-C."""
+    from opstwin.cli.up import Options, start
+
+    options = Options(host, port, config, any_port)
+    if check_config:
+        _check_config(options)
+    else:
+        start(options)
+
+
+def _check_config(options: "Options") -> None:
+    from opstwin.cli.up import settings_of
     from opstwin.errors import OpstwinError
-    from opstwin.settings import load_settings
+    from opstwin.wiring.clusters import check_clusters
+    from opstwin.wiring.ruling import rules_of
 
-    if config is not None:
-        # The hub hides its config file from the workloads of this machine, and so must know where it is.
-        os.environ["OPSTWIN_CONFIG"] = str(config.expanduser().absolute())
     try:
-        given = {"host": host, "port": port}
-        settings = load_settings(options={key: value for key, value in given.items() if value is not None})
-        if check_config:
-            from opstwin.wiring.clusters import check_clusters
-            from opstwin.wiring.ruling import rules_of
-
-            rules_of(settings)
-            check_clusters(settings)
-            output.note("The settings are sound.", colour="ok")
-            return
-        _serve(settings)
+        settings = settings_of(options)
+        rules_of(settings)
+        check_clusters(settings)
     except OpstwinError as error:
         raise CliError(Exit.ERROR, error.message, next_step=error.next_step, code=error.code) from error
-
-
-def _serve(settings: "Settings") -> None:
-    """Run the hub; where one runs on this data directory and answers, say where, and be content."""
-    from opstwin.errors import Conflict
-    from opstwin.server.serving import serve
-
-    try:
-        serve(settings, ready=_ready)
-    except Conflict:
-        url = _running(settings.data_dir)
-        if not url:
-            raise
-        output.note(f"The hub runs already at {url}", colour="ok")
-        output.note("Sign in with a browser: opstwin login")
-
-
-def _running(folder: Path) -> str:
-    """Where the hub of this data directory answers; empty when it does not."""
-    import httpx2
-
-    try:
-        url = str(json.loads((folder / HUB_FILE).read_text(encoding="utf-8"))["url"])
-        return url if httpx2.get(f"{url}/health", timeout=3).is_success else ""
-    except (OSError, ValueError, KeyError, TypeError, httpx2.HTTPError):
-        return ""
-
-
-def _ready(url: str, login_url: str) -> None:
-    output.note(f"The hub runs at {url}", colour="ok")
-    output.note(f"Sign in once, within 10 minutes: {login_url}")
-    output.note('Try: opstwin discover · opstwin plan "deploy nginx:1.27 as web with 2 replicas on port 8080"')
+    output.note("The settings are sound.", colour="ok")
 
 
 def login(url: Url = None, token: Token = None) -> None:

@@ -1,7 +1,5 @@
 """The command line's entry: verbs, exit codes, and errors in words."""
 
-import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any, Final
@@ -29,6 +27,7 @@ from opstwin.cli import (
     seeing,
 )
 from opstwin.cli.exits import MEANING, CliError, Exit
+from opstwin.cli.failing import failed
 
 _EPILOG: Final = "Exit codes: " + " · ".join(f"{code.value} {words}" for code, words in MEANING.items())
 
@@ -114,7 +113,7 @@ def run(arguments: list[str]) -> int:
     try:
         result = command.main(args=arguments, prog_name="opstwin", standalone_mode=False)
     except CliError as error:
-        return _failed(error, arguments)
+        return failed(error, arguments)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:
@@ -122,16 +121,6 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         return _unexpected(error)
     return result if isinstance(result, int) else Exit.OK
-
-
-def _failed(error: CliError, arguments: list[str]) -> int:
-    if _wants_json(arguments):
-        sys.stderr.write(json.dumps(error.as_json(), ensure_ascii=False) + "\n")
-    else:
-        output.note(error.message, colour="bad")
-        if error.next_step:
-            output.note(error.next_step)
-    return error.exit_code
 
 
 def _unexpected(error: Exception) -> int:
@@ -145,13 +134,3 @@ def _unexpected(error: Exception) -> int:
     if type(error).__name__ in ("Abort", "Exit"):
         return int(getattr(error, "exit_code", Exit.ERROR))
     raise error
-
-
-def _wants_json(arguments: list[str]) -> bool:
-    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    for place, word in enumerate(options):
-        if word in ("-ojson", "--output=json"):
-            return True
-        if word in ("-o", "--output"):
-            return options[place + 1 : place + 2] == ["json"]
-    return os.environ.get("OPSTWIN_OUTPUT") == "json"

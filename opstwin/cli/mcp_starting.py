@@ -89,8 +89,8 @@ def _spawned() -> "subprocess.Popen[bytes]":
         log.replace(log.with_suffix(".log.1"))
     with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "opstwin.cli", "up"], cwd=folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-            start_new_session=True,
+            [sys.executable, "-m", "opstwin.cli", "up", "--any-port"], cwd=folder, stdin=subprocess.DEVNULL,
+            stdout=file, stderr=file, start_new_session=True,
         )  # fmt: skip
 
 

@@ -203,15 +203,14 @@ def _executions(answer: dict[str, Any]) -> None:
 
 def _workloads(answer: dict[str, Any]) -> None:
     rows = [
-        [
-            item["id"],
-            (item["workload"] or {}).get("image", "-"),
-            (item["workload"] or {}).get("replicas", 0),
-            item["revision"],
-        ]
-        for item in answer["items"]
+        [item["id"], ", ".join(item["images"]) or "-", _replicas(item), item["revision"]] for item in answer["items"]
     ]
     output.table(["workload", "image", "replicas", "revision"], rows, empty="No workloads yet.")
+
+
+def _replicas(item: dict[str, Any]) -> str:
+    """How many are wanted; what manifests say stands with each of their resources."""
+    return "manifests" if item["from_manifests"] else str((item["workload"] or {}).get("replicas", 0))
 
 
 def show(

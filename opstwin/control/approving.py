@@ -77,11 +77,12 @@ class Approver:
         found: set[ResourceId] = set()
         applied: dict[PlanId, bool] = {}
         by_id = {change.resource: change for change in plan.changes}
+        records = await self._ledger.some(Desired, by_id)
         for change in plan.changes:
             needed = [by_id[item] for item in change.needs if item in by_id]
             # Replicas of one workload only take turns; everything else that is needed must come back as well.
             others = [item for item in needed if item.kind != CONTAINER or item.workload != change.workload]
-            record = await self._ledger.get(Desired, change.resource)
+            record = records.get(change.resource)
             covered = change.risk.rank <= Risk.LOW.rank and mandate.resource in (None, change.resource)
             backed = record is not None and record.spec == change.after
             if covered and backed and found.issuperset(item.resource for item in others):
@@ -151,8 +152,9 @@ class Approver:
         if not await may_approve(self._ledger, current.given_by):
             raise _not_covered(plan, f"{current.given_by.id}, who gave it, may not approve")
         applied: dict[PlanId, bool] = {}
+        records = await self._ledger.some(Desired, [change.resource for change in plan.changes])
         for change in plan.changes:
-            record = await self._ledger.get(Desired, change.resource)
+            record = records.get(change.resource)
             if record is None or record.spec != change.after:
                 raise _not_covered(plan, f"{change.resource} is not brought back to what is desired")
             if not await decided_by_human(self._ledger, record, applied):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from opstwin.control.ledger import Ledger
-from opstwin.control.signing import check_signed, public_pem, signed, signing_key
 from opstwin.domain.audit import GENESIS, AuditRow, verify_chain
 from opstwin.domain.values import Json
 from opstwin.errors import AuditBroken, InvalidInput
@@ -73,6 +72,8 @@ class Auditing:
 
         Raises `AuditBroken`, `StoreError` (the key cannot be used).
         """
+        from opstwin.control.signing import signed, signing_key
+
         verified = await self.verify()
         key = await asyncio.to_thread(signing_key, self.data_dir)
         now = self.ledger.clock.now()
@@ -80,6 +81,8 @@ class Auditing:
 
     async def public_key(self) -> str:
         """The public half of the signing key, PEM; keep it with the heads, off this machine."""
+        from opstwin.control.signing import public_pem, signing_key
+
         key = await asyncio.to_thread(signing_key, self.data_dir)
         return public_pem(key.public_key()).decode()
 
@@ -89,6 +92,8 @@ class Auditing:
         Raises `InvalidInput` for a document that this key did not sign, and `AuditBroken` when the chain does not
         verify, is shorter than the head, or was rebuilt with other content.
         """
+        from opstwin.control.signing import check_signed
+
         check_signed(document, public_key)
         seq, head = document["seq"], document["hash"]
         assert isinstance(seq, int)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Protocol, Unpack
+from typing import Protocol, TypedDict, Unpack
 
 from opstwin.catalog.loading import Catalog
 from opstwin.catalog.request import Wish, wishes
@@ -11,6 +11,7 @@ from opstwin.control.asking import target_of
 from opstwin.control.component_guard import check_after, check_before
 from opstwin.control.components import Decided, Part, as_asked, decided, together
 from opstwin.control.existence import EndpointSeen, Provision, Seen, discover_endpoint, look
+from opstwin.control.known_hosts import COMPONENTS, KnownHosts
 from opstwin.control.ledger import Ledger
 from opstwin.control.persons import check_person
 from opstwin.control.planning import About
@@ -27,7 +28,12 @@ from opstwin.errors import Conflict, Forbidden, InvalidInput, RequestError, Stal
 from opstwin.targets.probing import Prober
 from opstwin.twin.store import Put
 
-_REQUEST: Final = "components: "
+
+class Given(TypedDict, total=False):
+    """What else is known of a request: what of it others wrote, and what of it a person said in their own words."""
+
+    taint: Taint | None
+    said: str
 
 
 class WorkloadPlanner(Protocol):
@@ -50,35 +56,43 @@ class ComponentHealth:
 class ComponentPlanner:
     """Discovers, decides and plans components. It changes nothing itself."""
 
-    def __init__(self, ledger: Ledger, prober: Prober, planner: WorkloadPlanner, components: Catalog) -> None:
+    def __init__(
+        self, ledger: Ledger, prober: Prober, planner: WorkloadPlanner, components: Catalog,
+        hosts: KnownHosts | None = None,
+    ) -> None:  # fmt: skip
         self._ledger = ledger
+        self._hosts = hosts or KnownHosts(ledger)
         self._prober = prober
         self._planner = planner
         self.catalog = components
 
-    async def discover_endpoint(self, url: str, asker: Actor) -> EndpointSeen:
+    async def discover_endpoint(self, url: str, asker: Actor, said: str = "") -> EndpointSeen:
         """Whether anything answers at a URL or an IP; `exists` is None when nobody can tell.
 
         Raises `InvalidInput` and, for what only a person may have asked, `Forbidden`.
         """
+        await self._hosts.check(url, asker, said)
         return await discover_endpoint(self._prober, url, asker)
 
     async def plan(
         self, request: Mapping[str, Json], endpoint: str | None, target: str | None, actor: Actor,
-        taint: Taint | None = None,
+        **given: Unpack[Given],
     ) -> Plan:  # fmt: skip
         """The plan for a components file (the whole document, read). `endpoint` and `target` override the file's.
 
         The plan's `mode` is what discovery decided; its first notes say what was seen. Raises `Unclear` with
-        `details["mode"] == "needs_decision"` where a person must decide, and as `Planner.from_workloads` does.
+        `details["mode"] == "needs_decision"` where a person must decide, `Forbidden` for a host that an AI client
+        names and no person brought in, and as `Planner.from_workloads` does.
         """
         wanted = wishes(request, self.catalog, endpoint)
+        await self._check_hosts(wanted, actor, given.get("said", ""))
         place = await self._place(wanted, target)
         verdict = together([await self._decided(wish, place, actor) for wish in wanted])
         check_before(verdict, await self._standing(place))
         plan = await self._planner.from_workloads(
-            place, verdict.workloads, request=_REQUEST + canonical(as_asked(request, endpoint)),
-            origin=Origin.COMPONENT, actor=actor, mode=verdict.mode.value, notes=verdict.notes, taint=taint,
+            place, verdict.workloads, request=COMPONENTS + canonical(as_asked(request, endpoint)),
+            origin=Origin.COMPONENT, actor=actor, mode=verdict.mode.value, notes=verdict.notes,
+            taint=given.get("taint"),
         )  # fmt: skip
         try:
             check_after(verdict, plan)
@@ -95,7 +109,7 @@ class ComponentPlanner:
         if plan.origin is not Origin.COMPONENT or not plan.changes:
             return
         try:
-            document = json.loads(plan.request.removeprefix(_REQUEST))
+            document = json.loads(plan.request.removeprefix(COMPONENTS))
             wanted, asker = wishes(document, self.catalog), plan.requested_by
             verdict = together([await self._decided(wish, plan.target, asker) for wish in wanted])
             mode = verdict.mode.value
@@ -159,6 +173,14 @@ class ComponentPlanner:
             )
         ask = Ask(action=Action.DEPLOY, name="components", target=named.pop())
         return target_of(ask, await self._ledger.all(Target))
+
+    async def _check_hosts(self, wanted: Sequence[Wish], asker: Actor, said: str) -> None:
+        """Before anything is asked: one host that nobody brought in, and none of the file's is asked."""
+        for wish in wanted:
+            for component in wish.entry.parts:
+                url = component.existence(wish.settings).url
+                if url:
+                    await self._hosts.check(url, asker, said)
 
     async def _decided(self, wish: Wish, place: TargetId, asker: Actor) -> Decided:
         return decided(wish, await self._parts(wish, place, asker))

@@ -32,16 +32,27 @@ async def explain(ledger: Ledger, readers: Readers, target_id: str | None = None
     return tuple(found)
 
 
+async def differing(ledger: Ledger, readers: Readers, target_id: str) -> tuple[Drift, ...]:
+    """As `explain` for one target, without looking up since when it is so, and whether healing is paused."""
+    target = await ledger.need(Target, target_id, next_step="List targets: opstwin targets list")
+    return tuple([drift for _, drift in await _on(ledger, readers, target)])
+
+
 async def _of_target(ledger: Ledger, readers: Readers, target: Target) -> list[Drift]:
+    found = await _on(ledger, readers, target)
+    drifts = [await _dated(ledger, record, drift) for record, drift in found]
+    return await _with_pauses(ledger, target, drifts) if drifts else []
+
+
+async def _on(ledger: Ledger, readers: Readers, target: Target) -> list[tuple[Desired, Drift]]:
     difference = readers.renderer(target).difference
     observed = {item.id: item async for item in ledger.each(Observed, {"target": target.id})}
-    drifts: list[Drift] = []
+    found: list[tuple[Desired, Drift]] = []
     async for record in ledger.each(Desired, {"target": target.id}):
         drift = drift_of(record, observed.get(record.id), difference)
         if drift is not None:
-            told = replace(drift, lines=field_lines(drift.fields))
-            drifts.append(await _dated(ledger, record, told))
-    return await _with_pauses(ledger, target, drifts) if drifts else []
+            found.append((record, replace(drift, lines=field_lines(drift.fields))))
+    return found
 
 
 async def _with_pauses(ledger: Ledger, target: Target, drifts: list[Drift]) -> list[Drift]:

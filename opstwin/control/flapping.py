@@ -46,8 +46,10 @@ class FlapGuard:
         """The resources that must not be healed now; pauses those that are changed back again and again."""
         found: set[ResourceId] = set()
         now = self.ledger.clock.now()
+        drifts = list(drifts)
+        records = await self._of(target, [drift.resource for drift in drifts])
         for drift in drifts:
-            record = await self._of(target, drift.resource)
+            record = records[drift.resource]
             fight = () if record.paused else record.fought_over(drift.over, now)
             if fight:
                 await self._pause(record, fight)
@@ -58,7 +60,8 @@ class FlapGuard:
     async def count(self, plan: Plan, over: Over) -> None:
         """Write down, before it happens, that these resources are healed by `plan`, and what is put back of each."""
         now = self.ledger.clock.now()
-        records = [(await self._of(plan.target, item)).healed(what, now) for item, what in over.items()]
+        before = await self._of(plan.target, over)
+        records = [before[item].healed(what, now) for item, what in over.items()]
         entry = AuditEntry(
             action="healing.start", subject=plan.id, actor=RECONCILER, plan_id=plan.id, digest=plan.digest,
             details={"resources": [str(item) for item in over]},
@@ -85,8 +88,10 @@ class FlapGuard:
         await self.ledger.commit([Put(free)], [entry], [event])
         return replace(free, version=free.version + 1)
 
-    async def _of(self, target: TargetId, resource: ResourceId) -> HealRecord:
-        return await self.ledger.get(HealRecord, resource) or HealRecord(id=resource, target=target)
+    async def _of(self, target: TargetId, resources: Iterable[ResourceId]) -> dict[ResourceId, HealRecord]:
+        resources = list(resources)
+        found = await self.ledger.some(HealRecord, resources)
+        return {item: found.get(item) or HealRecord(id=item, target=target) for item in resources}
 
     async def _pause(self, record: HealRecord, fight: tuple[str, ...]) -> None:
         now = self.ledger.clock.now()

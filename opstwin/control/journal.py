@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.transcripts import ByLook, Covering, safe_words
@@ -19,6 +20,9 @@ from opstwin.domain.plan import Change
 from opstwin.domain.values import Json
 from opstwin.errors import Cancelled, Conflict, OpstwinError
 from opstwin.twin.store import Put, Require, Write
+
+FRESH_S: Final = 1.0
+"""The record of an execution grows with its plan: of many small steps not each writes it anew."""
 
 
 class LeaseLost(Exception):
@@ -70,7 +74,10 @@ class Journal:
         return self.execution.started_by
 
     async def intend(self, steps: Sequence[Step], lease_s: float) -> list[Step]:
-        """Mark steps `intended` with their inverses, and renew the lease, in one write: the effects may now happen."""
+        """Mark steps `intended` with their inverses, and renew the lease, in one write: the effects may now happen.
+
+        A lease that was renewed less than `FRESH_S` ago stays as it is.
+        """
         if any(step.change.command is not None for step in steps):
             await self.veil.ready()
         now = self.ledger.clock.now()
@@ -78,7 +85,8 @@ class Journal:
             replace(item, state=StepState.INTENDED, attempts=item.attempts + 1, intended_at=now) for item in steps
         ]
         entries = [self._step_entry(step, "step.intended") for step in marked]
-        return await self._write(marked, entries, renew_s=lease_s)
+        left_s = (self.execution.lease_expires_at - now).total_seconds()
+        return await self._write(marked, entries, renew_s=lease_s if left_s < lease_s - FRESH_S else None)
 
     async def settle(
         self, step: Step, state: StepState, error: OpstwinError | None = None, audit: Sequence[AuditEntry] = ()

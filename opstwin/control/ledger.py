@@ -1,18 +1,20 @@
 """The store with the clock's moments filled in: what the rest of control reads from and writes to."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from opstwin.clock import Clock
 from opstwin.control.ids import Ids
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
-from opstwin.domain.records import Stored
+from opstwin.domain.records import Record, Stored
 from opstwin.errors import NotFound
 from opstwin.twin.store import MAX_PAGE, Commit, Query, Receipt, TwinStore, Write
 
 S = TypeVar("S", bound=Stored)
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ class Ledger:
     async def all(self, kind: type[S], where: Mapping[str, str | bool | None] | None = None) -> list[S]:
         """All records of a kind as a list."""
         return [item async for item in self.each(kind, where)]
+
+    async def some(self, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
+        """Those of `ids` that are there, by id; far cheaper than asking for one after the other."""
+        wanted = iter(dict.fromkeys(ids))
+        found: dict[str, R] = {}
+        while chunk := tuple(islice(wanted, MAX_PAGE)):
+            page = await self.store.find(Query(kind, ids=chunk, limit=MAX_PAGE))
+            found |= {item.id: item for item in page.items}
+        return found
 
     async def commit(
         self, writes: Sequence[Write] = (), audit: Sequence[AuditEntry] = (), events: Sequence[Event] = ()

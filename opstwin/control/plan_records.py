@@ -1,5 +1,6 @@
 """Storing plans: sealed with a digest on fixed revisions, with the audit entry that says who asked for what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -20,11 +21,11 @@ from opstwin.domain.approval import Policy, requesters
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.event import Event
-from opstwin.domain.plan import Base, Origin, Plan, PlanState, Risk, sealed, summary
+from opstwin.domain.plan import Base, Change, Origin, Plan, PlanState, Risk, sealed, summary
 from opstwin.domain.plan_text import risk_word
 from opstwin.domain.reasons import told
 from opstwin.domain.taint import Taint, joined
-from opstwin.domain.values import Digest, Json, PlanId
+from opstwin.domain.values import Digest, Json, PlanId, TargetId
 from opstwin.manifests.checks.policy import Policy as Rules
 from opstwin.twin.store import Put
 
@@ -74,20 +75,16 @@ class PlanRecords:
         Everybody who would count as a requester of a new plan counts as one of it too, so that nobody who asks again
         gets a plan to approve that he would not be let approve as his own.
         """
-        base = set(base_of(drafted))
-        asking = {actor.id, actor.on_behalf_of or actor.id} if actor.kind is not ActorKind.SCHEDULE else set()
-        for change in drafted.draft.changes:
-            asking.update(await asked_by(self._ledger, drafted.scene.desired.get(change.resource), change))
-        resources = {change.resource for change in drafted.draft.changes}
-        now = self._ledger.clock.now()
-        for state in (PlanState.PENDING, PlanState.APPROVED):
-            where = {"target": drafted.scene.target.id, "state": state.value}
-            for plan in await self._ledger.all(Plan, where):
-                same = set(plan.base) == base and {change.resource for change in plan.changes} == resources
-                same = same and asking <= requesters(plan)
-                if same and plan.origin in (Origin.DRIFT, Origin.DESIRED) and now < plan.expires_at:
-                    return plan
-        return None
+        changes = [
+            replace(item, asked_by=await asked_by(self._ledger, drafted.scene.desired.get(item.resource), item))
+            for item in drafted.draft.changes
+        ]
+        return await self._waiting(drafted.scene.target.id, set(base_of(drafted)), changes, actor)
+
+    async def keep(self, looked: Plan) -> Plan:
+        """A plan against drift that was just sealed, stored; or one that still waits, as `waiting_like` says."""
+        waiting = await self._waiting(looked.target, set(looked.base), looked.changes, looked.requested_by)
+        return waiting if waiting is not None else await self._put(looked)
 
     async def same_command(self, drafted: Drafted, occasion: Occasion) -> Plan | None:
         """The actor's plan of the same command on the same revisions that still waits; its taint must be the same."""
@@ -108,13 +105,28 @@ class PlanRecords:
 
         Raises `LimitExceeded` when too many plans of its requester wait for a decision.
         """
-        plan = await self.sealed(drafted, occasion)
+        return await self._put(await self.sealed(drafted, occasion))
+
+    async def _waiting(self, target: TargetId, base: set[Base], changes: Sequence[Change], actor: Actor) -> Plan | None:
+        asking = {actor.id, actor.on_behalf_of or actor.id} if actor.kind is not ActorKind.SCHEDULE else set()
+        asking.update(name for change in changes for name in change.asked_by)
+        resources = {change.resource for change in changes}
+        now = self._ledger.clock.now()
+        for state in (PlanState.PENDING, PlanState.APPROVED):
+            for plan in await self._ledger.all(Plan, {"target": target, "state": state.value}):
+                same = set(plan.base) == base and {change.resource for change in plan.changes} == resources
+                same = same and asking <= requesters(plan)
+                if same and plan.origin in (Origin.DRIFT, Origin.DESIRED) and now < plan.expires_at:
+                    return plan
+        return None
+
+    async def _put(self, plan: Plan) -> Plan:
         if plan.state is PlanState.PENDING:
             await self._flood.admit(plan)
         counts = summary(plan.changes)
         entry = AuditEntry(
-            action="plan.create", subject=plan.id, actor=occasion.actor, plan_id=plan.id, digest=plan.digest,
-            reason=confided(occasion.request)[:500],
+            action="plan.create", subject=plan.id, actor=plan.requested_by, plan_id=plan.id, digest=plan.digest,
+            reason=confided(plan.request)[:500],
             details={
                 "target": plan.target, "origin": plan.origin.value, "risk": plan.risk.value, "summary": str(counts),
                 **({"tainted": _sources(plan.taint)} if plan.taint else {}),

@@ -129,6 +129,13 @@ class Planner:
         """As `from_drift`, for looking only: the plan is not stored."""
         return await self._records.sealed(*await self._against_drift(target_id, resources, actor))
 
+    async def keep_look(self, looked: Plan) -> Plan:
+        """What `from_drift` returns for the changes of a plan that `look_at_drift` returned a moment ago.
+
+        Nothing is read or asked of the target anew: the gate refuses the plan if its base revisions moved meanwhile.
+        """
+        return await self._records.keep(looked)
+
     async def rollback(
         self, subject: str, actor: Actor, *, language: str = "en", tainted: bool = False, taint: Taint | None = None
     ) -> Plan:

@@ -14,12 +14,12 @@ from opstwin.domain.deployment import Deployment, Usage
 from opstwin.domain.example import Example
 from opstwin.domain.resource import Observed, Presence
 from opstwin.domain.right_sizing import (
-    AFTER_OOM,
     LEAST_SAMPLES,
     MI,
     Advice,
     Measured,
     Silence,
+    above_kill,
     cpu_of,
     memory_of,
     right_size,
@@ -44,6 +44,9 @@ _SCALERS: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "verticalpodautoscaler": ("targetRef", frozenset({"cpu", "memory"})),
 }
 """Kind → the field that names what it scales, and what of that is then its to decide."""
+
+
+Where = Mapping[str, str | bool | None]
 
 
 class Basis(StrEnum):
@@ -82,35 +85,50 @@ class Predictor:
     samples: SampleStore
     memory: Memory
 
-    async def advice(self, workload: str, target: str | None = None) -> Advice:
-        """What its own use says; silent, with the reason, where that says nothing."""
-        return _advised(await self._past(workload, target), await self._seen(workload, target))
+    async def advice(self, workload: str, target: str | None = None, tenant: str = SHARED) -> Advice:
+        """What its own use says to a tenant; silent, with the reason, where that says nothing."""
+        where = _where(workload, target)
+        return _advised(await self._past(where, LOOKED_BACK, tenant), await self._seen(where, tenant))
+
+    async def newest(self, workload: str, target: str | None, tenant: str) -> Deployment | None:
+        """The last deployment of a workload by a tenant's people, or None."""
+        return next(iter(await self._past(_where(workload, target), 1, tenant)), None)
 
     async def predict(self, name: str, target: str | None = None, tenant: str = SHARED) -> Prediction:
-        """What it should request. Raises `NotFound` for a workload that was never deployed."""
-        past = await self._past(name, target)
+        """What it should request, by what a tenant's people deployed.
+
+        Raises `NotFound` for a workload that was never deployed, or never by them.
+        """
+        where = _where(name, target)
+        past = await self._past(where, LOOKED_BACK, tenant)
         if not past:
             raise NotFound(
                 f"{name!r} was never deployed.", next_step="What was: opstwin history list",
                 details={"kind": "deployment", "id": name},
             )  # fmt: skip
-        seen = await self._seen(name, target)
+        seen = await self._seen(where, tenant)
         advice = _advised(past, seen)
         if advice.silent in (Silence.FEW, Silence.NONE):
             return await self._from_others(past, advice, tenant)
         return _from_use(past[0], advice)
 
-    async def _past(self, name: str, target: str | None) -> tuple[Deployment, ...]:
-        where: dict[str, str | bool | None] = {"service_name": name, **({"target_cluster": target} if target else {})}
-        return (await self.ledger.store.find(Query(Deployment, where, limit=LOOKED_BACK, newest_first=True))).items
+    async def _past(self, where: Where, most: int, tenant: str) -> tuple[Deployment, ...]:
+        """The newest of a tenant's own deployments; those of others lie between them, and are passed over."""
+        found: list[Deployment] = []
+        after: str | None = None
+        while True:
+            query = Query(Deployment, where, after=after, limit=LOOKED_BACK, newest_first=True)
+            page = await self.ledger.store.find(query)
+            found += await self.memory.seen_by(tenant, page.items)
+            if page.next is None or len(found) >= most:
+                return tuple(found[:most])
+            after = page.next
 
-    async def _seen(self, name: str, target: str | None) -> "_Seen":
-        where = {"target_cluster": target} if target else {}
-        query = Query(Deployment, {"service_name": name, "success": True, **where}, limit=1, newest_first=True)
-        page = await self.ledger.store.find(query)
-        if not page.items:
+    async def _seen(self, where: Where, tenant: str) -> "_Seen":
+        held = await self._past({**where, "success": True}, 1, tenant)
+        if not held:
             return _Seen()
-        newest, now = page.items[0], self.ledger.clock.now()
+        newest, now = held[0], self.ledger.clock.now()
         week_at = now - PERIOD
         usage, since_at = None, week_at
         for since_at in (max(week_at, newest.deployed_at), week_at):
@@ -172,6 +190,10 @@ class _Seen:
     owned: frozenset[str] = frozenset()
 
 
+def _where(name: str, target: str | None) -> Where:
+    return {"service_name": name, **({"target_cluster": target} if target else {})}
+
+
 def _advised(past: Sequence[Deployment], seen: _Seen) -> Advice:
     kills = unanswered(past)
     return right_size(
@@ -196,7 +218,7 @@ def unanswered(newest_first: Sequence[Deployment]) -> tuple[Deployment, ...]:
 
 def advice_floor(past: Sequence[Deployment]) -> float:
     """Bytes below which a limit was shown to be too little: the highest at which it was killed, and more."""
-    return max((item.memory_limit or 0 for item in unanswered(past)), default=0) * AFTER_OOM
+    return above_kill(max((item.memory_limit or 0 for item in unanswered(past)), default=0))
 
 
 def ceil_mi(amount: float) -> int:
@@ -220,7 +242,8 @@ def _cpu_of(item: Example) -> int | None:
 
 def _memory_of(item: Example) -> int | None:
     if item.usage is None or item.usage.samples < LEAST_SAMPLES:
-        return ceil_mi(item.memory_limit * (AFTER_OOM if item.oom_events else 1)) if item.memory_limit else None
+        known = item.memory_limit or 0
+        return ceil_mi(above_kill(known) if item.oom_events else known) or None
     killed_at = item.memory_limit or 0
     return memory_of(item.usage, Measured(usage=item.usage, oom_events=item.oom_events, killed_at_bytes=killed_at))
 

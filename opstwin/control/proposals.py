@@ -6,10 +6,10 @@ from typing import Final
 
 from opstwin.control.actors import RECONCILER
 from opstwin.control.ledger import Ledger
+from opstwin.control.starting import moved_since
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.event import Event
-from opstwin.domain.plan import Base, Origin, Plan, PlanState
-from opstwin.domain.resource import Desired, Observed, WorkloadRecord
+from opstwin.domain.plan import Origin, Plan, PlanState
 from opstwin.domain.values import PlanId, ResourceId, TargetId
 from opstwin.errors import Conflict
 from opstwin.twin.store import Put, Query
@@ -67,15 +67,4 @@ class Proposals:
         return True
 
     async def _holds(self, plan: Plan) -> bool:
-        for base in plan.base:
-            if await self._revisions(base) != (base.desired_revision, base.observed_revision):
-                return False
-        return True
-
-    async def _revisions(self, base: Base) -> tuple[int, int]:
-        if base.resource.split("/")[1:2] == ["workload"]:
-            record = await self.ledger.get(WorkloadRecord, base.resource)
-            return record.revision if record else 0, 0
-        desired = await self.ledger.get(Desired, base.resource)
-        observed = await self.ledger.get(Observed, base.resource)
-        return desired.revision if desired else 0, observed.revision if observed else 0
+        return not await moved_since(self.ledger, plan)

@@ -12,7 +12,7 @@ from typing import Final
 from opstwin.control.actors import RECONCILER
 from opstwin.control.applying import Applier
 from opstwin.control.approving import Approver
-from opstwin.control.drift import explain
+from opstwin.control.drift import differing
 from opstwin.control.flapping import FlapGuard, Over
 from opstwin.control.journal import LeaseLost
 from opstwin.control.ledger import Ledger
@@ -138,12 +138,12 @@ class Reconciler:
 
     async def _drifts(self, target: TargetId) -> Sequence[Drift]:
         """What differs, after a look at what is desired and has never been seen: it may simply not be there yet."""
-        drifts = await explain(self.ledger, self.observer.readers, target)
+        drifts = await differing(self.ledger, self.observer.readers, target)
         unseen = [item.resource for item in drifts if item.kind is DriftKind.UNKNOWN and item.observed_revision == 0]
         if not unseen:
             return drifts
         await self.observer.observe(unseen)
-        return await explain(self.ledger, self.observer.readers, target)
+        return await differing(self.ledger, self.observer.readers, target)
 
     async def _why_skip(self, target: Target) -> str:
         if not target.is_active:
@@ -175,11 +175,10 @@ class Reconciler:
         )  # fmt: skip
 
     async def _modes(self, target: Target, drifts: Iterable[Drift]) -> dict[ResourceId, Mode]:
-        modes: dict[ResourceId, Mode] = {}
-        for drift in drifts:
-            desired = await self.ledger.get(Desired, drift.resource)
-            modes[drift.resource] = desired.mode if desired is not None and desired.mode is not None else target.mode
-        return modes
+        resources = [drift.resource for drift in drifts]
+        wanted = await self.ledger.some(Desired, resources)
+        own = {item.id: item.mode for item in wanted.values() if item.mode is not None}
+        return {resource: own.get(resource, target.mode) for resource in resources}
 
     async def _groups(
         self, target: Target, resources: Sequence[ResourceId]
@@ -209,7 +208,10 @@ class Reconciler:
             uncovered += [item for item in resources if item not in covered]
             if not covered:
                 continue
-            plan = await self.planner.from_drift(target.id, covered, RECONCILER)
+            is_whole = covered == {change.resource for change in whole.changes}
+            plan = await (
+                self.planner.keep_look(whole) if is_whole else self.planner.from_drift(target.id, covered, RECONCILER)
+            )
             ran = await self._approve(plan, mandate) and await self._run(plan, {item: over[item] for item in resources})
             (healed if ran else waiting).append(plan.id)
         return healed, waiting, uncovered

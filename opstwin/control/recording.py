@@ -73,8 +73,7 @@ class Recording:
 
     async def some(self, resources: Sequence[ResourceId]) -> dict[ResourceId, Observed]:
         """What is known of some resources."""
-        found = [await self.ledger.get(Observed, resource) for resource in resources]
-        return {item.id: item for item in found if item is not None}
+        return {item.id: item for item in (await self.ledger.some(Observed, resources)).values()}
 
     async def store(
         self, news: Sequence[News], began_at: datetime, *, quiet: bool = False, opening: Sequence[Event] = ()

@@ -14,7 +14,7 @@ from opstwin.control.run_drafting import Draft
 from opstwin.control.similar import Similar
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
-from opstwin.domain.plan import Origin
+from opstwin.domain.plan import Origin, Plan
 from opstwin.domain.run import Artefact, Run, RunId, StageName
 from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
@@ -73,7 +73,9 @@ class Runs:
         try:
             learned = await self._look_back(asked, draft)
             found, made = await self._generate(asked, learned, draft)
-            run = replace(run, artefacts=tuple(map(_artefact, made.generated.manifests)))
+            artefacts = tuple(map(_artefact, made.generated.manifests))
+            # Stored before the plan is: whoever finds that plan after a kill finds what it was made of.
+            run = await self._store(replace(run, stages=tuple(draft.stages), artefacts=artefacts), asked.actor)
             run = replace(run, plan_id=await self._plan(asked, (found, made), run, draft))
         except OpstwinError as error:
             draft.fail(error)
@@ -135,17 +137,31 @@ class Runs:
         plan = await self.planner.from_manifests(
             asked.target.id,
             Manifests(documents=tuple(item.document for item in made.generated.manifests), language=asked.language),
-            request=f"{run.id}: {asked.request}"[:500], origin=Origin.WORDS if asked.sort == "words" else Origin.FILE,
-            actor=asked.actor, taint=asked.taint, notes=tuple(_notes(made, asked.language)), language=asked.language,
-            drafts=found.origins,
+            request=request_of_run(run.id, asked.request), actor=asked.actor,
+            origin=Origin.WORDS if asked.sort == "words" else Origin.FILE, taint=asked.taint,
+            notes=tuple(_notes(made, asked.language)), language=asked.language, drafts=found.origins,
         )  # fmt: skip
         draft.over()
         return plan.id
 
     async def _store(self, run: Run, actor: Actor) -> Run:
-        action = "run.plan" if run.plan_id is not None else "run.fail"
+        action = "run.plan" if run.plan_id is not None else "run.draft" if run.is_drafting else "run.fail"
         await self.ledger.commit([Put(run)], [_entry(action, run, actor)])
         return replace(run, version=run.version + 1)
+
+
+async def joined(ledger: Ledger, run: Run, plan: Plan, actor: Actor) -> Run:
+    """The run with the plan that it made before its process died; as it is where it has one."""
+    if run.plan_id is not None:
+        return run
+    run = replace(run, plan_id=plan.id)
+    await ledger.commit([Put(run)], [_entry("run.plan", run, actor)])
+    return replace(run, version=run.version + 1)
+
+
+def request_of_run(id: str, request: str) -> str:
+    """What the plan of a run says that was asked for."""
+    return f"{id}: {request}"[:500]
 
 
 def _entry(action: str, run: Run, actor: Actor) -> AuditEntry:

@@ -7,6 +7,7 @@ from typing import Final
 from opstwin.control.ledger import Ledger
 from opstwin.control.remembering import Memory
 from opstwin.domain.deployment import Deployment, image_parts, purpose_of
+from opstwin.domain.example import Example
 from opstwin.domain.similarity import LEAST, Sought, similarity
 from opstwin.manifests.generating.info import ContainerInfo
 from opstwin.manifests.generating.options import PastDeployment
@@ -66,12 +67,13 @@ def sought_of(info: ContainerInfo, target: str) -> Sought:
 def lessons(found: Sequence[Similar]) -> tuple[PastDeployment, ...]:
     """As the generator takes them: the newest first."""
     newest = sorted((item.deployment for item in found), key=lambda item: item.deployed_at, reverse=True)
-    return tuple(map(_lesson, newest))
+    return tuple(lesson(item, service=item.service_name, image=item.image_name) for item in newest)
 
 
-def _lesson(past: Deployment) -> PastDeployment:
+def lesson(past: Deployment | Example, *, service: str, image: str) -> PastDeployment:
+    """One of them: a record of the history or an example of the memory, each with its own names of these two."""
     return PastDeployment(
-        id=past.id, service=past.service_name, image=past.image_name, success=past.success, outcome=past.outcome,
+        id=past.id, service=service, image=image, success=past.success, outcome=past.outcome,
         cpu_request=past.cpu_request, cpu_limit=past.cpu_limit, memory_request=past.memory_request,
         memory_limit=past.memory_limit, cpu_p95=past.usage.cpu_p95 if past.usage else None,
         memory_p95=past.usage.memory_p95 if past.usage else None, oom_events=past.oom_events,

@@ -136,8 +136,9 @@ class Gate:
         holds: list[Write] = []
         moved: list[Json] = []
         touched = {change.resource for change in plan.changes if change.command is None}
+        known = await _records(self.ledger, plan.base)
         for base in plan.base:
-            found = await _records(self.ledger, base)
+            found = known[base.resource]
             if _has_moved(base, found):
                 moved.append(base.resource)
             observed = found[1]
@@ -155,10 +156,11 @@ class Gate:
     async def _wanted(self, plan: Plan, actor: Actor, now: datetime) -> tuple[tuple[Before, ...], list[Write]]:
         before: list[Before] = []
         writes: list[Write] = []
+        known = await self.ledger.some(Desired, [change.resource for change in plan.changes])
         for change in plan.changes:
             if change.command is not None:  # it wants nothing that could be compared with what is there
                 continue
-            old = await self.ledger.get(Desired, change.resource)
+            old = known.get(change.resource)
             before.append(Before(resource=change.resource, desired=old))
             new = _desired(plan, change, old, actor, now)
             if new is not None:
@@ -187,10 +189,16 @@ class Gate:
 _Records = tuple[Desired | WorkloadRecord | None, Observed | None]
 
 
-async def _records(ledger: Ledger, base: Base) -> _Records:
-    if base.resource.split("/")[1:2] == ["workload"]:
-        return await ledger.get(WorkloadRecord, base.resource), None
-    return await ledger.get(Desired, base.resource), await ledger.get(Observed, base.resource)
+async def _records(ledger: Ledger, bases: Sequence[Base]) -> dict[ResourceId, _Records]:
+    """What the twin holds now of what a plan stands on."""
+    names = {base.resource for base in bases if base.resource.split("/")[1:2] == ["workload"]}
+    workloads = await ledger.some(WorkloadRecord, names)
+    others = [base.resource for base in bases if base.resource not in names]
+    desired, observed = await ledger.some(Desired, others), await ledger.some(Observed, others)
+    return {
+        **{name: (workloads.get(name), None) for name in names},
+        **{item: (desired.get(item), observed.get(item)) for item in others},
+    }
 
 
 def _has_moved(base: Base, found: _Records) -> bool:
@@ -200,7 +208,8 @@ def _has_moved(base: Base, found: _Records) -> bool:
 
 async def moved_since(ledger: Ledger, plan: Plan) -> list[ResourceId]:
     """What is not as it was any more when the plan was made; the plan is then stale, and `Gate.start` refuses it."""
-    return [base.resource for base in plan.base if _has_moved(base, await _records(ledger, base))]
+    known = await _records(ledger, plan.base)
+    return [base.resource for base in plan.base if _has_moved(base, known[base.resource])]
 
 
 def steps_of(execution: ExecutionId, changes: Sequence[Change]) -> tuple[Step, ...]:

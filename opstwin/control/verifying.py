@@ -12,6 +12,7 @@ from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec
 from opstwin.errors import StalePlan, Unreachable, Unverified
 from opstwin.manifests.patience import hold_s as until_probed_s
+from opstwin.manifests.patience import untold_s
 from opstwin.targets.ports import Reader, Renderer, Sighting
 
 _AT_ONCE: Final = 16
@@ -88,6 +89,10 @@ def allowance_s(changes: Sequence[Change], renderer: Renderer) -> float:
     return max((renderer.verdict_s(item.kind, item.after) for item in changes if item.after is not None), default=0.0)
 
 
+def _untold_s(changes: Sequence[Change]) -> float:
+    return max((untold_s(item.kind, item.after) for item in changes if item.after is not None), default=0.0)
+
+
 @dataclass(slots=True)
 class _Steady:
     """Since when all has been good without a restart, and why not for longer."""
@@ -127,7 +132,7 @@ class Verifier:
         Raises `Unverified` (with the reason) when it is not, and `Unreachable` when the target did not say.
         """
         hold_s = self._hold_s(changes) if want_health else 0.0
-        allowed_s = self.patience.timeout_s + allowance_s(changes, self.renderer) + hold_s
+        allowed_s = self.patience.timeout_s + allowance_s(changes, self.renderer) + hold_s + _untold_s(changes)
         deadline_s = self.clock.monotonic_s() + allowed_s
         steady = _Steady()
         while True:

@@ -11,7 +11,8 @@ _BY_MODEL: Final = frozenset({"model", "cache"})
 class DraftOrigin:
     """One workload's draft. `source` is `model`, `cache` (a model's answer that was kept) or `template`.
 
-    `confidence`, from 0 to 1, is as it was counted, before any calibration; `examples` are the ids of the past
+    `confidence`, from 0 to 1, is as it was counted: outcomes are compared with it. `corrected` is the same as outcomes
+    had corrected it when it was drafted, None in drafts from before that was kept. `examples` are the ids of the past
     deployments that it rests on.
     """
 
@@ -19,6 +20,12 @@ class DraftOrigin:
     source: str
     confidence: float
     examples: tuple[str, ...] = ()
+    corrected: float | None = None
+
+    @property
+    def told(self) -> float:
+        """The one figure that people are told, wherever it is shown."""
+        return self.confidence if self.corrected is None else self.corrected
 
 
 def confidence_in(origins: Iterable[DraftOrigin] | None, workload: str) -> float | None:

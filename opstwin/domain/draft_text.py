@@ -11,8 +11,8 @@ _MOST: Final = 5
 
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "filled": (
-        "{name}: {source} filled in what nobody said. Confidence {confidence}, as counted, not corrected by outcomes.",
-        "{name}: 말하지 않은 값은 {source} 채웠습니다. 신뢰도 {confidence}(계산한 값이며, 결과로 보정하기 전입니다).",
+        "{name}: {source} filled in what nobody said. Confidence {confidence}.",
+        "{name}: 말하지 않은 값은 {source} 채웠습니다. 신뢰도 {confidence}.",
     ),
     "examples": ("It rests on {ids}.", "참고한 배포: {ids}."),
     "more": ("{ids} and {count} more", "{ids} 외 {count}개"),
@@ -32,7 +32,7 @@ def _line(item: DraftOrigin, language: str) -> str:
     source = item.source if item.source in _WORDS else "template"
     told = _say(
         "filled", language, name=_safe(item.workload), source=_say(source, language),
-        confidence=f"{item.confidence:.0%}",
+        confidence=f"{item.told:.0%}",
     )  # fmt: skip
     if not item.examples:
         return told

@@ -191,8 +191,15 @@ def plan_digest(plan: Plan) -> Digest:
     if plan.taint is not None:
         content["taint"] = to_json(plan.taint)
     if plan.drafts is not None:
-        content["drafts"] = _sorted_json([to_json(item) for item in plan.drafts])
+        content["drafts"] = _sorted_json([_draft_json(item) for item in plan.drafts])
     return digest_of(content)
+
+
+def _draft_json(origin: DraftOrigin) -> Json:
+    found = to_json(origin)
+    if isinstance(found, dict) and origin.corrected is None:
+        del found["corrected"]  # as above
+    return found
 
 
 def sealed(plan: Plan) -> Plan:

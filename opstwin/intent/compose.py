@@ -37,8 +37,13 @@ def read_compose(text: str, *, project: str = "", variables: Mapping[str, str] =
     return compose_of(documents[0], project=project, variables=variables)
 
 
-def compose_of(document: Node, *, project: str, variables: Mapping[str, str]) -> tuple[Workload, ...]:
-    """`read_compose` for a document that is loaded already."""
+def compose_of(
+    document: Node, *, project: str, variables: Mapping[str, str], shared_ports: bool = False
+) -> tuple[Workload, ...]:
+    """`read_compose` for a document that is loaded already.
+
+    With `shared_ports` all replicas of a service may stand behind one port, as in a cluster.
+    """
     if not isinstance(document, MapNode):
         raise fault("A Compose file is a mapping.", place=document.place, next_step="Begin with services:.")
     files = texts_of(document)
@@ -56,6 +61,7 @@ def compose_of(document: Node, *, project: str, variables: Mapping[str, str]) ->
         services=tuple(services),
         project=prefix,
         env_files=files,
+        shared_ports=shared_ports,
     )
     workloads = tuple(read_service(spot, around) for spot in services.values())
     top["services"].checked(lambda: in_order({item.name: item.needs for item in workloads}))

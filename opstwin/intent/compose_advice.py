@@ -10,6 +10,12 @@ SERVICE_KEYS: Final = (
 
 _NO_WAY: Final = "Opstwin has no such setting: remove it, or run this service without Opstwin."
 
+
+def _by_hand(what: str) -> str:
+    """What has its like in a cluster, where the generated manifests can be added to."""
+    return f"Remove it; for a cluster, generate the manifests, add {what}, then: opstwin plan -f …"
+
+
 SERVICE: Final[Mapping[str, str]] = {
     "build": "Build and push the image first, then name it with image:.",
     "container_name": "Remove it: containers are named after the service, web-1, web-2 and so on.",
@@ -19,7 +25,7 @@ SERVICE: Final[Mapping[str, str]] = {
     "links": "Remove it: services on one network reach each other.",
     "external_links": "Remove it, and join the network of the other container by name.",
     "volumes_from": "Name the same volume in both services.",
-    "tmpfs": _NO_WAY,
+    "tmpfs": _by_hand("an emptyDir with medium: Memory"),
     "profiles": "Remove it: every service of the file is planned. Use one file per profile.",
     "extends": "Write the settings out in this service.",
     "mem_reservation": "Remove it: only limits are set. Use mem_limit.",
@@ -35,7 +41,7 @@ SERVICE: Final[Mapping[str, str]] = {
     "platform": _NO_WAY,
     "privileged": "Remove it: privileged containers are not run.",
     "cap_add": "Remove it: capabilities are not added.",
-    "cap_drop": _NO_WAY,
+    "cap_drop": "Remove it: manifests for a cluster drop what the image does not need.",
     "security_opt": _NO_WAY,
     "devices": "Remove it: devices of the host are not handed to containers.",
     "pid": "Remove it: containers keep their own processes.",
@@ -43,25 +49,25 @@ SERVICE: Final[Mapping[str, str]] = {
     "userns_mode": _NO_WAY,
     "hostname": "Remove it: a service is reached by its own name.",
     "domainname": _NO_WAY,
-    "extra_hosts": _NO_WAY,
-    "dns": _NO_WAY,
-    "dns_search": _NO_WAY,
-    "dns_opt": _NO_WAY,
-    "sysctls": _NO_WAY,
+    "extra_hosts": _by_hand("hostAliases"),
+    "dns": _by_hand("dnsConfig.nameservers"),
+    "dns_search": _by_hand("dnsConfig.searches"),
+    "dns_opt": _by_hand("dnsConfig.options"),
+    "sysctls": _by_hand("securityContext.sysctls"),
     "ulimits": _NO_WAY,
     "logging": "Remove it: the target's own log driver is used.",
     "init": _NO_WAY,
     "tty": "Remove it: services run without a terminal.",
     "stdin_open": "Remove it: services run without input.",
     "stop_signal": _NO_WAY,
-    "stop_grace_period": _NO_WAY,
-    "read_only": _NO_WAY,
-    "shm_size": _NO_WAY,
+    "stop_grace_period": _by_hand("terminationGracePeriodSeconds"),
+    "read_only": "Remove it: manifests for a cluster have a read-only root where the image is known to allow it.",
+    "shm_size": _by_hand("an emptyDir with medium: Memory at /dev/shm"),
     "annotations": "Use labels: instead.",
     "label_file": "Copy the labels into labels:.",
     "develop": "Remove it: it is for development only.",
-    "post_start": _NO_WAY,
-    "pre_stop": _NO_WAY,
+    "post_start": _by_hand("lifecycle.postStart"),
+    "pre_stop": _by_hand("lifecycle.preStop"),
     "gpus": _NO_WAY,
     "runtime": _NO_WAY,
     "attach": "Remove it: it has no meaning here.",

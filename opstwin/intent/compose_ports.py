@@ -33,11 +33,14 @@ class _Mapping:
     address: str
 
 
-def read_ports(spot: Spot | None, replicas: int) -> tuple[Port, ...]:
-    """The ports of `ports:`. A range of the host's ports with one container port is one port for each replica."""
+def read_ports(spot: Spot | None, replicas: int, *, shared: bool = False) -> tuple[Port, ...]:
+    """The ports of `ports:`. A range of the host's ports with one container port is one port for each replica.
+
+    With `shared` all replicas stand behind one port, as behind a Service of a cluster.
+    """
     if spot is None or spot.is_null:
         return ()
-    return tuple(port for item in spot.items() for port in _read_port(item, replicas))
+    return tuple(port for item in spot.items() for port in _read_port(item, replicas, shared=shared))
 
 
 def read_expose(spot: Spot | None) -> tuple[Port, ...]:
@@ -57,9 +60,10 @@ def _inside(spot: Spot, number: int, protocol: str) -> Port:
     return spot.checked(lambda: Port(container=number, protocol=protocol))
 
 
-def _read_port(spot: Spot, replicas: int) -> Iterator[Port]:
+def _read_port(spot: Spot, replicas: int, *, shared: bool) -> Iterator[Port]:
     mapping = _short(spot) if spot.is_single else _long(spot)
-    for host, container in _pairs(mapping, spot, replicas):
+    own = replicas if not shared or len(mapping.host) != len(mapping.container) else 1
+    for host, container in _pairs(mapping, spot, own):
         yield _port(spot, host, container, mapping)
 
 

@@ -17,7 +17,10 @@ from opstwin.intent.spots import Spot
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a service may refer to: networks and volumes by their key, variables, other services, env files."""
+    """What a service may refer to: networks and volumes by their key, variables, other services, env files.
+
+    `shared_ports` says that replicas stand behind one port.
+    """
 
     networks: Mapping[str, str]
     volumes: Mapping[str, str]
@@ -25,6 +28,7 @@ class Surroundings:
     services: Sequence[str]
     project: str
     env_files: Mapping[str, str]
+    shared_ports: bool = False
 
 
 def read_service(spot: Spot, around: Surroundings) -> Workload:
@@ -34,7 +38,8 @@ def read_service(spot: Spot, around: Surroundings) -> Workload:
         raise spot.fault("has no image", "Add image:, such as image: nginx:1.27.")
     name = spot.checked(lambda: checked_name(str(spot.path[-1]), "name"))
     replicas, resources = _sizes(keys)
-    ports = (*read_ports(keys.get("ports"), replicas), *read_expose(keys.get("expose")))
+    published = read_ports(keys.get("ports"), replicas, shared=around.shared_ports)
+    ports = (*published, *read_expose(keys.get("expose")))
     command, entrypoint = _command(keys.get("command")), _command(keys.get("entrypoint"))
     user = _said(keys.get("user"), checked_user)
     folder = _said(keys.get("working_dir"), lambda path: checked_path(path, "working_dir"))

@@ -52,8 +52,10 @@ _AS_JSON: Final = re.compile(r"\s*\{\s*\"(?:apiVersion\"|kind\"\s*:\s*\"(?!Workl
 """The same where a manifest is written as JSON; its first key is one of these two."""
 
 
-def read_document(text: str, *, project: str = "", variables: Mapping[str, str] = _NONE) -> Document:
-    """What the file asks for; `project` and `variables` are for Compose files (see `read_compose`).
+def read_document(
+    text: str, *, project: str = "", variables: Mapping[str, str] = _NONE, shared_ports: bool = False
+) -> Document:
+    """What the file asks for; all but the text is for Compose files (see `read_compose` and `compose_of`).
 
     Raises `InvalidInput` with path and line, or `LimitExceeded`.
     """
@@ -72,7 +74,8 @@ def read_document(text: str, *, project: str = "", variables: Mapping[str, str] 
             next_step="Put each into a file of its own.",
         )
     if kinds == {"compose"}:
-        return Workloads(compose_of(documents[0], project=project, variables=variables), "compose")
+        found = compose_of(documents[0], project=project, variables=variables, shared_ports=shared_ports)
+        return Workloads(found, "compose")
     form = plain(documents[0], AS_TEXT)
     assert isinstance(form, dict)
     return ComponentRequest(form)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Final
 
 from opstwin.domain.deployment import Deployment, Usage, image_parts
+from opstwin.domain.right_sizing import above_peak
 from opstwin.domain.values import ExecutionId, PlanId, TargetId
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, Workload
 from opstwin.errors import InvalidInput
@@ -191,7 +192,7 @@ _USER: Final = "10001"
 
 def _case(example: _Example) -> Case:
     figures = example.figures
-    memory = round(figures.memory[1] * 1.15)
+    memory = round(above_peak(figures.memory[1]))
     workload = example.workload
     labels = {"service-type": example.purpose} | ({"language": example.language} if example.language else {})
     name, tag = image_parts(workload.image)

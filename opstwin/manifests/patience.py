@@ -20,6 +20,12 @@ _RESTARTS_S: Final = 30.0
 _LONGEST_S: Final = 3600.0
 
 _LONGEST_HOLD_S: Final = 300.0
+_BUSY_S: Final = 30.0
+"""What probes, and the end of what they end, may come late on a node that tells late."""
+
+_GRACE_S: Final = 30.0
+"""The API's default of `terminationGracePeriodSeconds`: for so long a container that was killed still looks well."""
+
 _SLACK_S: Final = 5.0
 """Kubelets begin to probe a moment after a container began, and tell of it a moment later; seconds on busy nodes."""
 
@@ -45,12 +51,42 @@ def hold_s(kind: str, spec: Spec) -> float:
     pod = body if kind == "pod" else _at(_at(body, "template"), "spec")
     if kind not in _LASTING or not isinstance(pod, dict):
         return 0.0
-    return min(max((_first_s(item) for item in _elements(pod, "containers")), default=0.0), _LONGEST_HOLD_S)
+    first_s = max((_spoken_s(item) for item in _elements(pod, "containers")), default=0.0)
+    return min(first_s + _SLACK_S, _LONGEST_HOLD_S) if first_s else 0.0
+
+
+def untold_s(kind: str, spec: Spec) -> float:
+    """The seconds that may go into waiting for nodes that tell late of liveness probes, beside `hold_s`."""
+    body = _at(spec, "spec")
+    pod = body if kind == "pod" else _at(_at(body, "template"), "spec")
+    return told_by_s(pod) if kind in _LASTING else 0.0
+
+
+def told_by_s(pod: Json) -> float:
+    """The seconds for which what was not told of the liveness probes of a pod (its spec) is waited for; 300 at most.
+
+    From then on the status of a container whose probe always fails shows that it ended, whatever events tell.
+    """
+    ended_s = ended_after_s(pod)
+    return min(ended_s + _BUSY_S, _LONGEST_HOLD_S) if ended_s else 0.0
+
+
+def ended_after_s(pod: Json) -> float:
+    """The seconds after which a container whose liveness probe always fails has ended, of a pod (its spec); else 0."""
+    killed_s = max((killed_after_s(item) for item in _elements(pod, "containers")), default=0.0)
+    grace_s = _number(pod, "terminationGracePeriodSeconds", _GRACE_S)
+    return killed_s + grace_s if killed_s else 0.0
+
+
+def probed_after_s(pod: Json) -> float:
+    """The seconds after which each liveness probe of a pod (its spec) has run once; 0 without such a probe."""
+    return max((_first_s(item) for item in _elements(pod, "containers")), default=0.0)
 
 
 def killed_after_s(container: Json) -> float:
     """The seconds after which a container whose liveness probe always fails is killed; 0 for one without a probe."""
-    return _probe_s(_at(container, "livenessProbe"))
+    probe_s = _probe_s(_at(container, "livenessProbe"))
+    return _probe_s(_at(container, "startupProbe")) + probe_s if probe_s else 0.0
 
 
 def probed_every_s(container: Json) -> float:
@@ -59,8 +95,13 @@ def probed_every_s(container: Json) -> float:
 
 
 def _first_s(container: Json) -> float:
+    spoken_s = _spoken_s(container)
+    return _probe_s(_at(container, "startupProbe")) + spoken_s if spoken_s else 0.0
+
+
+def _spoken_s(container: Json) -> float:
     probe = _at(container, "livenessProbe")
-    return _number(probe, "initialDelaySeconds", 0.0) + _every_s(probe) + _SLACK_S if isinstance(probe, dict) else 0.0
+    return _number(probe, "initialDelaySeconds", 0.0) + _every_s(probe) if isinstance(probe, dict) else 0.0
 
 
 def _turns(kind: str, body: Json) -> float:

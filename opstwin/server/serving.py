@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import gc
 import getpass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from opstwin.control.people import People
 from opstwin.domain.access import Actor, ActorKind, Principal, Scope
 from opstwin.errors import Conflict, InvalidInput, StoreError, Unauthenticated
-from opstwin.logs import configure_logs
+from opstwin.logs import configure_logs, logger
 from opstwin.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,13 +41,16 @@ Ready = Callable[[str, str], None]
 """Told once the hub answers: its URL and the one-time login link."""
 
 
-def serve(settings: Settings, ready: Ready) -> None:
-    """Run a hub until it is told to stop. Raises `Conflict` when another one runs on this data directory."""
+def serve(settings: Settings, ready: Ready, *, any_port: bool = False) -> None:
+    """Run a hub until it is told to stop. Where the port is taken, `any_port` takes a free one.
+
+    Raises `Conflict` when another one runs on this data directory, `InvalidInput` for an address that cannot be used.
+    """
     configure_logs(settings.log_level, settings.log_format)
     os.umask(0o077)
     _make_folder(settings.data_dir)
     with _alone(settings.data_dir):
-        asyncio.run(_serve(settings, ready))
+        asyncio.run(_serve(settings, ready, any_port))
 
 
 def _make_folder(folder: Path) -> None:
@@ -73,7 +77,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-async def _serve(settings: Settings, ready: Ready) -> None:
+async def _serve(settings: Settings, ready: Ready, any_port: bool) -> None:
     import uvicorn
 
     from opstwin.server.app import create_app
@@ -84,7 +88,7 @@ async def _serve(settings: Settings, ready: Ready) -> None:
 
     check_clusters(settings)
     instruments = Instruments()
-    with listening(settings.host, settings.port) as listener:
+    with listening(settings.host, settings.port, any_port=any_port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         url = _url(settings.host, settings.port)
         async with open_hub(settings, on_call=instruments.on_call, sole=settings.replicas == 1) as hub:
@@ -175,20 +179,31 @@ def _user_name() -> str:
 
 
 @contextlib.contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int, *, any_port: bool = False) -> Iterator[socket.socket]:
+    """A socket on the port, or with `any_port` on a free one where that is taken. Raises `InvalidInput`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named, as asyncio sends small answers at once (TCP_NODELAY) only where it is: 40 ms a call.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host, port))
+            _bind(listener, host, port, any_port)
         except OSError as error:
             raise InvalidInput(
                 f"Port {port} of {host} cannot be used: {error.strerror}.",
                 field="port",
-                next_step="Use: opstwin up --port 0",
+                next_step="Use another, or any that is free: opstwin up --any-port",
             ) from error
         yield listener
+
+
+def _bind(listener: socket.socket, host: str, port: int, any_port: bool) -> None:
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        if not any_port or error.errno != errno.EADDRINUSE:
+            raise
+        listener.bind((host, 0))
+        logger().warning("port_taken", port=port, instead=listener.getsockname()[1])
 
 
 def _url(host: str, port: int) -> str:

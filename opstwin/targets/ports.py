@@ -285,8 +285,8 @@ class Previewer(Protocol):
     async def preview(self, changes: Sequence[Change]) -> Sequence[Preview]:
         """One answer for each change, in that order, as if those before it had been made.
 
-        Raises `Forbidden` when the hub's credentials may not make one of them (it names the verb and the kind), and
-        `Unreachable` or `Timeout` when the target did not say.
+        Raises `Forbidden` when the hub's credentials may not make one of them, or could not undo it (it names the verb
+        and the kind), and `Unreachable` or `Timeout` when the target did not say.
         """
         ...
 

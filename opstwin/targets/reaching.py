@@ -43,7 +43,7 @@ def on_this_machine(ip: Ip) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What may be asked. `own_port` is where the hub listens; `allowed` is what on its machine AI clients may name."""
+    """What may be asked. `own_port` is where the hub listens; `allowed` is what AI clients may name on its machine."""
 
     own_port: int | None = None
     allowed: Sequence[AllowedPlace] = ()
@@ -86,6 +86,14 @@ def _forms(ip: Ip) -> Iterator[Ip]:
 def _is_nobodys(ip: Ip) -> bool:
     reserved = isinstance(ip, ipaddress.IPv4Address) and (ip.is_reserved or ip.packed[0] == 0)
     return ip.is_link_local or ip.is_multicast or ip.is_unspecified or reserved or ip in _METADATA
+
+
+def is_nobodys(host: str) -> bool:
+    """Whether `host` is an IP address that no component may have; a name is none."""
+    try:
+        return any(map(_is_nobodys, _forms(ipaddress.ip_address(host))))
+    except ValueError:
+        return False
 
 
 def _refused(message: str) -> InvalidInput:

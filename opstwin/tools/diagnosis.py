@@ -68,13 +68,13 @@ def diagnostician(services: Services) -> Diagnostician:
     return Diagnostician(services.ledger, services.readers, services.breakers, old_s)
 
 
-async def _diagnose(services: Services, _caller: Caller, ask: DiagnoseAsk) -> DiagnosisView:
+async def _diagnose(services: Services, caller: Caller, ask: DiagnoseAsk) -> DiagnosisView:
     found = await diagnostician(services).diagnose(ask.target, ask.subject, ask.language)
     first = offset_of(ask.cursor)
     page = found.findings[first : first + ask.limit]
     page = await with_last_lines(services.ledger, services.readers, services.breakers, page)
     counts = {**counts_of(found.findings), "unchecked": _unchecked(found.unchecked)}
-    summary = await with_sizing(services, found.summary, ask.subject, ask.target, ask.language)
+    summary = await with_sizing(services, caller, found.summary, (ask.subject, ask.target), ask.language)
     return DiagnosisView(
         summary=summary, counts=counts, unchecked=found.unchecked, targets=found.targets, items=page,
         next=_following(first, ask.limit, len(found.findings)), hint=found.hint,

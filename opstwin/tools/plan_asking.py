@@ -111,11 +111,16 @@ async def _from_words(services: Services, caller: Caller, words: str, target: st
 
 async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str) -> Plan:
     # A hostile file of the allowed size costs a second of parsing, which must not hold up everybody else.
-    document = await asyncio.to_thread(read_document, text, project=ask.project, variables=ask.variables)
+    shared = await _is_for_cluster(services, ask.target)
+    document = await asyncio.to_thread(
+        read_document, text, project=ask.project, variables=ask.variables, shared_ports=shared
+    )
     given = [text, ask.project, ask.endpoint or "", *ask.remove, *ask.variables, *ask.variables.values()]
     if isinstance(document, ComponentRequest):
         taint = await services.taints.judged(caller, given)
-        return await services.component_planner.plan(document.form, ask.endpoint, ask.target, caller.actor, taint)
+        return await services.component_planner.plan(
+            document.form, ask.endpoint, ask.target, caller.actor, taint=taint, said=caller.said
+        )
     if ask.endpoint is not None:
         raise _misplaced("endpoint", "a components file")
     if isinstance(document, ManifestRequest):
@@ -168,6 +173,12 @@ def run_by(workload: Workload | None) -> list[str]:
 def run_by_spec(spec: Spec | None) -> list[str]:
     """The same of a resource's spec."""
     return [text for key in ("image", "entrypoint", "command", "health") for text in strings((spec or {}).get(key))]
+
+
+async def _is_for_cluster(services: Services, named: str | None) -> bool:
+    """Whether the target that is named, or the default, is a cluster."""
+    targets = [item for item in await services.ledger.all(Target) if (item.id == named if named else item.is_default)]
+    return any(item.backend_type == "kubernetes" for item in targets)
 
 
 async def _target(services: Services, named: str | None) -> TargetId:

@@ -1,10 +1,11 @@
 """What a tool is. Each is declared once; routes, reference pages and the permission matrix are made from it."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Generic, TypeVar
+from functools import cache
+from typing import Any, Final, Generic, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -20,13 +21,13 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH")
 class Ask(BaseModel):
     """The input of a tool. Unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class View(BaseModel):
     """The output of a tool."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
 
 class Effect(StrEnum):
@@ -165,7 +166,6 @@ class Tool(Generic[I, O]):
     brief: Brief | None = None
     text: Text | None = None
     quotes: str = ""
-    _adapter: TypeAdapter[O] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -177,7 +177,6 @@ class Tool(Generic[I, O]):
         unknown = {*self.route.variables, *filter(None, [self.route.if_match])} - set(self.input.model_fields)
         if unknown:
             raise ValueError(f"{self.name}: the input has no field {', '.join(sorted(unknown))}")
-        object.__setattr__(self, "_adapter", TypeAdapter(self.output))
 
     @property
     def changes(self) -> bool:
@@ -187,7 +186,7 @@ class Tool(Generic[I, O]):
     @property
     def output_schema(self) -> TypeAdapter[O]:
         """The output's form."""
-        return self._adapter
+        return _adapter_of(cast("Hashable", self.output))
 
     def may(self, caller: Caller) -> bool:
         """Whether the caller's kind and scopes are enough."""
@@ -199,7 +198,13 @@ class Tool(Generic[I, O]):
 
     def dump(self, value: O) -> Any:
         """The output as JSON."""
-        return self._adapter.dump_python(value, mode="json")
+        return self.output_schema.dump_python(value, mode="json")
+
+
+@cache
+def _adapter_of(output: Hashable) -> TypeAdapter[Any]:
+    """Built at the first answer of this form: a hub has many tools, and most are never called."""
+    return TypeAdapter(cast("Any", output))
 
 
 AnyTool = Tool[Any, Any]

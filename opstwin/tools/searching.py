@@ -79,7 +79,7 @@ async def _search(services: Services, caller: Caller, ask: SearchAsk) -> Found[P
     views = [_view(item) for item in page]
     failed = [item for _, item in seen.fitting if not item.success]
     return Found(
-        summary=await with_sizing(services, _summary(seen, len(failed)), ask.workload, ask.target),
+        summary=await with_sizing(services, caller, _summary(seen, len(failed)), (ask.workload, ask.target)),
         counts={
             "outcome": dict(Counter(item.outcome for _, item in seen.fitting)),
             "workload": dict(Counter(item.service_name for _, item in seen.fitting)),

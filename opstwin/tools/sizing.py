@@ -1,28 +1,29 @@
 """Right-sizing beside other answers: one sentence where they are about one workload."""
 
 from opstwin.control.sizing_words import sizing_text
-from opstwin.domain.deployment import Deployment
 from opstwin.domain.resource import Desired
-from opstwin.tools.remembering import predictor_of
+from opstwin.tools.registry import Caller
+from opstwin.tools.remembering import predictor_of, tenant_of
 from opstwin.tools.services import Services
-from opstwin.twin.store import Query
 
 
 async def with_sizing(
-    services: Services, summary: str, subject: str | None, target: str | None = None, language: str = "en"
+    services: Services, caller: Caller, summary: str, about: tuple[str | None, str | None], language: str = "en"
 ) -> str:
     """The summary, and what the workload should request by its own use, or that this cannot be told.
 
-    As it was for what is no deployed workload, or no resource of one.
+    `about` is the subject and its target. As it was for what is no deployed workload, or no resource of one, or was
+    deployed by another organisation than the caller's.
     """
+    subject, target = about
     if subject is None or services.memory is None:
         return summary
     name = await _workload_of(services, subject)
-    where: dict[str, str | bool | None] = {"service_name": name, **({"target_cluster": target} if target else {})}
-    past = (await services.ledger.store.find(Query(Deployment, where, limit=1, newest_first=True))).items
-    if not past or not past[0].replicas:
+    predictor, tenant = predictor_of(services), tenant_of(services, caller)
+    newest = await predictor.newest(name, target, tenant)
+    if newest is None or not newest.replicas:
         return summary
-    advice = await predictor_of(services).advice(name, target or past[0].target_cluster)
+    advice = await predictor.advice(name, newest.target_cluster, tenant)
     return f"{summary}\n{sizing_text(name, advice, language)}"
 
 

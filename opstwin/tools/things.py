@@ -75,7 +75,7 @@ async def _nothing(twin: Twin, name: str) -> NotFound:
     near = await asyncio.to_thread(nearest, twin, name)
     said = f"Did you mean {' or '.join(near)}? " if near else ""
     return NotFound(
-        f"There is no {name[:200]!r} in the twin.", next_step=f"{said}Search: twin_query(text={_part(name)})",
+        f"There is no {name[:200]!r} in the twin.", next_step=f"{said}See what there is: opstwin get",
         details={"id": name[:200], "choices": near},
     )  # fmt: skip
 

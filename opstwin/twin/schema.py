@@ -11,6 +11,7 @@ from opstwin.errors import StoreError
 from opstwin.twin.copying import copy_sqlite, free_name
 from opstwin.twin.engines import Engines
 from opstwin.twin.faults import first_line
+from opstwin.twin.fresh import make_tables
 from opstwin.twin.tables import TABLES
 
 REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
@@ -79,13 +80,21 @@ def _migrate(writer: Engine) -> None:
         if version == HEAD:
             return
         try:
-            upgrade(connection)
+            _bring_up(connection)
         except (IntegrityError, ProgrammingError) as error:
             raise StoreError(
                 f"The database cannot be brought from schema {version} to {HEAD}; it is as it was.",
                 next_step="Use the Opstwin that wrote it, and report this.",
                 details={"database_schema": str(version), "known_schema": HEAD, "said": first_line(error.orig)},
             ) from error
+
+
+def _bring_up(connection: Connection) -> None:
+    is_new = "alembic_version" not in inspect(connection).get_table_names()
+    if is_new and connection.dialect.name == "sqlite":
+        make_tables(connection)
+    else:
+        upgrade(connection)
 
 
 def _keep_copy(path: Path, version: str) -> None:

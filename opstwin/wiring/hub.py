@@ -24,6 +24,7 @@ from opstwin.control.flooding import Flood
 from opstwin.control.generating import RULES, Generating
 from opstwin.control.history import History
 from opstwin.control.ids import Ids, RandomIds
+from opstwin.control.known_hosts import KnownHosts
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
 from opstwin.control.peaks import Peaks
@@ -203,7 +204,8 @@ def assembled(
         peaks=Peaks(ledger, samples),
     )  # fmt: skip
     approver = Approver(ledger, policy)
-    components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load())
+    hosts = KnownHosts(ledger, settings.agent_places)
+    components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load(), hosts)
     index = TwinIndex(store, pool)
     veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
     model, memory = model_of(settings, ledger.clock, veil), memory_of(settings, ledger, rules)

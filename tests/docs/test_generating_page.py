@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from opstwin.control.generating import USAGE_DAYS
-from opstwin.domain import similarity
+from opstwin.domain import right_sizing, similarity
 from opstwin.domain.run import LONGEST_DRAFT, StageName, StageState
 from opstwin.intent.document import Workloads, read_document
 from opstwin.manifests.generating import resources, security
@@ -65,8 +65,8 @@ def test_the_levels_and_profiles_are_the_real_ones() -> None:
 def test_the_figures_of_the_rules_are_the_real_ones() -> None:
     told = " ".join(PAGE.section("The rules").split())
     assert f"from {resources.ENOUGH_SAMPLES} measurements on" in told
-    assert f"{resources.OVER_P95} times the request and {resources.OVER_PEAK} times the highest reading" in told
-    assert f"or to {resources.AFTER_OOM} times the one that failed" in told
+    assert f"{resources.OVER_P95} times the request and {right_sizing.HEADROOM} times the peak" in told
+    assert f"or to {right_sizing.AFTER_OOM} times the one that failed" in told
     assert all(f"`{name}`" in told for name in security.ROOT_NEEDS)
 
 

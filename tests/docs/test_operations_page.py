@@ -56,6 +56,13 @@ def test_what_answers_without_a_token_is_told() -> None:
         assert ("needs a token" in told[f"`GET {path}`"]) is (path not in OPEN)
 
 
+@pytest.mark.req("S1.16")
+def test_the_service_is_started_again_when_it_is_killed_and_with_the_machine() -> None:
+    [unit] = PAGE.blocks("ini")
+    assert re.search(r"^Restart=(on-failure|always)$", unit, re.MULTILINE)
+    assert re.search(r"^WantedBy=multi-user.target$", unit, re.MULTILINE)
+
+
 def test_the_service_runs_as_its_own_user_with_settings_that_exist() -> None:
     [unit] = PAGE.blocks("ini")
     variables = dict(re.findall(r"^Environment=OPSTWIN_([A-Z_]+)=(.*)$", unit, re.MULTILINE))

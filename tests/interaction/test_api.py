@@ -41,7 +41,7 @@ async def test_the_twin_is_read_as_data_and_handlers_start_no_process(house: Hou
             assert not [way for way in ("subprocess", "os.system", "popen", "os.exec", "os.spawn") if way in text], file
 
 
-@pytest.mark.req("S1.15")
+@pytest.mark.req("S1.15", "S1.23")
 async def test_setting_what_should_be_is_accepted_and_lands_without_a_further_call(house: House) -> None:
     async with house.caller() as client:
         await running(house, client)
@@ -239,7 +239,7 @@ async def test_an_endpoint_exists_does_not_or_cannot_be_told(house: House) -> No
     assert answers == [True, False, None]
 
 
-@pytest.mark.req("S2.28", "S2.29", "S2.30", "S2.31")
+@pytest.mark.req("S2.27", "S2.28", "S2.29", "S2.30", "S2.31")
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -289,6 +289,7 @@ async def test_a_target_is_added_changed_tested_and_imported(house: House) -> No
         assert (await client.post("/targets:import", {"file": "- a"})).status_code == 422
 
 
+@pytest.mark.req("S5.118")
 async def test_a_target_that_does_not_answer_is_a_424_that_says_so(house: House) -> None:
     from opstwin.targets.sim.faults import Fault, FaultKind
 

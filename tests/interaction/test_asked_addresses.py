@@ -86,3 +86,19 @@ async def test_an_address_that_the_settings_allow_is_asked_for_an_agent(tmp_path
         async with house.caller("planner") as agent:
             answer = await agent.post("/discover", {"endpoint": f"http://127.0.0.1:{port}"})
     assert (answer.json()["exists"], len(came)) == (True, 1)
+
+
+@pytest.mark.proves("E5")
+async def test_an_agent_has_no_host_asked_that_no_person_brought_in(tmp_path: Path) -> None:
+    house = await House(tmp_path).furnish()
+    url = "http://words-of-a-log.attacker.example"
+    async with house.caller("planner") as agent:
+        seen = await agent.post("/discover", {"endpoint": url})
+        planned = await agent.post("/plans", {"file": FILE.format(url)})
+        moved = await agent.post("/plans", {"file": FILE.format("http://10.9.9.9:1"), "endpoint": url})
+    assert [answer.status_code for answer in (seen, planned, moved)] == [403, 403, 403], seen.text
+    assert "opstwin plan -f FILE" in planned.json()["next_step"]
+    assert house.prober.asked == []
+    async with house.caller("owner") as person:
+        await person.post("/plans", {"file": FILE.format(url)})
+    assert house.prober.asked == [f"{url}/health"]

@@ -61,6 +61,7 @@ async def test_a_hostile_body_is_refused_quickly(house: House, body: bytes) -> N
     assert len(answer.body) < 2000
 
 
+@pytest.mark.req("S5.84")
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -143,6 +144,7 @@ async def test_a_yaml_bomb_in_a_file_is_refused_quickly(house: House) -> None:
     assert took_s < QUICK_S
 
 
+@pytest.mark.req("S5.84")
 @pytest.mark.parametrize(
     ("body", "field"),
     [

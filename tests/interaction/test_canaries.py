@@ -61,7 +61,7 @@ async def poisoned(house: House) -> None:
         "lure-1", "app:1", env={"SECRET_KEY": FOREIGN, "URL": f"postgres://u:{FOREIGN}@db/x"},
         labels={"password": FOREIGN, "note": f"token={FOREIGN}"}, command=["run", f"--password={FOREIGN}"],
     )  # fmt: skip
-    for secret in (FILE, PLAIN):
+    for secret in (FILE, PLAIN, FOREIGN):
         for line in (
             secret, f"connecting with {secret}", secret[::-1], base64.b64encode(f"x{secret}y".encode()).decode(),
             json.dumps(json.dumps({"a": secret})), secret.encode().hex(), " ".join(secret),

@@ -48,7 +48,7 @@ async def carried_out(home: Clustered, client: Client, run: dict[str, Any]) -> D
     return record
 
 
-@pytest.mark.req("S5.30", "S5.48", "S5.61")
+@pytest.mark.req("S5.30", "S5.48", "S5.61", "S5.72")
 async def test_a_deployment_that_a_model_drafted_says_so_and_how_sure_it_was(home: Clustered) -> None:
     priced = ModelReply(text=ANSWER, model="gpt-x", cost_usd=0.25, tokens=Tokens(input=100, output=20))
     with_model(home.house, Priced([priced]))
@@ -71,6 +71,7 @@ class Priced(ScriptedModel):
         return reply
 
 
+@pytest.mark.req("S5.72")
 async def test_a_deployment_of_the_template_has_no_confidence_of_a_model(home: Clustered) -> None:
     with_model(home.house, ScriptedModel([Fault(status=500)]))
     async with home.house.caller() as client:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from opstwin.agent.drafting.confidence import Calibrate
+from opstwin.agent.drafting.drafter import Drafter
+from opstwin.agent.drafting.service import Drafting
 from opstwin.agent.models.scripted import ScriptedModel
 from opstwin.domain.deployment import Deployment
-from opstwin.domain.draft_origin import DraftOrigin
+from opstwin.domain.draft_origin import DraftOrigin, confidence_in
 from opstwin.domain.plan import Origin, Plan, plan_digest
 from tests.interaction.house import House
 from tests.unit.agent.graph.test_drafted_deployments import DEPLOY, drafting, judging
@@ -29,7 +32,7 @@ async def test_a_plan_drafted_in_a_conversation_keeps_the_persons_words_and_who_
     assert plan_digest(replace(plan, drafts=(replace(origin, source="template"),))) != plan.digest
 
 
-@pytest.mark.req("S5.48", "S5.61")
+@pytest.mark.req("S5.48", "S5.61", "S5.72")
 async def test_its_record_says_how_sure_the_model_was(tmp_path: Path) -> None:
     async with drafting(tmp_path, ScriptedModel(otherwise=judging())) as talks:
         heard = await talks.deployed(DEPLOY)
@@ -65,8 +68,8 @@ async def test_where_a_draft_filled_in_nothing_the_plan_names_none(tmp_path: Pat
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ("a language model filled in what nobody said", "not corrected by outcomes", "It rests on dep_app.")),
-        ("ko", ("언어 모델이 채웠습니다", "결과로 보정하기 전", "참고한 배포: dep_app.")),
+        ("en", ("a language model filled in what nobody said", "It rests on dep_app.")),
+        ("ko", ("언어 모델이 채웠습니다", "참고한 배포: dep_app.")),
     ],
 )
 async def test_every_surface_shows_it(tmp_path: Path, language: str, words: tuple[str, ...]) -> None:
@@ -81,6 +84,31 @@ async def test_every_surface_shows_it(tmp_path: Path, language: str, words: tupl
     for text in (*words, sure):
         assert text in "\n".join(shown)
         assert text in page
+
+
+@pytest.mark.req("S5.48")
+async def test_the_plan_and_its_card_and_the_answer_tell_one_confidence_also_when_outcomes_corrected_it(
+    tmp_path: Path,
+) -> None:
+    async with drafting(tmp_path, ScriptedModel(otherwise=judging())) as talks:
+        drafts = talks.house.services.drafts
+        assert isinstance(drafts, Drafting)
+
+        async def halved() -> Calibrate:
+            return lambda counted: counted / 2
+
+        drafter = Drafter(drafts.drafter.model, veil=talks.house.services.veil, calibrate=halved)
+        corrected = replace(drafts, drafter=drafter)
+        talks.talk.services = replace(talks.house.services, drafts=corrected)
+        heard = await talks.say(DEPLOY)
+        plan = await talks.plan(heard.plan_id)
+    [origin] = plan.drafts or ()
+    sure = f"{origin.confidence / 2:.0%}"
+    assert f"{heard.card['confidence']:.0%}" == f"{origin.told:.0%}" == sure
+    assert f"confidence {sure}" in heard.text
+    assert f"Confidence {sure}." in "\n".join(map(str, heard.card["diff"]))
+    assert f"{origin.confidence:.0%}" not in "\n".join([heard.text, *map(str, heard.card["diff"])])
+    assert confidence_in(plan.drafts, "web") == origin.confidence, "outcomes are compared with what was counted"
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ async def test_manifests_learn_from_the_past_of_the_askers_own_organisation_alon
         ours, theirs = await made(shop), await made(bank)
     assert own in [item["id"] for item in ours["history"]]
     assert own in ours["cited"]
-    assert limit_of(ours) == "1050Mi"
+    assert limit_of(ours) == "875Mi"
     assert (theirs["history"], own in theirs["cited"]) == ([], False)
     assert limit_of(theirs) != limit_of(ours)
 

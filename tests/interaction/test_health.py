@@ -255,6 +255,16 @@ async def test_the_time_to_answer_is_measured_by_route(house: House) -> None:
     assert not any("plan_0000000000" in line for line in lines)
 
 
+@pytest.mark.req("S5.103")
+async def test_what_takes_long_is_measured_as_long(house: House) -> None:
+    house.world.latency_s = 1.5
+    async with house.caller() as client:
+        assert (await client.post("/targets/local:discover")).status_code == 200
+    summed = 'http_request_duration_seconds_sum{method="POST",route="/api/v1/targets/{id}:discover",status="200"} '
+    [took] = [line.removeprefix(summed) for line in await metrics(house) if line.startswith(summed)]
+    assert float(took) >= 1.5
+
+
 async def test_no_caller_can_make_new_series(house: House) -> None:
     before = len(await metrics(house))
     async with house.caller() as client:
@@ -273,6 +283,22 @@ async def test_calls_to_targets_are_counted_by_backend(house: House) -> None:
     lines = await metrics(house)
     assert 'docker_api_calls_total{operation="containers.list",outcome="ok"} 2.0' in lines
     assert 'k8s_api_calls_total{operation="pods.list",outcome="unreachable"} 1.0' in lines
+
+
+@pytest.mark.req("S5.104")
+async def test_calls_to_a_cluster_are_counted_as_the_hub_makes_them(house: House) -> None:
+    counting = house.instruments.on_call
+    pool = DriverPool(clock=house.clock, secrets=HubSecrets({}, house.folder), stop_grace_s=1, on_call=counting)
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(pool.close)
+        served = await closing.enter_async_context(serving_cluster(KubeWorld(house.clock, "1.33"), token=True))
+        target = Target(
+            id=TargetId("prod"), display_name="Production", backend_type="kubernetes", created_at=house.clock.now(),
+            agent_endpoint=f"kubeconfig://{served.write_kubeconfig(house.folder / 'kubeconfig')}",
+        )  # fmt: skip
+        await pool.reader(target).info()
+        counted = [line.split(" ")[0] for line in await metrics(house)]
+    assert 'k8s_api_calls_total{operation="get",outcome="ok"}' in counted
 
 
 @pytest.mark.req("S5.106")

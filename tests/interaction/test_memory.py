@@ -129,8 +129,11 @@ async def test_two_organisations_on_one_hub_learn_nothing_of_each_other(divided:
             for asked in ({"name": "web"}, {"words": "web app"}, {"image": "app"}):
                 found = [item["id"] for item in await items(client, "/deployments/similar", k=20, **asked)]
                 assert (own in found) == sees, asked
-        theirs = (await bank.get("/predictions", workload="web")).json()
-        assert own not in theirs["examples"]
+        assert (await bank.get("/predictions", workload="web")).status_code == 404
+        assert own in (await shop.get("/predictions", workload="web")).json()["examples"]
+        for path, asked in (("/deployments/search", {"workload": "web"}), ("/diagnosis", {"subject": "web"})):
+            told = [(await client.get(path, **asked)).json()["summary"] for client in (shop, bank)]
+            assert ["Right-sizing" in text for text in told] == [True, False], path
         await shop.post("/deployments:quarantine", {"id": own, "reason": "why"})
         assert len(await items(shop, "/deployments/quarantined")) == 1
         assert await items(bank, "/deployments/quarantined") == []

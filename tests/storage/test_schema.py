@@ -29,6 +29,7 @@ from opstwin.errors import InvalidInput, StoreError
 from opstwin.twin.codec import Holds, shape_of
 from opstwin.twin.contents import content_hash
 from opstwin.twin.engines import Engines, engines_for
+from opstwin.twin.fresh import SCRIPT, migrated_script, script_of
 from opstwin.twin.opening import open_store
 from opstwin.twin.schema import HEAD, REVISIONS, upgrade
 from opstwin.twin.tables import METADATA, TABLES
@@ -67,6 +68,28 @@ def test_the_known_revisions_are_those_in_the_package() -> None:
     config.set_main_option("script_location", "opstwin.twin:migrations")
     found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     assert tuple(reversed(found)) == REVISIONS
+
+
+def test_the_script_for_new_files_is_what_the_migrations_make() -> None:
+    assert SCRIPT.read_text(encoding="utf-8") == migrated_script(), "Write it again: python -m opstwin.twin.fresh"
+
+
+async def test_a_new_file_holds_what_migrations_make_and_is_made_without_them(tmp_path: Path, url: str) -> None:
+    assert "alembic" not in loaded_by_opening(url)
+    assert script_of(tmp_path / "twin.db") == migrated_script()
+
+
+async def test_a_new_file_that_cannot_be_made_whole_is_left_empty(tmp_path: Path, url: str) -> None:
+    engines = engines_for(url)
+    with engines.writer.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE evidence_of_others (id INTEGER)")
+        connection.exec_driver_sql("CREATE INDEX ix_evidence_account ON evidence_of_others (id)")
+    engines.dispose()
+    with pytest.raises(StoreError):
+        await open_store(url)
+    assert rows(tmp_path / "twin.db", "SELECT name FROM sqlite_master WHERE type = 'table'") == [
+        ("evidence_of_others",)
+    ]
 
 
 SQL_TYPES = {
@@ -337,11 +360,20 @@ def test_the_store_in_memory_needs_no_database_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
-async def test_an_up_to_date_database_is_opened_without_the_migration_library(url: str) -> None:
-    await (await open_store(url)).close()
+def loaded_by_opening(url: str) -> set[str]:
+    """The modules that a process holds which has opened and closed the store."""
     program = (
-        "import sys, asyncio\nfrom opstwin.twin.opening import open_store\n"
-        f"store = asyncio.run(open_store({url!r}))\nasyncio.run(store.close())\nprint('alembic' in sys.modules)"
+        "import sys, json, asyncio\nfrom opstwin.twin.opening import open_store\n"
+        f"store = asyncio.run(open_store({url!r}))\nasyncio.run(store.close())\nprint(json.dumps(list(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    return set(json.loads(done.stdout))
+
+
+async def test_an_up_to_date_database_is_opened_without_the_migration_library(url: str) -> None:
+    await (await open_store(url)).close()
+    assert "alembic" not in loaded_by_opening(url)
+
+
+async def test_a_file_is_opened_without_the_words_of_another_database(url: str) -> None:
+    assert "sqlalchemy.dialects.postgresql" not in loaded_by_opening(url)

@@ -164,7 +164,8 @@ def _note(draft: Drafted, why: str) -> DraftNote:
 
 def _origin(draft: Drafted) -> DraftOrigin:
     return DraftOrigin(
-        workload=draft.workload.name, source=draft.source.value, confidence=draft.counted, examples=draft.examples
+        workload=draft.workload.name, source=draft.source.value, confidence=draft.counted, examples=draft.examples,
+        corrected=draft.confidence,
     )  # fmt: skip
 
 

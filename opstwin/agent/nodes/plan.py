@@ -1,18 +1,16 @@
 """Making the plan: the one tool call of the proposal, and the card that is shown of what came of it."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
 
-from opstwin.agent.deploying import MAX_TEXT, behind_of, file_with, request_of
+from opstwin.agent.deploying import behind_of, file_with
 from opstwin.agent.events import PlanShown
 from opstwin.agent.failing import told_error
+from opstwin.agent.made_before import made_before, of_stages
 from opstwin.agent.nodes.check import taken_apart
 from opstwin.agent.nodes.retrieve import examples_for
 from opstwin.agent.state import MAX_PLANS, State, said
 from opstwin.agent.turn import Turn
 from opstwin.agent.wording import field_word, say
-from opstwin.control.confiding import confided
 from opstwin.control.wording import note_in
 from opstwin.domain.plan import Plan, PlanState, summary
 from opstwin.domain.plan_text import plan_lines, risk_word, summary_line
@@ -22,12 +20,12 @@ from opstwin.errors import OpstwinError, RequestError
 from opstwin.tools.plan_briefs import approve_command
 from opstwin.tools.plan_views import approve_url
 from opstwin.tools.waiting import NAMED, still_needed
-from opstwin.twin.store import Query
 
 
 async def plan(state: State, turn: Turn) -> State:
     """The plan's id and digest; or the trouble, when it is one that other words may mend."""
-    made = await _made_before(state, turn)
+    made, of_draft = await made_before(state, turn)
+    state = state | of_draft
     if made is None:
         tool, arguments = taken_apart(state)
         behind = behind_of(state.get("draft") or {}, state["words"], arguments)
@@ -47,7 +45,7 @@ async def plan(state: State, turn: Turn) -> State:
         )
         made = await turn.services.ledger.get(Plan, id)
         if tool == "run_create":
-            state = state | _of_run(answer.data)
+            state = state | of_stages(answer.data.get("stages", []))
     if made is None:
         return State(trouble="No plan came of it.", outcome="failed")
     return await _shown(state, turn, made)
@@ -142,46 +140,6 @@ def _filled_in(state: State) -> str:
     confidence = f"{state.get('confidence') or 0:.0%}"
     fields = ", ".join(field_word(state["language"], name) for name in filled)
     return say(state["language"], key, fields=fields, source=source, confidence=confidence)
-
-
-def _of_run(data: Mapping[str, Any]) -> State:
-    """What a run says of its draft."""
-    stages = [item for item in data.get("stages", []) if isinstance(item, Mapping) and item.get("name") == "analysis"]
-    found = stages[0].get("details") or {} if stages else {}
-    if not found.get("source"):
-        return State()
-    confidence = found.get("confidence")
-    told: dict[str, Json] = {key: str(found.get(key) or "")[:MAX_TEXT] for key in ("source", "why", "reasoning")}
-    return State(
-        draft=told | {"confidence": confidence}, confidence=confidence,
-        examples=[str(item) for item in found.get("cited", [])][:MAX_PLANS],
-    )  # fmt: skip
-
-
-def _requests(state: State) -> set[str]:
-    """What the plan of this proposal would say that was asked for."""
-    tool, arguments = taken_apart(state)
-    if tool == "rollback_plan":
-        return {f"roll back {arguments.get('id', '')}"}
-    if tool != "plan_create":
-        return set()
-    if (state.get("draft") or {}).get("filled"):
-        return {confided(request_of(state["words"]))}
-    words = arguments.get("words")
-    return {words, confided(words, {})} if isinstance(words, str) else set()
-
-
-async def _made_before(state: State, turn: Turn) -> Plan | None:
-    """The plan that this very turn made before its process died; there is then no second one."""
-    requests = _requests(state)
-    if not requests:
-        return None
-    began = datetime.fromisoformat(state["began_at"])
-    where: dict[str, Any] = {"state": PlanState.PENDING.value}
-    page = await turn.services.ledger.store.find(Query(Plan, where, limit=20, newest_first=True))
-    mine = (item for item in page.items if item.requested_by == turn.caller.actor and item.created_at >= began)
-    known = set(state.get("plans", []))
-    return next((item for item in mine if item.request in requests and item.id not in known), None)
 
 
 def after_check(state: State) -> str:

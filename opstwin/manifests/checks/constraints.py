@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
-import re2  # type: ignore[import-untyped]
-
 from opstwin.domain.values import Json
 from opstwin.manifests.checks.findings import shown
 from opstwin.manifests.checks.shapes import Constraint
@@ -88,6 +86,8 @@ def _inverted(part: tuple[Constraint, ...], value: Json) -> str:
 def _matcher(pattern: Json) -> Constraint | None:
     if not isinstance(pattern, str) or len(pattern) > _LONGEST_PATTERN:
         return None
+    import re2  # type: ignore[import-untyped]
+
     options = re2.Options()
     options.log_errors = False
     try:

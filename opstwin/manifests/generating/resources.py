@@ -6,6 +6,7 @@ from math import ceil
 from typing import Final
 
 from opstwin.domain.deployment import Usage
+from opstwin.domain.right_sizing import above_kill, above_peak
 from opstwin.domain.values import Json
 from opstwin.manifests.generating.amounts import MI, cpu_of, cpu_text, exact_memory_text, memory_of, memory_text
 from opstwin.manifests.generating.images import Known, repository
@@ -21,9 +22,9 @@ LEAST_MEMORY: Final = 16.0 * MI
 """Below these a container hardly starts."""
 
 OVER_P95: Final = 1.5
-OVER_PEAK: Final = 1.2
-AFTER_OOM: Final = 1.5
-"""Room of a memory limit above the 95th percentile, above the peak, and above a limit that did not suffice."""
+OVER_READING: Final = 1.2
+"""Room of a memory limit above the 95th percentile, and of a request above one reading. What is given above a peak or a
+limit that did not suffice is that of `opstwin.domain.right_sizing`."""
 
 PROFILE_SIZES: Final = {"S": (100.0, 128.0 * MI, 512.0 * MI), "M": (250.0, 512.0 * MI, 1024.0 * MI),
                     "L": (1000.0, 2048.0 * MI, 4096.0 * MI)}  # fmt: skip
@@ -93,7 +94,7 @@ def _of_usage(usage: Usage, source: str) -> Sizes:
     return Sizes(
         cpu=max(usage.cpu_p95, LEAST_CPU),
         memory=memory,
-        memory_limit=max(memory * OVER_P95, usage.memory_max * OVER_PEAK),
+        memory_limit=max(memory * OVER_P95, above_peak(usage.memory_max)),
         cpu_source=source,
         memory_source=source,
         limit_source=source,
@@ -124,9 +125,9 @@ def _of_reading(info: ContainerInfo) -> Sizes | None:
     memory = memory_of(info.memory_usage) if info.memory_usage else None
     if cpu is None and memory is None:
         return None
-    known_memory = None if memory is None else max(memory * OVER_PEAK, LEAST_MEMORY)
+    known_memory = None if memory is None else max(memory * OVER_READING, LEAST_MEMORY)
     return Sizes(
-        cpu=None if cpu is None else max(cpu * OVER_PEAK, LEAST_CPU),
+        cpu=None if cpu is None else max(cpu * OVER_READING, LEAST_CPU),
         memory=known_memory,
         memory_limit=None if known_memory is None else known_memory * 2,
         cpu_source="usage now",
@@ -172,13 +173,13 @@ def _above_failures(sizes: Sizes, past: tuple[PastDeployment, ...]) -> Sizes:
 
 
 def _next_above(failed: float, past: tuple[PastDeployment, ...]) -> float:
-    """A limit that held where the image got more, or half as much again; always above the one that failed."""
+    """A limit that held where the image got more, or what is given after a kill; always above the one that failed."""
     held = [
         float(row.memory_limit)
         for row in past
         if row.success and not row.oom_events and row.memory_limit and row.memory_limit > failed
     ]
-    return max(min([*held, failed * AFTER_OOM]), failed + 4 * MI)
+    return max(min([*held, above_kill(failed)]), failed + 4 * MI)
 
 
 def _amounts(cpu: float | None, memory: float | None, info: ContainerInfo) -> dict[str, Json]:

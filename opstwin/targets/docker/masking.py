@@ -6,6 +6,8 @@ from opstwin.domain.values import Spec
 from opstwin.errors import Rejected
 from opstwin.logs import MASK, masked, redacted
 from opstwin.targets.docker.composing import names, texts
+from opstwin.targets.docker.defaults import Found, env_of
+from opstwin.targets.own_secrets import OwnSecrets, own_secrets
 
 NEXT_STEP = "Give it as a reference: secret_env with env:NAME or file:NAME."
 
@@ -13,6 +15,14 @@ NEXT_STEP = "Give it as a reference: secret_env with env:NAME or file:NAME."
 def shown_env(key: str, value: str, asked: str | None, *, managed: bool) -> str:
     """A variable as it is shown. What a person wrote into a spec stays as it is; all else is masked if it looks so."""
     return value if managed and asked == value else masked(key, value)
+
+
+def secrets_of(found: Found) -> OwnSecrets:
+    """What the container was given as secrets, to be masked in what it writes."""
+    config = found.get("Config") or {}
+    return own_secrets(
+        env_of(config).items(), (str(found.get("Name") or "").lstrip("/"), str(config.get("Image") or ""))
+    )
 
 
 def shown_words(words: Sequence[str], asked: Sequence[str], *, managed: bool) -> list[str]:

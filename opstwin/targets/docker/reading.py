@@ -14,6 +14,7 @@ from opstwin.targets.docker.engine import THREADS
 from opstwin.targets.docker.finding import Finder
 from opstwin.targets.docker.frames import Frames, LogLines, RawStream
 from opstwin.targets.docker.marks import is_internal
+from opstwin.targets.docker.masking import secrets_of
 from opstwin.targets.docker.sightings import (
     absent,
     container_sighting,
@@ -89,7 +90,10 @@ class DockerReader:
         return Watch(self._target, self._engine, self._clock).events()
 
     async def logs(self, resource: ResourceId, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
-        """Both streams in the order of their frames; following ends with the container. See the port."""
+        """Both streams in the order of their frames, without the container's own secrets. See the port.
+
+        Following ends with the container.
+        """
         found = await self._container(resource)
         frames = RawStream() if (found.get("Config") or {}).get("Tty") else Frames()
         wanted = {"stdout": 1, "stderr": 1, "timestamps": 1, "tail": max(0, tail), "follow": int(follow)}
@@ -99,14 +103,14 @@ class DockerReader:
             lambda api: api.answer("GET", path, params=wanted, stream=True),
             idle_s=None if follow else self._engine.timeout_s,
         )
-        lines = LogLines()
+        lines, own = LogLines(), secrets_of(found)
         try:
             while data := await stream.read():
                 for name, piece in frames.feed(data):
                     for line in lines.feed(name, piece):
-                        yield line
+                        yield own.line(line)
             for line in lines.rest():
-                yield line
+                yield own.line(line)
         finally:
             await stream.close()
 

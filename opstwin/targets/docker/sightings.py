@@ -13,6 +13,7 @@ from opstwin.targets.docker.defaults import Found, ImageDefaults
 from opstwin.targets.docker.describing import Seen, anonymous_volumes, container_spec, image_health
 from opstwin.targets.docker.extras import in_every_pod, not_in_spec, written_folders
 from opstwin.targets.docker.marks import marks_of
+from opstwin.targets.docker.masking import secrets_of
 from opstwin.targets.ports import Sighting
 from opstwin.targets.specs import full_form, full_image_name
 
@@ -143,7 +144,7 @@ def _container_facts(seen: Seen) -> Mapping[str, Json]:
         "in_every_pod": [] if seen.marks.managed else [*in_every_pod(seen)],
         "image_health": image_health(seen),
         "start_error": _said(state.get("Error")),
-        "health_output": _last_output(state) if health_of(found) is Health.UNHEALTHY else "",
+        "health_output": _last_output(found) if health_of(found) is Health.UNHEALTHY else "",
     }
     folders = written_folders(seen)
     if folders is not None:
@@ -164,10 +165,10 @@ def _runs_now(state: Found) -> bool:
     return bool(state.get("Running")) and not state.get("Restarting")
 
 
-def _last_output(state: Found) -> str:
-    """What the last run of the health check wrote."""
-    runs = (state.get("Health") or {}).get("Log") or ()
-    return _said(runs[-1].get("Output")) if runs else ""
+def _last_output(found: Found) -> str:
+    """What the last run of the health check wrote, without the container's own secrets."""
+    runs = ((found.get("State") or {}).get("Health") or {}).get("Log") or ()
+    return _said(secrets_of(found).over(str(runs[-1].get("Output") or ""))) if runs else ""
 
 
 def _said(text: Any) -> str:

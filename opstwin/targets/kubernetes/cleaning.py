@@ -1,6 +1,6 @@
 """A live object as the spec that is kept of it: without status, without what is noise, without secrets. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from opstwin.domain.values import Json, Spec
@@ -8,6 +8,7 @@ from opstwin.logs import looks_secret, redacted
 from opstwin.manifests.difference import MASK
 from opstwin.manifests.ownership import MANAGER, OWN_ANNOTATIONS, RESTORER
 from opstwin.targets.kubernetes.marks import KEY
+from opstwin.targets.own_secrets import OwnSecrets, own_secrets
 
 _KEPT: Final = ("name", "namespace", "labels", "annotations")
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -33,6 +34,11 @@ def cleaned(kind: str, item: Mapping[str, Any]) -> Spec:
     if kind == "pod" and controller_of(item) is not None:
         body["spec"] = _thin(_object(body.get("spec")))
     return body
+
+
+def secrets_of(item: Mapping[str, Any]) -> OwnSecrets:
+    """What the containers of an object were given as secrets in plain variables, to be masked in what they write."""
+    return own_secrets(_variables(item.get("spec")), (str(_object(item.get("metadata")).get("name")),))
 
 
 def controller_of(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -79,6 +85,20 @@ def _masked(value: Json) -> Json:
     if isinstance(name, str) and isinstance(said, str) and said and looks_secret(name):
         return {**value, "value": MASK}
     return {key: _masked(item) for key, item in value.items()}
+
+
+def _variables(value: Json) -> Iterator[tuple[str, str]]:
+    """All that stands as `name` and `value`, wherever it stands."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _variables(item)
+    elif isinstance(value, dict):
+        name, said = value.get("name"), value.get("value")
+        if isinstance(name, str) and isinstance(said, str):
+            yield name, said
+        else:
+            for item in value.values():
+                yield from _variables(item)
 
 
 def _thin(spec: Mapping[str, Any]) -> dict[str, Json]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from opstwin.clock import Clock
 from opstwin.domain.target import Target
@@ -17,6 +18,9 @@ RENEW_S: Final = 300.0
 
 RETRY_S: Final = 5.0
 """And this long after they were refused, at the earliest: a plugin may ask somebody, or cost money."""
+
+LOOK_S: Final = 1.0
+"""The file is looked at this often at most: a reconcile makes hundreds of calls a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +55,24 @@ class Connection:
         self._client: Any = None  # the library's ApiClient, which is not typed
         self._retired: list[Any] = []
         self._stamp: object = None
-        self._made_s = 0.0
+        self._looked_s, self._made_s = -LOOK_S, 0.0
         self._turn = asyncio.Lock()
 
     async def client(self) -> Any:
         """The client. Raises `InvalidInput` (the file or context is not there) or `Unreachable` (no credentials)."""
         async with self._turn:
+            now_s = self._clock.monotonic_s()
+            if self._client is not None and self._stamp is not None and now_s - self._looked_s < LOOK_S:
+                return self._client
             stamp = await asyncio.to_thread(_stamp, self._address.file)
-            age_s = self._clock.monotonic_s() - self._made_s
-            if self._client is None or stamp != self._stamp or age_s > RENEW_S:
+            self._looked_s = now_s
+            if self._client is None or stamp != self._stamp or now_s - self._made_s > RENEW_S:
                 await self._renew(stamp)
             return self._client
 
     def refused(self) -> bool:
         """Say that the credentials were refused; whether the next client has new ones."""
+        self._looked_s = -LOOK_S  # somebody may put new ones into the file now
         if self._client is None or self._clock.monotonic_s() - self._made_s < RETRY_S:
             return False
         self._stamp = None
@@ -133,7 +141,18 @@ async def _configured(address: Address) -> Any:
         raise _no_file(address) from error
     except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
         raise _unusable(address, error) from error
+    # The session would ask the environment for a proxy, and ~/.netrc for another password, at each call in a thread.
+    configuration.proxy = configuration.proxy or _proxy_for(configuration.host)
+    configuration.client_session_kwargs = {"trust_env": False, "proxy": configuration.proxy}
     return configuration
+
+
+def _proxy_for(address: str) -> str | None:
+    """The proxy that the environment names for an address, as `HTTPS_PROXY` and `NO_PROXY` say."""
+    parts = urlsplit(address)
+    if parts.hostname is None or proxy_bypass(parts.hostname):
+        return None
+    return getproxies().get(parts.scheme)
 
 
 def _no_file(address: Address) -> InvalidInput:

@@ -1,16 +1,19 @@
 """What pods write: one pod, or all of a workload side by side."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from opstwin.domain.values import ResourceId
-from opstwin.errors import NotFound, OpstwinError, Rejected
+from opstwin.errors import NotFound, Rejected
+from opstwin.targets.kubernetes.cleaning import secrets_of
+from opstwin.targets.kubernetes.confluence import Confluence
 from opstwin.targets.kubernetes.health import at
 from opstwin.targets.kubernetes.streaming import Streams
+from opstwin.targets.own_secrets import OwnSecrets
 from opstwin.targets.ports import LogLine
 
 IDLE_S: Final = 3600.0
@@ -21,7 +24,23 @@ MOST_PODS: Final = 20
 """Logs read at the same time; of a larger workload the pods that come first by name."""
 
 Object = Mapping[str, Any]
-PodsOf = Callable[[str, str], Awaitable[Sequence[Object]]]
+Lines = AsyncGenerator[LogLine, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One container of a pod; `start` is the id of its newest start, empty before the first, `began` when that was.
+
+    `own` are the secrets of its pod, which are masked in what it writes.
+    """
+
+    namespace: str
+    pod: str
+    uid: str
+    container: str
+    start: str = ""
+    began: str = ""
+    own: OwnSecrets = field(default=OwnSecrets(), compare=False)
 
 
 class Logs:
@@ -30,91 +49,82 @@ class Logs:
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
 
-    async def lines(self, resource: ResourceId, pods_of: PodsOf, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
+    async def lines(self, resource: ResourceId, pods: Sequence[Object], *, tail: int, follow: bool) -> Lines:
         """See `Reader.logs`; with more than one container each line begins with the name of who wrote it."""
-        _, kind, name = resource.split("/", 2)
-        pods = sorted(await pods_of(kind, name), key=_name)[:MOST_PODS]
-        sources = [source for pod in pods for source in _sources(pod)]
-        if not sources:
-            raise NotFound(f"{resource} has no container that writes.", next_step=f"See it: opstwin get {resource}")
+        sources = sources_of(resource, pods)
         labelled = len(sources) > 1
         if follow:
-            async for line in _merged([self._one(item, tail, follow=True, labelled=labelled) for item in sources]):
-                yield line
+            merged = Confluence()
+            for source in sources:
+                merged.add(self.followed(source, tail, lambda: labelled))
+            async with aclosing(merged.lines()) as lines:
+                async for line in lines:
+                    yield line
             return
         found: list[LogLine] = []
         for source in sources:
-            async with aclosing(self._one(source, tail, follow=False, labelled=labelled)) as lines:
+            query = {"tailLines": str(tail)}
+            async with aclosing(self._one(source, query, lambda: labelled, idle_s=READ_S)) as lines:
                 found += [line async for line in lines]
         if labelled:
             found.sort(key=lambda line: line.at.timestamp() if line.at else 0.0)
         for line in found[-tail:] if tail else ():
             yield line
 
+    def followed(self, source: Source, tail: int | None, labelled: Callable[[], bool]) -> Lines:
+        """What a container writes, from its last `tail` lines on, or (None) from its newest start, until it ends."""
+        past = {"sinceTime": source.began} if source.began else {}
+        query = {"follow": "true", **(past if tail is None else {"tailLines": str(tail)})}
+        return self._one(source, query, labelled, idle_s=IDLE_S)
+
     async def _one(
-        self, source: tuple[str, str, str], tail: int, *, follow: bool, labelled: bool
-    ) -> AsyncGenerator[LogLine, None]:
-        namespace, pod, container = source
-        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
-        query = {"container": container, "tailLines": str(tail), "timestamps": "true"}
-        query |= {"follow": "true"} if follow else {}
-        label = f"{pod}/{container}: " if labelled else ""
+        self, source: Source, query: Mapping[str, str], labelled: Callable[[], bool], *, idle_s: float
+    ) -> Lines:
+        path = f"/api/v1/namespaces/{source.namespace}/pods/{source.pod}/log"
+        asked = {"container": source.container, "timestamps": "true", **query}
         try:
-            async with aclosing(self._streams.lines(path, query, idle_s=IDLE_S if follow else READ_S)) as lines:
+            async with aclosing(self._streams.lines(path, asked, idle_s=idle_s)) as lines:
                 async for raw in lines:
-                    yield _line(raw, label)
+                    line = source.own.line(_line(raw))
+                    label = f"{source.pod}/{source.container}: " if labelled() else ""
+                    yield replace(line, text=label + line.text) if label else line
         except Rejected as refused:
             # A container that has not begun yet has written nothing.
-            if not labelled and "waiting to start" not in refused.message and "not found" not in refused.message:
+            if not labelled() and "waiting to start" not in refused.message and "not found" not in refused.message:
                 raise
 
 
-async def _merged(parts: Sequence[AsyncGenerator[LogLine, None]]) -> AsyncGenerator[LogLine, None]:
-    """The lines of all as they come. Ends when all have ended; raises what ends one of them."""
-    queue: asyncio.Queue[LogLine | OpstwinError | None] = asyncio.Queue(1000)
-
-    async def pump(part: AsyncGenerator[LogLine, None]) -> None:
-        end: OpstwinError | None = None
-        try:
-            async with aclosing(part) as lines:
-                async for line in lines:
-                    await queue.put(line)
-        except OpstwinError as error:
-            end = error
-        await queue.put(end)
-
-    tasks = [asyncio.create_task(pump(part)) for part in parts]
-    left = len(tasks)
-    try:
-        while left:
-            item = await queue.get()
-            if isinstance(item, LogLine):
-                yield item
-                continue
-            if item is not None:
-                raise item
-            left -= 1
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+def sources_of(resource: ResourceId, pods: Sequence[Object]) -> list[Source]:
+    """The containers of the pods that come first by name. Raises `NotFound` when there is none."""
+    first = sorted(pods, key=lambda pod: str(at(pod, "metadata", "name")))[:MOST_PODS]
+    found = [source for pod in first for source in sources_in(pod)]
+    if not found:
+        raise NotFound(f"{resource} has no container that writes.", next_step=f"See it: opstwin get {resource}")
+    return found
 
 
-def _sources(pod: Object) -> list[tuple[str, str, str]]:
-    """Namespace, pod and container of everything in a pod that has begun at least once."""
-    namespace, name = str(at(pod, "metadata", "namespace")), str(at(pod, "metadata", "name"))
-    containers = [str(item.get("name")) for item in at(pod, "spec", "containers") or ()]
-    return [(namespace, name, container) for container in containers]
+def sources_in(pod: Object) -> list[Source]:
+    """The containers of a pod."""
+    namespace, name, uid = (str(at(pod, "metadata", key)) for key in ("namespace", "name", "uid"))
+    states = {item.get("name"): item for item in at(pod, "status", "containerStatuses") or ()}
+    own = secrets_of(pod)
+    found = []
+    for container in at(pod, "spec", "containers") or ():
+        state = states.get(container.get("name")) or {}
+        start, began = str(state.get("containerID") or ""), _began(state)
+        found.append(Source(namespace, name, uid, str(container.get("name")), start, began, own))
+    return found
 
 
-def _name(pod: Object) -> str:
-    return str(at(pod, "metadata", "name"))
+def _began(state: Object) -> str:
+    places = (("state", "running"), ("state", "terminated"), ("lastState", "terminated"))
+    return next((str(said) for place in places if (said := at(state, *place, "startedAt"))), "")
 
 
-def _line(raw: bytes, label: str) -> LogLine:
+def _line(raw: bytes) -> LogLine:
     """A line with its moment: the kubelet writes both streams as one."""
     text = raw.decode(errors="replace").rstrip("\r")
     moment, _, rest = text.partition(" ")
     with contextlib.suppress(ValueError):
-        return LogLine(at=datetime.fromisoformat(moment), stream="stdout", text=label + rest)
-    return LogLine(at=None, stream="stdout", text=label + text)
+        return LogLine(at=datetime.fromisoformat(moment), stream="stdout", text=rest)
+    return LogLine(at=None, stream="stdout", text=text)

@@ -13,7 +13,7 @@ from opstwin.manifests.forms import text_at
 from opstwin.manifests.volatile import without_volatile
 from opstwin.targets.kubernetes.applying import Applied, Trial
 from opstwin.targets.kubernetes.placing import Placing, defined_kind
-from opstwin.targets.kubernetes.rights import Rights, needs_of
+from opstwin.targets.kubernetes.rights import Rights
 from opstwin.targets.kubernetes.schema import check_schema
 from opstwin.targets.kubernetes.sending import Place, Wire
 from opstwin.targets.kubernetes.step import Step
@@ -54,7 +54,7 @@ class KubernetesPreviewer:
         made = _made_by(changes)
         places = [None if _is_ahead(change, made) else await self._place(change) for change in changes]
         pairs = list(zip(changes, places, strict=True))
-        await self._rights.check(need for change, place in pairs if place for need in needs_of(change, place))
+        await self._rights.check((change, place) for change, place in pairs if place)
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(change: Change, place: Place | None) -> Preview:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,13 +15,14 @@ from opstwin.errors import NotFound, Rejected, TargetError
 from opstwin.targets.kubernetes.families import Families, newest, selector_of
 from opstwin.targets.kubernetes.health import at
 from opstwin.targets.kubernetes.listing import Denied, collection_of, everything, typed
+from opstwin.targets.kubernetes.log_following import Followed, Following
 from opstwin.targets.kubernetes.logs import Logs
 from opstwin.targets.kubernetes.permitted import permitted
 from opstwin.targets.kubernetes.probing import Probes
 from opstwin.targets.kubernetes.refusals import refusal
 from opstwin.targets.kubernetes.rights import Rights
 from opstwin.targets.kubernetes.scope import SETS, Scope, is_shown
-from opstwin.targets.kubernetes.sending import Call, Sender
+from opstwin.targets.kubernetes.sending import Call, Place, Sender
 from opstwin.targets.kubernetes.serving import ServedKind, Serving
 from opstwin.targets.kubernetes.sightings import full_name, maker_of, sighting_of, unreadable
 from opstwin.targets.kubernetes.streaming import Streams
@@ -46,6 +48,7 @@ class KubernetesReader:
     ) -> None:
         self._target, self._sender, self._serving, self._scope = target, sender, serving, scope
         self._logs, self._uses, self._held_back = Logs(streams), Uses(sender, clock), HeldBack(streams, clock)
+        self._streams, self._clock = streams, clock
         self._probes = Probes(sender, clock)
         self._watch = Watch(target, sender, streams, serving, scope, clock)
 
@@ -110,9 +113,23 @@ class KubernetesReader:
         """Changes as they happen; see the port and `opstwin.targets.kubernetes.watching`."""
         return self._watch.events()
 
-    def logs(self, resource: ResourceId, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
-        """What a pod, or the pods of a workload, write; see the port."""
-        return self._logs.lines(resource, self._pods_of, tail=tail, follow=follow)
+    async def logs(self, resource: ResourceId, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
+        """What a pod, or the pods of a workload, write; see the port and `opstwin.targets.kubernetes.log_following`."""
+        _, kind, name = resource.split("/", 2)
+        item = await self._there(kind, name)
+        if follow and kind in _MADE_BY_TEMPLATE:
+            place = await self._serving.place(kind, name)
+            followed = Followed(
+                resource=resource, place=place, selector=selector_of(item), look=lambda: self._live(place),
+                pods=lambda: self._by_selector("pods", kind, item),
+            )  # fmt: skip
+            found = Following(followed, self._logs, self._streams, self._clock).lines(tail)
+        else:
+            pods = [item] if kind == "pod" else await self._by_selector("pods", kind, item)
+            found = self._logs.lines(resource, pods, tail=tail, follow=follow)
+        async with aclosing(found) as lines:
+            async for line in lines:
+                yield line
 
     async def usage(self, resource: ResourceId) -> UsageReading:
         """What a pod, or the pods of a workload together, use now; see the port."""
@@ -139,14 +156,11 @@ class KubernetesReader:
         return {item: replace(reading, throttled_periods=held_back.get(item)) for item, reading in found.items()}
 
     async def _looked(self, resource: ResourceId, kind: str, name: str) -> Sighting:
-        place = await self._serving.place(kind, name)
-        answer = await self._sender.send(Call(method="GET", path=place.path, deadline_s=LOOK_S))
-        if answer.status == 404:
+        found = await self._live(await self._serving.place(kind, name))
+        if found is None:
             return Sighting(resource=resource, kind=kind, name=name, presence=Presence.ABSENT)
-        if not answer.ok:
-            raise refusal(answer, f"to show {place.words}")
-        pods = await self._newest_of(kind, answer.body)
-        return await self._probes.over(self._one(kind, answer.body, pods), pods)
+        pods = await self._newest_of(kind, found)
+        return await self._probes.over(self._one(kind, found, pods), pods)
 
     async def _newest_of(self, kind: str, item: Object) -> Sequence[Object]:
         """A pod itself, or the pods of a workload that are of its newest template."""
@@ -158,13 +172,25 @@ class KubernetesReader:
 
     async def _pods_of(self, kind: str, name: str) -> list[Object]:
         """The pods of a workload, or the one pod. Raises `NotFound` or `TargetError`."""
+        item = await self._there(kind, name)
+        return [item] if kind == "pod" else await self._by_selector("pods", kind, item)
+
+    async def _there(self, kind: str, name: str) -> Object:
+        """The object. Raises `NotFound` or `TargetError`."""
         place = await self._serving.place(kind, name)
+        found = await self._live(place)
+        if found is None:
+            raise NotFound(f"There is no {place.words}.", next_step="See what there is: opstwin get")
+        return found
+
+    async def _live(self, place: Place) -> Object | None:
+        """The object as it is now, None when it is not there. Raises `TargetError`."""
         answer = await self._sender.send(Call(method="GET", path=place.path, deadline_s=LOOK_S))
         if answer.status == 404:
-            raise NotFound(f"There is no {place.words}.", next_step="See what there is: opstwin get")
+            return None
         if not answer.ok:
             raise refusal(answer, f"to show {place.words}")
-        return [answer.body] if kind == "pod" else await self._by_selector("pods", kind, answer.body)
+        return answer.body
 
     async def _by_selector(self, plural: str, kind: str, item: Object) -> list[Object]:
         """What a workload's selector matches and it owns. Pods that may not be listed are none: health says less."""

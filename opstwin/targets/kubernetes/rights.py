@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from opstwin.domain.plan import Change, Op
+from opstwin.domain.plan import Change, Op, inverse
 from opstwin.domain.values import Json
 from opstwin.errors import Forbidden
 from opstwin.targets.kubernetes.refusals import refusal
@@ -56,24 +56,36 @@ def needs_of(change: Change, place: Place) -> set[Need]:
     return found
 
 
+def needs_of_undoing(change: Change, place: Place) -> set[Need]:
+    """What the inverse of one change needs to be allowed; nothing where there is none."""
+    back = inverse(change, change.before)
+    return set() if back is None else needs_of(back, place)
+
+
 class Rights:
     """Asks one cluster what the hub's account may do."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    async def check(self, needs: Iterable[Need]) -> None:
-        """Raise `Forbidden` that names what is not allowed: verb, kind and namespace."""
-        lacking = await self.lacking(needs)
+    async def check(self, pairs: Iterable[tuple[Change, Place]]) -> None:
+        """Raise `Forbidden` that names what is not allowed: verb, kind and namespace.
+
+        A change whose inverse is not allowed is refused too: what goes wrong could not be taken back.
+        """
+        pairs = list(pairs)
+        forward = {need for change, place in pairs for need in needs_of(change, place)}
+        back = {need for change, place in pairs for need in needs_of_undoing(change, place)}
+        lacking = await self.lacking(forward | back)
         if not lacking:
             return
-        more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
-        named = "; ".join(map(str, lacking[:_SHOWN]))
+        first = [need for need in lacking if need in forward]
+        then = [need for need in lacking if need not in forward]
         raise Forbidden(
-            f"The hub's account may not do this on the cluster: {named}{more}.",
+            _words(first, then),
             next_step="Have a Role or ClusterRole with these verbs bound to it, then plan again.",
-            details={"lacking": [str(item) for item in lacking]},
-        )
+            details={"lacking": [str(item) for item in first], "lacking_to_undo": [str(item) for item in then]},
+        )  # fmt: skip
 
     async def lacking(self, needs: Iterable[Need]) -> Sequence[Need]:
         """Those that are not allowed. Raises `TargetError` when the cluster does not say."""
@@ -101,3 +113,17 @@ class Rights:
             raise refusal(answer, "to say what the hub's account may do")
         status = answer.body.get("status")
         return isinstance(status, dict) and status.get("allowed") is True
+
+
+def _words(forward: Sequence[Need], back: Sequence[Need]) -> str:
+    """What is not allowed of the changes themselves, and what only of the way back."""
+    if not back:
+        return f"The hub's account may not do this on the cluster: {_named(forward)}."
+    if not forward:
+        return f"The hub's account may do this on the cluster but could not undo it, for it may not: {_named(back)}."
+    return f"{_words(forward, ())} To undo it the account would also have to: {_named(back)}."
+
+
+def _named(needs: Sequence[Need]) -> str:
+    more = f" and {len(needs) - _SHOWN} more" if len(needs) > _SHOWN else ""
+    return f"{'; '.join(map(str, needs[:_SHOWN]))}{more}"

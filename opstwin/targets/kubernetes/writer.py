@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from opstwin.clock import Clock
+from opstwin.domain.kinds import runs
 from opstwin.domain.plan import Op
 from opstwin.domain.resource import Presence
 from opstwin.domain.values import ResourceId
@@ -16,6 +17,7 @@ from opstwin.targets.kubernetes.execing import Execs
 from opstwin.targets.kubernetes.marks import execution_of
 from opstwin.targets.kubernetes.restarting import restarted
 from opstwin.targets.kubernetes.sending import Wire, is_leaving, uid_of
+from opstwin.targets.kubernetes.sightings import sighting_of
 from opstwin.targets.kubernetes.step import Live, Step, replaced_worker
 from opstwin.targets.ports import ExecResult, Order, Reader, Sighting
 from opstwin.targets.secrets import SecretSource
@@ -42,8 +44,9 @@ class KubernetesWriter:
         step = Step(
             order, await self._wire.locator.place(change.kind, change.name, wanted), self._wire.sender, self._clock
         )
+        made: Live | None = None
         try:
-            await self._work(change.op)(step)
+            made = await self._work(change.op)(step)
         except Timeout as unknown:
             if not await self._was_done(step):
                 raise unknown from None
@@ -51,6 +54,8 @@ class KubernetesWriter:
             raise step.honest(error) from error
         if change.op is Op.DELETE:
             return Sighting(resource=change.resource, kind=change.kind, name=change.name, presence=Presence.ABSENT)
+        if made is not None and not runs(change.kind):  # all that a look would show is in the server's answer
+            return sighting_of(change.target, change.kind, made)
         return await self._reader.observe(change.resource)
 
     async def exec(
@@ -63,32 +68,33 @@ class KubernetesWriter:
         """End all connections of this driver, the reader's too."""
         await self._wire.close()
 
-    def _work(self, op: Op) -> Callable[[Step], Awaitable[None]]:
-        work: dict[Op, Callable[[Step], Awaitable[None]]] = {
+    def _work(self, op: Op) -> Callable[[Step], Awaitable[Live | None]]:
+        """What does it; it returns the object as the server answered, None where that does not say how it is now."""
+        work: dict[Op, Callable[[Step], Awaitable[Live | None]]] = {
             Op.CREATE: self._create, Op.UPDATE: self._update, Op.REPLACE: self._replace, Op.DELETE: self._delete,
             Op.RESTART: self._restart,
         }  # fmt: skip
         return work[op]
 
-    async def _create(self, step: Step) -> None:
+    async def _create(self, step: Step) -> Live | None:
         for attempt in range(RACES):
             live = await step.look()
             if step.is_done(live):
-                return
+                return live
             if live is not None:
                 await self._make_room(step, live)
-                live = None
-            if await _put(Applied(step, self._secrets.resolve), live, guarded=attempt == 0):
-                return
+            made = await _put(Applied(step, self._secrets.resolve), guarded=attempt == 0)
+            if made is not None:
+                return made
         raise _restless(step)
 
-    async def _update(self, step: Step) -> None:
-        await self._changed(step, lambda live: Applied(step, self._secrets.resolve).put(live))
+    async def _update(self, step: Step) -> Live | None:
+        return await self._changed(step, lambda live: Applied(step, self._secrets.resolve).put(live))
 
-    async def _restart(self, step: Step) -> None:
-        await self._changed(step, lambda live: restarted(step, live, self._clock.now()))
+    async def _restart(self, step: Step) -> Live | None:
+        return await self._changed(step, lambda live: restarted(step, live, self._clock.now()))
 
-    async def _changed(self, step: Step, change: Callable[[Live], Awaitable[Live]]) -> None:
+    async def _changed(self, step: Step, change: Callable[[Live], Awaitable[Live]]) -> Live:
         for _ in range(RACES):
             live = await step.look()
             if live is None or is_leaving(live):
@@ -98,13 +104,12 @@ class KubernetesWriter:
                     details={"resource": step.change.resource},
                 )
             if step.is_done(live):
-                return
+                return live
             step.check(live)
             try:
-                await change(live)
+                return await change(live)
             except Raced:
                 continue
-            return
         raise _restless(step)
 
     async def _delete(self, step: Step) -> None:
@@ -112,10 +117,10 @@ class KubernetesWriter:
         if live is not None:
             await self._take_away(step, live)
 
-    async def _replace(self, step: Step) -> None:
+    async def _replace(self, step: Step) -> Live | None:
         live = await step.look()
         if step.is_done(live) and live is not None and not is_leaving(live):
-            return
+            return live
         applied = Applied(step, self._secrets.resolve)
         if live is not None:
             await self._try_successor(step, applied, live)
@@ -123,11 +128,12 @@ class KubernetesWriter:
         for attempt in range(RACES):
             now = await step.look()
             if step.is_done(now):
-                return
+                return now
             if now is not None:
                 raise _is_there(step)
-            if await _put(applied, None, guarded=attempt == 0, known=live):
-                return
+            made = await _put(applied, guarded=attempt == 0, known=live)
+            if made is not None:
+                return made
         raise _restless(step)
 
     async def _try_successor(self, step: Step, applied: Applied, live: Live) -> None:
@@ -182,12 +188,12 @@ class KubernetesWriter:
             self._fences.popitem(last=False)
 
 
-async def _put(applied: Applied, live: Live | None, *, guarded: bool, known: Live | None = None) -> bool:
+async def _put(applied: Applied, *, guarded: bool, known: Live | None = None) -> Live | None:
+    """The new object; None when somebody was quicker."""
     try:
-        await applied.put(live, guarded=guarded, known=known)
+        return await applied.put(None, guarded=guarded, known=known)
     except Raced:
-        return False
-    return True
+        return None
 
 
 def _is_there(step: Step) -> Rejected:

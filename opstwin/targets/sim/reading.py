@@ -13,7 +13,7 @@ from opstwin.errors import NotFound, TargetError
 from opstwin.targets.ports import LogLine, Sighting, TargetEvent, TargetInfo, UsageReading
 from opstwin.targets.sim.faults import Fault, FaultKind, after, before
 from opstwin.targets.sim.life import status
-from opstwin.targets.sim.showing import KINDS, everything, sighting
+from opstwin.targets.sim.showing import KINDS, everything, secrets_of, sighting
 from opstwin.targets.sim.state import Container, Happening, Line, State
 from opstwin.targets.sim.world import World
 
@@ -73,13 +73,14 @@ class SimReader:
             position = state.event_count
 
     async def logs(self, resource: ResourceId, *, tail: int, follow: bool) -> AsyncIterator[LogLine]:
-        """Lines of a container; see the port. Following ends with the container."""
+        """Lines of a container, without its own secrets; see the port. Following ends with the container."""
         await self._called("logs", resource)
         found = await self._container(resource)
+        own = secrets_of(found)
         shown = found.lines[-tail:] if tail > 0 else ()
         while True:
             for line in shown:
-                yield LogLine(at=line.at, stream=line.stream, text=line.text)
+                yield LogLine(at=line.at, stream=line.stream, text=own.over(line.text))
             if not follow:
                 return
             seen = found.lines[-1:]

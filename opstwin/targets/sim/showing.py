@@ -8,6 +8,7 @@ from opstwin.domain.resource import Health, Presence
 from opstwin.domain.values import Json, ResourceId, Spec, TargetId, resource_id
 from opstwin.errors import Rejected
 from opstwin.logs import MASK, masked
+from opstwin.targets.own_secrets import OwnSecrets, own_secrets
 from opstwin.targets.ports import Sighting
 from opstwin.targets.sim.life import status
 from opstwin.targets.sim.state import Container, Image, Mark, State, Store
@@ -67,6 +68,13 @@ def _shown(found: Container, *, running: bool) -> Spec:
     if found.mark is None and isinstance(env, dict):
         env = {key: masked(key, str(value)) for key, value in env.items()}
     return {**found.spec, "env": env, "running": running}
+
+
+def secrets_of(found: Container) -> OwnSecrets:
+    """What the container was given as secrets, to be masked in what it writes."""
+    env = found.spec.get("env")
+    given = [(key, str(value)) for key, value in env.items()] if isinstance(env, dict) else []
+    return own_secrets(given, (found.name, str(found.spec.get("image"))))
 
 
 def unmasked(spec: Spec, old: Spec) -> Spec:

@@ -1,22 +1,24 @@
-"""The places on which the contract of targets is tried: the simulator and a real Docker Engine.
+"""The places on which the contract of targets is tried: container engines here, clusters in `clusters.py`.
 
-Beside the driver under test each has hands: what somebody does on the target behind Opstwin's back.
+Beside the driver under test each has hands: what somebody does on the target behind Opstwin's back. What a kind of
+target does not have at all is declared in `LACKS`, with the reason; tests that are about it say so and are left out.
 """
 
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import docker
 from docker.errors import NotFound as DockerNotFound
 
 from opstwin.clock import Clock, SystemClock, VirtualClock
 from opstwin.domain.target import Target
-from opstwin.domain.values import ResourceId, TargetId, resource_id
+from opstwin.domain.values import ResourceId, Spec, TargetId, resource_id
 from opstwin.targets.docker.driver import docker_driver
 from opstwin.targets.ports import Driver
 from opstwin.targets.secrets import HubSecrets
@@ -26,6 +28,46 @@ from opstwin.targets.sim.world import World
 
 TARGET = TargetId("place")
 SECRET_NAME, SECRET = "OPSTWIN_TEST_SECRET", "correct horse battery"
+
+
+class Can(StrEnum):
+    """What not every target has."""
+
+    PROCESS = "what runs is one process, which ends, and whose limits change while it runs"
+    IMAGES = "images are resources"
+    NETWORKS = "networks are resources"
+    HOST = "ports and folders of one machine are given to what runs"
+    REFUSES_EARLY = "what cannot start, or is in use, is refused before anything changes"
+    CHECKS = "the command of a health check is run"
+    TIMED = "commands take their time"
+    BARE = "variables whose names say secret are given as they are"
+
+
+_CLUSTER: Final = {
+    Can.PROCESS: "a Deployment keeps its pods running, and a changed template makes other pods; a Job ends",
+    Can.IMAGES: "nodes hold images, and no API tells of them by name",
+    Can.NETWORKS: "all pods of a cluster reach each other; a NetworkPolicy says who may not",
+    Can.HOST: "a Service publishes ports, of no machine in particular; Pod Security refuses folders of a node",
+    Can.BARE: "a manifest that is made of a workload takes such variables from a Secret",
+    Can.REFUSES_EARLY: "the API server stores what is wanted, and its nodes try: verification takes it back",
+}
+LACKS: Final[Mapping[str, Mapping[Can, str]]] = {
+    "sim": {}, "sim-file": {}, "docker": {},
+    "cluster": _CLUSTER | {
+        Can.CHECKS: "simulated nodes go by what is declared of an image",
+        Can.TIMED: "simulated nodes answer commands at once",
+    },
+    "real-cluster": _CLUSTER,
+}  # fmt: skip
+"""What each engine does not have, and why."""
+
+ON_A_REAL_CLUSTER: Final = frozenset(
+    {"test_the_identity_of_a_target_stays_the_same", "test_what_was_created_is_observed_as_it_was_desired"}
+)
+"""What the real cluster is asked here: each rollout takes seconds there, and `tests/e2e/kube` has its own tests."""
+
+NAMED: Final = {"container": "deployment", "volume": "persistentvolumeclaim"}
+"""What stands in a cluster for a kind of container engines."""
 
 
 class Hands(Protocol):
@@ -54,7 +96,10 @@ class Hands(Protocol):
 
 @dataclass(frozen=True)
 class Place:
-    """One target under test. Names begin with `prefix`, so that tests beside each other do not meet."""
+    """One target under test. Names begin with `prefix`, so that tests beside each other do not meet.
+
+    `namespace` is that of a cluster. `wait_s` passes between two looks at something that takes its time.
+    """
 
     driver: Driver
     hands: Hands
@@ -62,12 +107,37 @@ class Place:
     image: str
     prefix: str
     unreachable: Driver
+    engine: str
+    namespace: str = ""
+    wait_s: float = 0.1
+
+    def can(self, what: Can) -> bool:
+        return what not in LACKS[self.engine]
 
     def name(self, rest: str) -> str:
         return f"{self.prefix}-{rest}"
 
+    def kind(self, kind: str) -> str:
+        """What is called `kind` on container engines."""
+        return NAMED.get(kind, kind) if self.namespace else kind
+
     def id(self, kind: str, rest: str) -> ResourceId:
-        return resource_id(TARGET, kind, self.name(rest))
+        return resource_id(TARGET, self.kind(kind), self.full(self.name(rest)))
+
+    def full(self, name: str) -> str:
+        return f"{self.namespace}/{name}" if self.namespace else name
+
+    def owns(self, full: str) -> bool:
+        """Whether a name is one of this test."""
+        return full.startswith(self.full(self.prefix))
+
+    def stopped(self, spec: Spec) -> Spec:
+        """`spec`, of what runs, so that it does not run."""
+        if not self.namespace:
+            return {**spec, "running": False}
+        inner = spec["spec"]
+        assert isinstance(inner, dict)
+        return {**spec, "spec": {**inner, "replicas": 0}}
 
     def free_port(self) -> int:
         with socket.socket() as probe:
@@ -105,7 +175,7 @@ def sim_place(path: Path | None) -> Place:
     away.faults.add(Fault(kind=FaultKind.UNREACHABLE, call="*", times=None))
     return Place(
         driver=sim_driver(TARGET, world, clock=clock), hands=SimHands(world, image), clock=clock, image=image,
-        prefix="t", unreachable=sim_driver(TARGET, away, clock=VirtualClock()),
+        prefix="t", unreachable=sim_driver(TARGET, away, clock=VirtualClock()), engine="sim",
     )  # fmt: skip
 
 
@@ -154,7 +224,7 @@ def docker_place(client: docker.DockerClient, image: str, prefix: str) -> Iterat
     try:
         yield Place(
             driver=docker_on(SOCKET), hands=hands, clock=SystemClock(), image=image, prefix=prefix,
-            unreachable=docker_on("unix:///nonexistent/docker.sock"),
+            unreachable=docker_on("unix:///nonexistent/docker.sock"), engine="docker",
         )  # fmt: skip
     finally:
         hands.clean()

@@ -1,13 +1,33 @@
-"""What every driver of a container engine shows and does."""
+"""What every driver of something that runs containers shows and does."""
 
 import pytest
 
 from opstwin.domain.plan import Op
 from opstwin.domain.resource import Health, Presence
-from opstwin.domain.workload import HealthCheck, Resources
+from opstwin.domain.workload import HealthCheck, Resources, RestartPolicy
 from opstwin.errors import TargetError
-from tests.contract.targets.engines import SECRET, SECRET_NAME, Place
-from tests.contract.targets.steps import changed, create, created, order, rich_workload, same_spec, until, workload
+from tests.contract.targets.engines import LACKS, SECRET, SECRET_NAME, Can, Place
+from tests.contract.targets.steps import (
+    create,
+    created,
+    order,
+    rich_workload,
+    same_spec,
+    settled,
+    until,
+    wanted,
+    workload,
+)
+
+NETWORK = pytest.param("network", marks=pytest.mark.needs(Can.NETWORKS))
+IMAGE = pytest.param("image", marks=pytest.mark.needs(Can.IMAGES))
+SMALLER = Resources(memory_bytes=48 * 1024 * 1024, cpu_millicores=250)
+
+
+def test_only_clusters_lack_anything_and_each_lack_has_a_reason() -> None:
+    assert {engine for engine, lacks in LACKS.items() if lacks} == {"cluster", "real-cluster"}
+    assert not set(LACKS["real-cluster"]) - set(LACKS["cluster"])
+    assert all(reason for lacks in LACKS.values() for reason in lacks.values())
 
 
 async def test_the_identity_of_a_target_stays_the_same(place: Place) -> None:
@@ -32,7 +52,7 @@ async def test_what_cannot_be_seen_is_unknown_and_not_absent(place: Place) -> No
     assert seen.error
 
 
-@pytest.mark.parametrize("kind", ["container", "volume", "network", "image"])
+@pytest.mark.parametrize("kind", ["container", "volume", NETWORK, IMAGE])
 async def test_what_is_not_there_is_absent(place: Place, kind: str) -> None:
     seen = await place.driver.reader.observe(place.id(kind, "nothing"))
     assert (seen.presence, seen.spec, seen.managed) == (Presence.ABSENT, None, False)
@@ -41,12 +61,19 @@ async def test_what_is_not_there_is_absent(place: Place, kind: str) -> None:
 async def test_the_facts_that_decisions_stand_on_are_there(place: Place) -> None:
     item = await created(place)
     facts = (await place.driver.reader.observe(item.resource)).facts
-    assert {"id", "state", "created_at", "started_at", "image_id"} <= set(facts)
-    assert (facts["exit_code"], facts["restart_count"], facts["oom_killed"]) == (None, 0, False)
+    assert {"id", "state", "created_at"} <= set(facts)
+    assert facts["restart_count"] == 0
     assert (facts["step"], facts["fence"], facts["workload"]) == ("exec.0", 1, "web")
     place.hands.run(place.name("byhand"))
     stranger = (await place.driver.reader.observe(place.id("container", "byhand"))).facts
     assert not {"step", "fence", "workload"} & set(stranger)
+
+
+@pytest.mark.needs(Can.PROCESS)
+async def test_what_is_known_of_a_process_is_there(place: Place) -> None:
+    facts = (await place.driver.reader.observe((await created(place)).resource)).facts
+    assert {"started_at", "image_id"} <= set(facts)
+    assert (facts["exit_code"], facts["oom_killed"]) == (None, False)
 
 
 async def test_what_was_created_is_observed_as_it_was_desired(place: Place) -> None:
@@ -61,7 +88,7 @@ async def test_what_was_created_is_observed_as_it_was_desired(place: Place) -> N
 async def test_a_plain_container_is_observed_as_it_was_desired(place: Place) -> None:
     item = await created(place, command=None)
     seen = await place.driver.reader.observe(item.resource)
-    assert same_spec(place, "container", seen.spec, item.spec)
+    assert same_spec(place, item.kind, seen.spec, item.spec)
 
 
 async def test_the_writer_answers_with_what_is_there_afterwards(place: Place) -> None:
@@ -76,7 +103,7 @@ async def test_the_writer_answers_with_what_is_there_afterwards(place: Place) ->
 async def test_a_secret_is_shown_as_its_reference_and_never_as_its_value(place: Place) -> None:
     item = await created(place, secret_env={"DB_PASSWORD": f"env:{SECRET_NAME}"})
     seen = await place.driver.reader.observe(item.resource)
-    assert same_spec(place, "container", seen.spec, item.spec)
+    assert same_spec(place, item.kind, seen.spec, item.spec)
     assert SECRET not in repr(seen)
     assert SECRET not in repr(await place.driver.reader.discover())
 
@@ -86,23 +113,25 @@ async def test_discovery_shows_what_opstwin_made_and_what_it_did_not(place: Plac
     place.hands.run(place.name("byhand"))
     found = {item.resource: item for item in await place.driver.reader.discover()}
     assert all(found[item.resource].managed for item in made)
-    stranger = found[place.id("container", "byhand")]
-    assert not stranger.managed
-    assert stranger.health is Health.HEALTHY
+    assert not found[place.id("container", "byhand")].managed
+    await until(place, place.id("container", "byhand"), Health.HEALTHY)
     for item in made:
         assert same_spec(place, item.kind, found[item.resource].spec, item.spec)
 
 
 async def test_discovery_and_observation_agree(place: Place) -> None:
-    await create(place, rich_workload(place))
-    mine = [item for item in await place.driver.reader.discover() if item.name.startswith(place.prefix)]
-    assert len(mine) == 3
+    made = await create(place, rich_workload(place))
+    kinds = {item.kind for item in made}
+    found = await place.driver.reader.discover()
+    mine = [item for item in found if place.owns(item.name) and item.kind in kinds]
+    assert {item.resource for item in mine} == {item.resource for item in made}
     for item in mine:
         seen = await place.driver.reader.observe(item.resource)
         assert (seen.kind, seen.name, seen.spec, seen.managed) == (item.kind, item.name, item.spec, item.managed)
         assert seen.facts["id"] == item.facts["id"]
 
 
+@pytest.mark.needs(Can.IMAGES)
 async def test_discovery_lists_images_with_their_tags(place: Place) -> None:
     images = [item for item in await place.driver.reader.discover() if item.kind == "image"]
     [mine] = [item for item in images if item.spec and place.image in str(item.spec["tags"])]
@@ -111,6 +140,7 @@ async def test_discovery_lists_images_with_their_tags(place: Place) -> None:
     assert (await place.driver.reader.observe(mine.resource)).presence is Presence.PRESENT
 
 
+@pytest.mark.needs(Can.PROCESS)
 async def test_a_container_is_linked_with_what_it_uses(place: Place) -> None:
     item = (await create(place, rich_workload(place)))[-1]
     links = (await place.driver.reader.observe(item.resource)).links
@@ -132,12 +162,14 @@ async def test_a_passing_check_makes_it_healthy(place: Place) -> None:
     await until(place, item.resource, Health.HEALTHY)
 
 
+@pytest.mark.needs(Can.CHECKS)
 async def test_a_failing_check_makes_it_unhealthy(place: Place) -> None:
     check = HealthCheck(command=("/bin/false",), interval_s=0.2, timeout_s=5, retries=1)
     item = await created(place, health=check)
     await until(place, item.resource, Health.UNHEALTHY)
 
 
+@pytest.mark.needs(Can.PROCESS)
 async def test_a_container_that_ended_is_stopped_and_says_with_what_code(place: Place) -> None:
     item = await created(place, command=("/bin/false",))
     seen = await until(place, item.resource, Health.STOPPED)
@@ -148,9 +180,8 @@ async def test_a_container_that_ended_is_stopped_and_says_with_what_code(place: 
 
 async def test_a_container_can_be_made_without_being_started(place: Place) -> None:
     item = await created(place, running=False)
-    seen = await place.driver.reader.observe(item.resource)
-    assert seen.health is Health.STOPPED
-    assert same_spec(place, "container", seen.spec, item.spec)
+    seen = await settled(place, item, Health.STOPPED)
+    assert same_spec(place, item.kind, seen.spec, item.spec)
 
 
 async def test_the_same_key_creates_once(place: Place) -> None:
@@ -162,11 +193,11 @@ async def test_the_same_key_creates_once(place: Place) -> None:
     assert place.hands.life(item.name) == life
 
 
-@pytest.mark.parametrize("kind", ["volume", "network"])
+@pytest.mark.parametrize("kind", ["volume", NETWORK])
 async def test_the_same_key_creates_a_volume_or_network_once(place: Place, kind: str) -> None:
     await create(place, rich_workload(place))
     rendered = place.driver.renderer.render(rich_workload(place))
-    [index] = [at for at, item in enumerate(rendered) if item.kind == kind]
+    [index] = [at for at, item in enumerate(rendered) if item.kind == place.kind(kind)]
     before = await place.driver.reader.observe(rendered[index].resource)
     after = await place.driver.writer.apply(order(rendered[index], Op.CREATE, f"exec.{index}"))
     assert after.facts["id"] == before.facts["id"]
@@ -184,42 +215,43 @@ async def test_a_new_worker_may_repeat_a_step_with_its_higher_fence(place: Place
 async def test_limits_and_restart_policy_change_in_place(place: Place) -> None:
     item = await created(place, resources=Resources(memory_bytes=64 * 1024 * 1024, cpu_millicores=500))
     life = place.hands.life(item.name)
-    wanted = changed(item, memory_bytes=48 * 1024 * 1024, cpu_millicores=250, restart="on-failure")
-    await place.driver.writer.apply(order(wanted, Op.UPDATE, "exec.9", before=item.spec))
+    other = wanted(place, resources=SMALLER, restart=RestartPolicy.ON_FAILURE)
+    assert not place.driver.renderer.must_replace(item.kind, item.spec, other.spec)
+    await place.driver.writer.apply(order(other, Op.UPDATE, "exec.9", before=item.spec))
     assert place.hands.life(item.name) == life
-    assert same_spec(place, "container", (await place.driver.reader.observe(item.resource)).spec, wanted.spec)
+    assert same_spec(place, item.kind, (await place.driver.reader.observe(item.resource)).spec, other.spec)
 
 
 async def test_a_container_is_stopped_and_started_in_place(place: Place) -> None:
     item = await created(place)
-    stopped = changed(item, running=False)
-    seen = await place.driver.writer.apply(order(stopped, Op.UPDATE, "exec.8", before=item.spec))
-    assert seen.health is Health.STOPPED
-    assert same_spec(place, "container", seen.spec, stopped.spec)
-    seen = await place.driver.writer.apply(order(item, Op.UPDATE, "exec.9", before=stopped.spec))
-    assert seen.health is Health.HEALTHY
-    assert same_spec(place, "container", seen.spec, item.spec)
+    stopped = wanted(place, running=False)
+    await place.driver.writer.apply(order(stopped, Op.UPDATE, "exec.8", before=item.spec))
+    seen = await settled(place, item, Health.STOPPED)
+    assert same_spec(place, item.kind, seen.spec, stopped.spec)
+    await place.driver.writer.apply(order(item, Op.UPDATE, "exec.9", before=stopped.spec))
+    seen = await settled(place, item, Health.HEALTHY)
+    assert same_spec(place, item.kind, seen.spec, item.spec)
 
 
 async def test_an_update_that_is_repeated_changes_nothing_more(place: Place) -> None:
     item = await created(place)
-    wanted = changed(item, memory_bytes=48 * 1024 * 1024)
+    other = wanted(place, resources=SMALLER)
     for _ in range(2):
-        await place.driver.writer.apply(order(wanted, Op.UPDATE, "exec.9", before=item.spec))
+        await place.driver.writer.apply(order(other, Op.UPDATE, "exec.9", before=item.spec))
     life = place.hands.life(item.name)
-    await place.driver.writer.apply(order(wanted, Op.UPDATE, "exec.9", before=item.spec))
+    await place.driver.writer.apply(order(other, Op.UPDATE, "exec.9", before=item.spec))
     assert place.hands.life(item.name) == life
 
 
 async def test_a_replace_makes_another_container_of_the_same_name(place: Place) -> None:
     item = await created(place)
     life = place.hands.life(item.name)
-    wanted = changed(item, env={"COLOUR": "green"})
-    await place.driver.writer.apply(order(wanted, Op.REPLACE, "exec.9", before=item.spec))
+    other = wanted(place, command=("/bin/sleep", "7200"))
+    await place.driver.writer.apply(order(other, Op.REPLACE, "exec.9", before=item.spec))
     replaced = place.hands.life(item.name)
     assert replaced[0] != life[0]
-    assert same_spec(place, "container", (await place.driver.reader.observe(item.resource)).spec, wanted.spec)
-    await place.driver.writer.apply(order(wanted, Op.REPLACE, "exec.9", before=item.spec))
+    assert same_spec(place, item.kind, (await place.driver.reader.observe(item.resource)).spec, other.spec)
+    await place.driver.writer.apply(order(other, Op.REPLACE, "exec.9", before=item.spec))
     assert place.hands.life(item.name) == replaced
 
 
@@ -233,13 +265,13 @@ async def test_a_restart_starts_the_same_container_anew_and_once_for_one_key(pla
     assert after[1] > life[1]
     await place.driver.writer.apply(order(item, Op.RESTART, "exec.9", before=item.spec))
     assert place.hands.life(item.name) == after
-    assert same_spec(place, "container", (await place.driver.reader.observe(item.resource)).spec, item.spec)
+    assert same_spec(place, item.kind, (await place.driver.reader.observe(item.resource)).spec, item.spec)
 
 
-@pytest.mark.parametrize("kind", ["container", "volume", "network"])
+@pytest.mark.parametrize("kind", ["container", "volume", NETWORK])
 async def test_deleting_what_is_absent_is_done_already(place: Place, kind: str) -> None:
     rendered = place.driver.renderer.render(rich_workload(place))
-    [item] = [item for item in rendered if item.kind == kind]
+    [item] = [item for item in rendered if item.kind == place.kind(kind)]
     seen = await place.driver.writer.apply(order(item, Op.DELETE, "exec.9", before=item.spec))
     assert seen.presence is Presence.ABSENT
 

@@ -1,4 +1,4 @@
-"""Logs, usage, commands and events of every driver of a container engine."""
+"""Logs, usage, commands and events of every driver of something that runs containers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from opstwin.domain.values import ResourceId
 from opstwin.domain.workload import Resources
 from opstwin.errors import NotFound
 from opstwin.targets.ports import LogLine, TargetEvent
-from tests.contract.targets.engines import Place
+from tests.contract.targets.engines import Can, Place
 from tests.contract.targets.steps import (
     DEADLINE_S,
     create,
@@ -20,10 +20,13 @@ from tests.contract.targets.steps import (
 )
 
 
-async def heard(events: AsyncIterator[TargetEvent], resource: ResourceId) -> TargetEvent:
+async def heard(events: AsyncIterator[TargetEvent], *resources: ResourceId) -> TargetEvent:
+    """The event with which all of these were heard of."""
+    left = set(resources)
     async with asyncio.timeout(DEADLINE_S):
         async for event in events:
-            if event.resource == resource:
+            left -= {event.resource} if event.resource else set()
+            if not left:
                 return event
     raise AssertionError("the watch ended")
 
@@ -97,6 +100,7 @@ async def test_the_output_of_a_command_is_cut_at_the_limit(place: Place) -> None
 
 
 @pytest.mark.proves("I2")
+@pytest.mark.needs(Can.TIMED)
 async def test_a_command_that_takes_too_long_is_ended_and_says_so(place: Place) -> None:
     item = await created(place)
     said = await place.driver.writer.exec(item.resource, ["/bin/sleep", "60"], timeout_s=0.3, limit_bytes=100)
@@ -126,5 +130,4 @@ async def test_a_watch_sees_what_opstwin_does_too(place: Place) -> None:
     async with aclosing(place.driver.reader.watch()) as events:  # type: ignore[type-var]
         assert (await anext(events)).gap
         made = await create(place, rich_workload(place))
-        for item in made:
-            await heard(events, item.resource)
+        await heard(events, *(item.resource for item in made))

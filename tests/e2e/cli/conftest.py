@@ -18,7 +18,7 @@ from opstwin.targets.sim.world import World
 from tests.surroundings import bare_environment
 
 ROOT = Path(__file__).parents[3]
-START_S = 30
+START_S = 90
 
 
 @dataclass
@@ -121,8 +121,8 @@ class Shell:
 def shell(tmp_path: Path) -> Iterator[Shell]:
     """A hub with the simulated target `local`."""
     made = Shell(tmp_path)
-    made.up()
     try:
+        made.up()
         made.add_sim()
         yield made
     finally:
@@ -133,8 +133,8 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
 def shell_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     """One hub for the tests of a module that change nothing that others look at."""
     made = Shell(tmp_path_factory.mktemp("shell"))
-    made.up()
     try:
+        made.up()
         made.add_sim()
         yield made
     finally:

@@ -119,7 +119,9 @@ def test_one_service_holds_api_reconciler_and_provisioner(shell: Shell) -> None:
     answer = httpx2.get(f"{shell.url}/api/v1/components", headers={"Authorization": f"Bearer {shell.token}"}).json()
     assert answer["reconciler"]
     assert answer["provisioner"]
-    # They are not only named: what is lost is found and planned for by the same process, without a further call.
+    # They are not only named: the same process plans what is to be provisioned, and finds what is lost by itself.
+    net = shell.json("plan", shell.file("net.yaml", NET.format(endpoint="http://127.0.0.1:9", routers=1)))
+    assert net["mode"] == "bootstrap"
     shell.ok("apply", shell.file("web.yaml", WEB), "--yes")
     shell.world.remove("web-1")
     with_wait(lambda: "drift" in [item["origin"] for item in shell.json("get", "plans")["items"]])

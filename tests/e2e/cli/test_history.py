@@ -1,5 +1,8 @@
 """What worked before, on the command line."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from opstwin.cli.exits import Exit
@@ -22,6 +25,14 @@ def test_history_lists_with_and_without_the_word_list(shell: Shell) -> None:
         assert len(shown) == 2, shown
         assert "nginx:1.27" in shown[1]
     assert len(shell.json("history", "web1")["items"]) == 1
+
+
+@pytest.mark.req("S5.17")
+def test_a_finished_deployment_is_a_row_of_the_hubs_sqlite_file(shell: Shell) -> None:
+    """With the settings that a hub has when nobody changes them, and readable with any SQL tool."""
+    with closing(sqlite3.connect(f"file:{shell.folder}/data/twin.db?mode=ro", uri=True)) as file:
+        asked = "SELECT service_name, image_name, image_tag, replicas, success, outcome FROM deployment"
+        assert file.execute(asked).fetchall() == [("web1", "nginx", "1.27", 1, 1, "succeeded")]
 
 
 @pytest.mark.req("S5.37")

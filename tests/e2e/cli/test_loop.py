@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 
 import pytest
 
@@ -17,11 +18,26 @@ def test_applying_a_file_twice_changes_things_once(shell: Shell) -> None:
     first = shell.json("apply", file, "--yes")
     assert first["kind"] == "reconcile"
     assert first["phases"][0]["name"] == "discovery"
+    [discovered] = first["phases"][0]["targets"]
+    assert (discovered["target"], discovered["found"] > 0) == ("local", True)
     assert first["execution"]["state"] == "succeeded"
     again = shell.json("apply", file, "--yes")
     assert (again["kind"], again["changes"]) == ("reconcile", 0)
     assert {name for name in shell.world.containers() if name.startswith("web")} == {"web-1", "web-2"}
     assert len(shell.world.effects) == 2
+
+
+@pytest.mark.req("S1.3")
+def test_applying_a_file_of_which_a_part_is_there_makes_what_is_missing_and_no_more(shell: Shell) -> None:
+    file = shell.file("web.yaml", WEB)
+    shell.ok("apply", file, "--yes")
+    before = shell.world.containers()
+    shell.world.remove("web-2")
+    again = shell.json("apply", file, "--yes")
+    assert (again["kind"], again["changes"], again["execution"]["state"]) == ("reconcile", 1, "succeeded")
+    after = shell.world.containers()
+    assert after["web-1"].id == before["web-1"].id
+    assert after["web-2"].id != before["web-2"].id
 
 
 @pytest.mark.req("S1.40", "S5.63", "S5.121")
@@ -82,12 +98,18 @@ def test_a_change_made_while_the_hub_was_down_is_found_and_healed_after_the_star
 
 
 @pytest.mark.req("S1.16")
+def test_a_hub_that_is_started_again_after_a_kill_goes_on_looking_without_being_called(shell: Shell) -> None:
+    shell.ok("apply", shell.file("web.yaml", WEB), "--yes")
+    shell.down(signal.SIGKILL)
+    shell.up()
+    shell.world.remove("web-1")
+    with_wait(lambda: "drift" in [item["origin"] for item in shell.json("get", "plans")["items"]])
+
+
 @pytest.mark.proves("A3")
 def test_twenty_kills_of_the_hub_lose_nothing_that_waits(shell: Shell) -> None:
     plan = shell.json("plan", "deploy redis:7 as cache")
     rows = shell.json("audit", "list")["items"][0]["seq"]
-    import signal
-
     for _ in range(20):
         shell.down(signal.SIGKILL)
         shell.up()

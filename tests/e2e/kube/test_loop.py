@@ -125,6 +125,17 @@ async def test_a_container_that_crashes_is_told_with_its_code_and_taken_back(sho
     assert not shop.spot.is_there("configmap", "shop")
 
 
+async def test_a_container_whose_liveness_never_passes_is_told_and_taken_back(shop: Shop) -> None:
+    """It runs, and the cluster calls it available, until the kubelet has had enough of it."""
+    probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 4}
+    app = shop.app()
+    app["spec"]["template"]["spec"]["containers"][0]["livenessProbe"] = probe
+    broken = await shop.apply(shop.config(), app)
+    assert broken.state is ExecutionState.ROLLED_BACK
+    assert "iveness probe" in str((broken.error or {}).get("message"))
+    assert not shop.spot.is_there("deployment", "web")
+
+
 async def test_drift_is_seen_by_the_watch_explained_and_healed(shop: Shop) -> None:
     await shop.apply(shop.config(), shop.app())
     following = asyncio.create_task(shop.rig.observer.follow(REAL))

@@ -58,6 +58,7 @@ async def test_a_plan_that_the_account_may_not_carry_out_is_not_offered(spot: Sp
     assert lacking == [
         f"create deployments.apps {there}", f"delete configmaps {there}", f"patch deployments.apps {there}",
     ]  # fmt: skip
+    assert refused.value.details["lacking_to_undo"] == [f"delete deployments.apps {there}"]
     assert "create deployments.apps" in refused.value.message
     assert little.losing.count("PATCH") == 0
     await little.writer.close()

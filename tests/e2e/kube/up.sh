@@ -17,8 +17,11 @@ KC=(kubectl "--kubeconfig=$R/admin.kubeconfig")
 export PATH=$BIN:$PATH
 
 answers() { [ -f "$R/admin.kubeconfig" ] && "${KC[@]}" --request-timeout=5s get --raw=/readyz >/dev/null 2>&1; }
-node_ready() {
-  "${KC[@]}" get nodes -o 'jsonpath={.items[0].status.conditions[?(@.type=="Ready")].status}' 2>/dev/null | grep -q True
+# What an earlier kubelet said stays there until the new one speaks, and the taint goes a moment after the condition.
+node_takes_pods() {
+  local seen ready='{range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}'
+  seen=$("${KC[@]}" get node "$(hostname)" -o "jsonpath=$ready {.spec.taints[*].key}" 2>/dev/null) || return 1
+  [[ $seen == "True "* && $seen != *node.kubernetes.io/* && ${seen:5:20} > $kubelet_began ]]
 }
 alive() { local pid; pid=$(cat "$R/pid/$1" 2>/dev/null) && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "$BIN/"; }
 "$here/running.sh" && exit 0
@@ -173,6 +176,7 @@ featureGates: {EphemeralContainers: true, DevicePlugins: false}
 YAML
 # A private /var/log for the kubelet, so that nothing is written outside its folder; its volumes stay visible to dockerd.
 mountpoint -q "$R/kubelet" || { mount --bind "$R/kubelet" "$R/kubelet" && mount --make-shared "$R/kubelet"; }
+kubelet_began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 start kubelet unshare -m --propagation unchanged sh -c '
   mount --make-private / 2>/dev/null
   mount --bind "$0/varlog" /var/log && exec "$@"' "$R" \
@@ -182,7 +186,7 @@ start kubelet unshare -m --propagation unchanged sh -c '
   --experimental-dockershim-root-directory="$R/dockershim" \
   --container-runtime-endpoint="unix://$R/dockershim.sock" --image-service-endpoint="unix://$R/dockershim.sock" \
   --image-pull-progress-deadline=10s
-wait_for "the node" 90 node_ready
+wait_for "the node" 90 node_takes_pods
 start proxy "$BIN/kube-proxy" --kubeconfig=proxy.kubeconfig --proxy-mode=iptables --bind-address=127.0.0.1 \
   --healthz-bind-address=127.0.0.1:10256 --metrics-bind-address=127.0.0.1:10249 \
   --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0s --conntrack-tcp-timeout-close-wait=0s \

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from opstwin.server.serving import listening
 from tests.e2e.cli.conftest import Shell
 from tests.e2e.mcp.conftest import ended, owner, talking
 from tests.e2e.mcp.pipe import piped
@@ -41,7 +42,7 @@ def hubs(shell: Shell) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter(["cmdline", "environ"]):
         words, variables = process.info["cmdline"] or [], process.info["environ"] or {}
-        if words[-1:] == ["up"] and variables.get("OPSTWIN_DATA_DIR") == str(shell.folder / "data"):
+        if words[-2:] == ["up", "--any-port"] and variables.get("OPSTWIN_DATA_DIR") == str(shell.folder / "data"):
             found.append(process)
     return found
 
@@ -60,6 +61,15 @@ async def test_without_a_hub_one_is_started_and_goes_on_when_the_client_ends(nob
     async with talking(nobody, mode) as talk:
         await talk.tools()
     assert [item.pid for item in hubs(nobody)] == [hub.pid]
+
+
+async def test_a_hub_is_started_beside_a_stranger_on_its_port(nobody: Shell) -> None:
+    with listening("127.0.0.1", 0) as stranger:
+        stranger.listen()
+        taken = stranger.getsockname()[1]
+        async with talking(nobody, OPSTWIN_PORT=str(taken)) as talk:
+            assert "plan_create" in {tool.name for tool in await talk.tools()}
+    assert not nobody.url.endswith(f":{taken}")
 
 
 async def test_clients_that_start_together_start_one_hub(nobody: Shell) -> None:

@@ -12,7 +12,7 @@ from opstwin.domain.approval import Approval, Decision
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.execution import Execution, ExecutionState, Phase, StepState
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
-from opstwin.domain.resource import Desired, WorkloadRecord
+from opstwin.domain.resource import Desired, Observed, WorkloadRecord
 from opstwin.domain.target import Target
 from opstwin.domain.workload import Mount, Resources
 from opstwin.errors import Conflict, Forbidden, NotApproved, OpstwinError, StalePlan, Unreachable
@@ -25,7 +25,7 @@ async def rig() -> Rig:
     return await Rig().ready()
 
 
-@pytest.mark.req("S5.8", "S5.64")
+@pytest.mark.req("S5.8", "S5.64", "S5.66")
 async def test_an_approved_plan_is_applied_verified_and_recorded(rig: Rig) -> None:
     execution = await rig.carry_out(await rig.plan_workloads(app()))
     assert execution.state is ExecutionState.SUCCEEDED
@@ -37,6 +37,18 @@ async def test_an_approved_plan_is_applied_verified_and_recorded(rig: Rig) -> No
     assert plan.state is PlanState.APPLIED
     [record] = await rig.ledger.all(Deployment)
     assert (record.success, record.outcome, record.service_name, record.replicas) == (True, "succeeded", "web", 2)
+
+
+@pytest.mark.req("S1.22")
+async def test_what_was_applied_is_observed_in_the_twin_when_the_execution_has_ended(rig: Rig) -> None:
+    await rig.carry_out(await rig.plan_workloads(app()))
+    execution = await rig.carry_out(await rig.plan_workloads(app(image="app:2")))
+    for resource in ("local/container/web-1", "local/container/web-2"):
+        observed, desired = await rig.ledger.need(Observed, resource), await rig.ledger.need(Desired, resource)
+        assert observed.spec is not None
+        assert desired.spec is not None
+        assert observed.spec["image"] == desired.spec["image"] == "app:2"
+        assert observed.observed_at > execution.started_at
 
 
 @pytest.mark.req("S5.67", "S5.68", "S5.70")
@@ -288,6 +300,7 @@ async def test_a_target_that_never_comes_back_ends_with_a_person(rig: Rig) -> No
     assert ended.state is ExecutionState.NEEDS_HUMAN
 
 
+@pytest.mark.req("S1.G4")
 @pytest.mark.proves("C3")
 async def test_a_worker_that_lost_its_lease_can_neither_write_nor_act(rig: Rig) -> None:
     plan = await rig.approved(await rig.plan_workloads(app()))
@@ -305,6 +318,7 @@ async def test_a_worker_that_lost_its_lease_can_neither_write_nor_act(rig: Rig) 
     assert len(rig.world.effects) == effects
 
 
+@pytest.mark.req("S1.G4")
 async def test_two_workers_never_drive_one_execution_at_once(rig: Rig) -> None:
     plan = await rig.approved(await rig.plan_workloads(app()))
     execution = await rig.applier.start(plan.id, ANNA)

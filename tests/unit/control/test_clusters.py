@@ -54,6 +54,7 @@ def replicas(here: ClusterRig) -> object:
     return here.owned("Deployment", "web")["spec"]["replicas"]
 
 
+@pytest.mark.req("S5.70")
 async def test_manifests_are_planned_applied_and_verified_and_a_second_time_nothing_is_left_to_do(
     shop: ClusterRig,
 ) -> None:
@@ -67,6 +68,7 @@ async def test_manifests_are_planned_applied_and_verified_and_a_second_time_noth
     assert (await shop.from_manifests(config(), workload())).changes == ()
     [record] = await shop.rig.ledger.all(Deployment)
     assert (record.service_name, record.image_name, record.replicas, record.success) == ("shop", "shop", 2, True)
+    assert (record.target_cluster, record.namespace, record.deployed_at) == (PROD, "default", execution.finished_at)
 
 
 async def test_a_rollout_that_breaks_is_taken_back_to_exactly_what_ran_before(shop: ClusterRig) -> None:

@@ -158,13 +158,16 @@ async def test_what_somebody_takes_away_while_it_is_rolled_out_is_not_made_again
     assert not shop.cluster.all("Deployment", "default")
 
 
-async def test_a_rollback_that_may_not_delete_says_so_and_asks_a_human(tmp_path: Path) -> None:
+async def test_a_rollback_that_may_delete_no_more_says_so_and_asks_a_human(tmp_path: Path) -> None:
     verbs = ["get", "list", "watch", "create", "patch"]
+    rule = {"apiGroups": ["*"], "resources": ["*"], "verbs": [*verbs, "delete"]}
     async with cluster_rig(tmp_path, token="robot") as shop:
-        shop.cluster.user("robot", "robot", rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": verbs}])
+        shop.cluster.user("robot", "robot", rules=[rule])
         await shop.discover()
         shop.cluster.image("shop:1", Image(pulls=False))
-        ended = await shop.apply(config(), workload())
+        id = await begun(shop, config(), workload())
+        shop.cluster.edit("ClusterRole", "", "robot", {"rules": [{**rule, "verbs": verbs}]})
+        ended = await shop.rig.applier.run(id)
         assert ended.state is ExecutionState.NEEDS_HUMAN
         assert "The roll-back did not finish" in said(ended)
         assert 'cannot delete resource "deployments"' in said(ended)

@@ -17,32 +17,8 @@ from opstwin.targets.sim.world import World
 from opstwin.twin.memory import MemoryStore
 from opstwin.twin.store import Commit, Receipt
 from tests.rig import ANNA, LOCAL, ROBOT, Rig, SimPlaces, app
+from tests.seed_configuration import SEED
 
-SEED = """
-clusters:
-  - name: aws-eks-seoul
-    type: kubernetes
-    kubeconfig: /path/to/kubeconfig
-    context: arn:aws:eks:...
-    registry: 123456789.dkr.ecr.ap-northeast-2.amazonaws.com
-
-  - name: azure-aks-korea
-    type: kubernetes
-    kubeconfig: /path/to/kubeconfig
-    context: azure-aks
-    registry: myregistry.azurecr.io
-
-docker:
-  local:
-    socket: unix:///var/run/docker.sock
-
-ai:
-  provider: openai
-  model: gpt-4-turbo-preview
-  api_key: ${OPENAI_API_KEY}
-  temperature: 0.3
-  max_tokens: 2000
-"""
 NEW = {"id": "shop", "display_name": "Shop", "backend_type": "docker", "agent_endpoint": "unix:///run/docker.sock"}
 
 
@@ -104,6 +80,7 @@ async def test_a_target_is_added_with_its_defaults_and_audited() -> None:
     assert (row.action, row.subject, row.actor) == ("target.add", "shop", ANNA)
 
 
+@pytest.mark.req("S2.27", "S2.28", "S2.29", "S2.30")
 @pytest.mark.parametrize("field", ["id", "display_name", "backend_type", "agent_endpoint"])
 @pytest.mark.parametrize("value", [None, ""])
 async def test_a_field_that_is_needed_and_missing_is_named(field: str, value: str | None) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from opstwin.control.predicting import Basis, Predictor, unanswered
+from opstwin.control.predicting import LOOKED_BACK, Basis, Predictor, unanswered
 from opstwin.control.remembering import Memory
 from opstwin.control.sizing_words import period_text, sizing_text
 from opstwin.domain.audit import AuditEntry
@@ -20,7 +20,7 @@ from opstwin.errors import NotFound
 from opstwin.knowledge.exact import ExactIndex
 from opstwin.metrics.memory import MemorySamples
 from opstwin.twin.store import Put
-from tests.rig import ANNA, LOCAL, Rig, app
+from tests.rig import ANNA, BEN, LOCAL, Rig, app
 
 
 @pytest.fixture
@@ -133,6 +133,25 @@ async def test_a_likely_limit_is_never_one_at_which_it_was_killed(rig: Rig) -> N
     found = await predictor(rig, MemorySamples()).predict("web")
     assert found.basis is Basis.SIMILAR
     assert found.memory_limit == 5120 * MI
+
+
+@pytest.mark.proves("H8")
+async def test_nothing_is_learned_from_what_another_organisation_deployed_under_the_same_name(rig: Rig) -> None:
+    memory = Memory(rig.ledger, ExactIndex(), tenants={"shop": ["anna"], "bank": ["ben"]})
+    predicting = Predictor(rig.ledger, MemorySamples(), memory)
+    shops, banks = await rig.plan("deploy app:1 as web", ANNA), await rig.plan("deploy app:1 as web", BEN)
+    await past(rig, "own", plan_id=shops.id, usage=usage())
+    for number in range(LOOKED_BACK + 1):
+        rig.clock.advance(60)
+        killed = {"memory_limit": 4096 * MI, "oom_events": 1, "usage": usage(memory_max=900.0 * MI)}
+        await past(rig, f"theirs{number}", plan_id=banks.id, **killed)
+    found = await predicting.predict("web", tenant="shop")
+    assert (found.oom_events, found.memory_limit) == (0, 230 * MI)
+    assert (await predicting.advice("web", LOCAL, "shop")) == found.advice
+    assert (await predicting.predict("web", tenant="bank")).oom_events == LOOKED_BACK
+    with pytest.raises(NotFound, match="never deployed"):
+        await predicting.predict("web", tenant="mill")
+    assert await predicting.newest("web", LOCAL, "mill") is None
 
 
 async def test_what_was_never_deployed_is_told_with_the_way_to_what_was(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """The reconciler starts from what is there now, reports what differs, and proposes each drift once."""
 
 import asyncio
+from datetime import datetime
 
 import pytest
 
@@ -198,8 +199,10 @@ async def test_a_change_made_while_nobody_reconciled_is_applied_after_the_start(
 @pytest.mark.req("S1.20", "S1.24")
 async def test_the_running_loop_brings_a_directly_edited_row_about_by_itself(rig: Rig) -> None:
     loop = await healing(rig)
+    began_at = (await rig.ledger.need(Observed, WEB1)).observed_at
     task = asyncio.create_task(loop.run(15))
     try:
+        await until(lambda: _seen_since(rig, began_at))  # what follows is not there at the first look
         await edit_desired(rig, WEB1, memory_bytes=64 * 1024 * 1024)
         await until(lambda: _memory(rig, 64 * 1024 * 1024))
     finally:
@@ -209,3 +212,7 @@ async def test_the_running_loop_brings_a_directly_edited_row_about_by_itself(rig
 
 async def _memory(rig: Rig, amount: int) -> bool:
     return rig.world.containers()["web-1"].spec["memory_bytes"] == amount
+
+
+async def _seen_since(rig: Rig, moment: datetime) -> bool:
+    return (await rig.ledger.need(Observed, WEB1)).observed_at > moment

@@ -13,8 +13,9 @@ from opstwin.targets.docker.sightings import MAX_SAID, container_sighting
 STARTED = "2026-01-05T09:00:00.123456789Z"
 
 
-def facts(**state: Any) -> dict[str, Json]:
+def facts(*env: str, **state: Any) -> dict[str, Json]:
     found = {"Id": "abc", "Name": "/web-1", "State": {"StartedAt": STARTED, **state}, "RestartCount": 4}
+    found["Config"] = {"Env": [*env]}
     seen = Seen(found, UNKNOWN_IMAGE, marks_of({}))
     return dict(container_sighting(TargetId("here"), seen).facts)
 
@@ -53,3 +54,8 @@ def test_the_last_output_of_a_failing_check_is_a_fact_and_that_of_a_passing_one_
     passing = {"Running": True, "Health": {"Status": "healthy", "Log": [{"Output": "fine"}]}}
     assert "health_output" not in facts(**passing)
     assert "health_output" not in facts(**unhealthy())
+
+
+def test_the_output_of_a_check_is_told_without_the_containers_own_secrets() -> None:
+    told = facts("DB_PASSWORD=c4n4ry-own-Hn52", **unhealthy("psql: c4n4ry-own-Hn52 was refused"))
+    assert told["health_output"] == "psql: *** was refused"

@@ -55,7 +55,7 @@ PLAN = sealed(
         base=(Base(resource=ResourceId("local/container/web-1"), desired_revision=3, observed_revision=4),),
         risk=Risk.HIGH, notes=("first", "second"), tainted=True,
         taint=Taint(matches=(TaintMatch(text="evil.example/x:1", source="logs of local/container/web-1", at=NOW),)),
-        drafts=(DraftOrigin(workload="web", source="model", confidence=0.75, examples=("dep_1",)),),
+        drafts=(DraftOrigin(workload="web", source="model", confidence=0.75, examples=("dep_1",), corrected=0.5),),
         digest=Digest(""), created_at=NOW, expires_at=NOW + timedelta(hours=1), state=PlanState.APPROVED,
         execution_id="exec_1", version=7,
     )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import TWO_PERSON, Approval, Decision, People, authorise
+from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, WorkloadChange, plan_digest, sealed
 from opstwin.domain.values import ApprovalId, Digest, PlanId, TargetId
 from opstwin.domain.workload import Workload
@@ -113,6 +114,16 @@ def test_a_plan_from_before_workloads_scaled_or_had_a_project_keeps_its_digest()
         digest=Digest(""), created_at=datetime(2026, 1, 5, tzinfo=UTC), expires_at=datetime(2026, 1, 5, 1, tzinfo=UTC),
     )  # fmt: skip
     assert plan_digest(plan) == "sha256:d79ac51653bb0e6f75996065cc7b1937257a75f97ddf82ee986509e610d62c27"
+
+
+def test_a_plan_from_before_drafts_had_a_corrected_confidence_keeps_its_digest() -> None:
+    plan = Plan(
+        id=PlanId("plan_1"), target=TargetId("local"), origin=Origin.FILE, request="r",
+        requested_by=Actor(kind=ActorKind.PERSON, id="anna"), changes=(), risk=Risk.LOW,
+        drafts=(DraftOrigin(workload="web", source="model", confidence=0.75, examples=("dep_1",)),), digest=Digest(""),
+        created_at=datetime(2026, 1, 5, tzinfo=UTC), expires_at=datetime(2026, 1, 5, 1, tzinfo=UTC),
+    )  # fmt: skip
+    assert plan_digest(plan) == "sha256:8ebed98c3ce74fa4e138a096f60dfa79a4f8f9aa9d32497ae6a4229b7dacfb95"
 
 
 def test_sealing_never_drops_a_change() -> None:

@@ -7,6 +7,7 @@ import pytest
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput, LimitExceeded
 from opstwin.intent.compose import read_compose
+from opstwin.intent.document import Workloads, read_document
 
 WEB = "services:\n  web:\n    image: nginx:1.27\n"
 
@@ -317,3 +318,18 @@ def test_needs_may_be_a_list() -> None:
 
 def test_services_stand_in_the_order_of_the_file() -> None:
     assert list(read("services: {b: {image: 'x:1'}, a: {image: 'y:1'}}")) == ["b", "a"]
+
+
+SHARED = "services: {web: {image: app:1, scale: 3, ports: ['8080:80', '8443-8445:443']}}"
+
+
+def test_in_a_cluster_all_replicas_stand_behind_one_port() -> None:
+    document = read_document(SHARED, project="shop", shared_ports=True)
+    assert isinstance(document, Workloads)
+    [web] = document.items
+    assert (web.replicas, [(port.host, port.container) for port in web.ports]) == (3, [(8080, 80), (8443, 443)])
+
+
+def test_on_one_machine_replicas_cannot_share_a_port() -> None:
+    with pytest.raises(InvalidInput, match="cannot be shared by 3 replicas"):
+        read_document(SHARED, project="shop")

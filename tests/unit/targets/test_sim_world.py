@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,34 @@ def test_a_wall_clock_that_is_set_back_makes_nothing_younger() -> None:
     world.run("a-1", "nginx:1.27")
     clock.advance(1)
     assert observe(world, "a-1").health is Health.HEALTHY
+
+
+class _HeldUp(VirtualClock):
+    """The process that reads it does not run for a while after its first reading."""
+
+    has_waited = False
+
+    def now(self) -> datetime:
+        moment = super().now()
+        self._wait()
+        return moment
+
+    def monotonic_s(self) -> float:
+        seconds = super().monotonic_s()
+        self._wait()
+        return seconds
+
+    def _wait(self) -> None:
+        if not self.has_waited:
+            self.has_waited = True
+            self.advance(5)
+
+
+def test_a_world_lives_at_the_time_of_its_clock_though_its_process_was_held_up() -> None:
+    clock = _HeldUp()
+    world = World()
+    world.live_by(clock)
+    assert world.now() == clock.now()
 
 
 def test_a_container_that_ends_stays_stopped_or_is_started_again_as_its_policy_says() -> None:

@@ -22,23 +22,34 @@ def log_text(world: KubeWorld, found: Route, ask: Ask) -> str:
 
 
 async def log_lines(world: KubeWorld, found: Route, ask: Ask) -> AsyncIterator[str]:
-    """The log of a container, and what it says from now on, until its pod is gone."""
+    """The log of a container, and what it says from now on, until it ends: what starts after that is another log."""
     from opstwin.targets.sim.kube.streams import LONGEST_S, Patience
 
     container = container_of(world, found, ask)
     bell = world.bell.listen()
     patience = Patience(world, LONGEST_S)
     try:
+        start = now = _start(world, found, container)
         lines = _lines(world, found, container)
         yield "".join(_shown(line, ask) for line in _chosen(lines, world, ask))
         last = lines[-1] if lines else None
-        while not patience.is_over() and world.cluster.store.get(Key("pods", found.namespace, found.name)):
-            for line in _after(_lines(world, found, container), last):
+        while now and now == start and not patience.is_over():
+            await patience.wait(bell)
+            now = _start(world, found, container)
+            for line in _after(_lines(world, found, container), last) if now in (start, "") else ():
                 last = line
                 yield _shown(line, ask)
-            await patience.wait(bell)
     finally:
         world.bell.leave(bell)
+
+
+def _start(world: KubeWorld, found: Route, container: str) -> str:
+    """Which start of the container runs now; empty when none does."""
+    pod = world.cluster.store.get(Key("pods", found.namespace, found.name)) or {}
+    for item in (pod.get("status") or {}).get("containerStatuses") or []:
+        if item["name"] == container and "running" in item["state"]:
+            return f"{pod['metadata']['uid']} {item['containerID']}"
+    return ""
 
 
 def container_of(world: KubeWorld, found: Route, ask: Ask) -> str:

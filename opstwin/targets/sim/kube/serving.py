@@ -64,6 +64,7 @@ async def serving(world: KubeWorld, *, tls: bool = False, token: bool | None = N
         log_level="error",
         lifespan="off",
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
         ws="websockets-sansio",
         ws_max_size=1 << 20,

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -68,12 +68,10 @@ class KubeApp:
         return failure is not None
 
     async def _ask(self, scope: Scope, receive: Receive) -> Ask:
-        request = Request(scope, receive)
-        body = await request.body()
-        many = tuple(request.query_params.multi_items())
+        many = _query_of(scope)
         return Ask(
-            method=request.method, path=unquote(scope["path"]), query=dict(many), many=many,
-            headers={name.lower(): value for name, value in request.headers.items()}, body=body,
+            method=scope["method"], path=unquote(scope["path"]), query=dict(many), many=many,
+            headers=_headers_of(scope), body=await _body(receive),
         )  # fmt: skip
 
     def _respond(self, ask: Ask, scope: Scope, *, cut: bool) -> Response:
@@ -121,10 +119,29 @@ class KubeApp:
         return Response(text, media_type="text/plain")
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
-        many = tuple(Request({**scope, "type": "http"}).query_params.multi_items())
-        ask = Ask(method="GET", path=unquote(scope["path"]), query=dict(many), many=many, headers=headers)
+        many = _query_of(scope)
+        ask = Ask(method="GET", path=unquote(scope["path"]), query=dict(many), many=many, headers=_headers_of(scope))
         await exec_session(self.world, lambda: self.world.routed(self._known(ask, scope)), ask, scope, receive, send)
+
+
+def _query_of(scope: Scope) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+
+
+def _headers_of(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body. Raises `ClientDisconnect` when it never comes whole."""
+    pieces: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)
 
 
 async def _nothing() -> AsyncIterator[bytes]:

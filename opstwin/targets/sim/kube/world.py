@@ -153,6 +153,10 @@ class KubeWorld:
         """Declare how containers of an image behave."""
         self.life.images[name] = behaviour
 
+    def kubelets_tell_late(self, seconds: float) -> None:
+        """From now on, what kubelets tell in events comes so much later than it happened, as on busy nodes."""
+        self.life.kubelets_tell_late_s = seconds
+
     def webhook(self, name: str, answer: str, text: str = "") -> None:
         """What a configured admission webhook comes to when it is called: down (its first state), deny or allow."""
         self.cluster.webhooks[name] = Webhook(answer=answer, text=text)

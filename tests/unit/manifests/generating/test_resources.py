@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opstwin.domain.deployment import Usage
+from opstwin.domain.right_sizing import HEADROOM, Measured, right_size
 from opstwin.domain.workload import Resources, Workload
 from opstwin.manifests.generating.amounts import cpu_of, memory_of
 from opstwin.manifests.generating.generator import Request, generated
@@ -78,13 +79,13 @@ def test_what_is_requested_is_within_15_percent_of_what_the_next_week_uses_at_it
 @pytest.mark.parametrize("name", SERVICES)
 def test_the_memory_limit_leaves_room_above_the_highest_reading(name: str) -> None:
     cpu, memory = week_of(name, 1)
-    assert memory_limit(made(API, GenerateOptions(usage=usage_of(cpu, memory)))) >= 1.2 * max(memory)
+    assert memory_limit(made(API, GenerateOptions(usage=usage_of(cpu, memory)))) >= HEADROOM * max(memory)
 
 
 def test_one_short_peak_raises_the_limit_and_not_the_request() -> None:
     usual = usage_of(*week_of("busy api", 1))
     calm, peak = (made(API, GenerateOptions(usage=usage)) for usage in (usual, replace(usual, memory_max=2048.0 * MI)))
-    assert memory_limit(peak) >= 1.2 * 2048 * MI > memory_limit(calm)
+    assert memory_limit(peak) >= HEADROOM * 2048 * MI > memory_limit(calm)
     assert requests(peak) == requests(calm)
 
 
@@ -116,6 +117,21 @@ def test_a_deployment_that_ran_out_of_memory_raises_the_next_limit(options: Gene
     after = made(API, replace(options, history=(failed, *options.history)))
     assert memory_limit(after) >= before + 4 * MI
     assert why(after, f"{BOX}.limits.memory") == "history #77"
+
+
+@pytest.mark.req("S5.41")
+def test_after_a_kill_the_generator_gives_what_right_sizing_advises() -> None:
+    failed = past(id="77", success=False, oom_events=1, memory_limit=512 * MI, memory_p95=None)
+    used = usage_of(*week_of("worker in bursts", 1))
+    advised = right_size(Measured(usage=used, oom_events=1, killed_at_bytes=512 * MI))
+    given_to = memory_limit(made(API, GenerateOptions(usage=used, history=(failed,))))
+    assert (given_to, advised.memory_limit) == (640 * MI, 640 * MI)
+
+
+def test_above_a_peak_the_generator_gives_what_right_sizing_advises() -> None:
+    used = replace(usage_of(*week_of("busy api", 1)), memory_max=2000.0 * MI)
+    advised = right_size(Measured(usage=used))
+    assert memory_limit(made(API, GenerateOptions(usage=used))) == advised.memory_limit == 2300 * MI
 
 
 @given(st.integers(16, 8192), st.lists(st.tuples(st.integers(16, 8192), st.booleans()), max_size=6))

@@ -1,15 +1,17 @@
 """What controllers do to the store: make, delete, change the status of objects, and tell of it in events."""
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from opstwin.targets.sim.kube.cluster import How, control_plane
 from opstwin.targets.sim.kube.deleting import delete, deletion
-from opstwin.targets.sim.kube.life.engine import Life
+from opstwin.targets.sim.kube.life.engine import Life, Untold
 from opstwin.targets.sim.kube.schema import Doc
 from opstwin.targets.sim.kube.store import Key
 from opstwin.targets.sim.kube.writing import create, rewrite
 
-MANAGER = "kube-controller-manager"
+MANAGER: Final = "kube-controller-manager"
+KUBELET: Final = "kubelet"
 
 
 def make(life: Life, kind: str, namespace: str, doc: Doc, by: str) -> Doc:
@@ -73,32 +75,61 @@ def with_conditions(before: Doc, new: list[Doc]) -> list[Doc]:
 
 
 def tell(life: Life, about: Doc, reason: str, message: str, *, warning: bool = False, source: str = "") -> None:
-    """Write an event about an object; the same one again counts up."""
-    meta = about["metadata"]
+    """Write an event about an object; the same one again counts up. Kubelets may tell late."""
+    late_s = life.kubelets_tell_late_s if source == KUBELET else 0.0
+    now = life.cluster.now()
+    due_at = now + timedelta(seconds=late_s)
+    said = Untold(about=about, reason=reason, message=message, warning=warning, happened_at=now, due_at=due_at)
+    if not late_s:
+        _write(life, said, source or MANAGER)
+        return
+    key = Key("events", about["metadata"].get("namespace") or "default", "")
+    life.untold.setdefault(key, []).append(said)
+    life.later(late_s, key)
+
+
+def look_at_untold(life: Life, key: Key) -> None:
+    """Let kubelets tell what they have not told yet of a namespace, in the order in which it happened."""
+    waiting, now = life.untold.pop(key, []), life.cluster.now()
+    left = [item for item in waiting if item.due_at > now]
+    if left:
+        life.untold[key] = left
+    for item in waiting:
+        if item.due_at <= now and life.cluster.get("Namespace", "", key.namespace) is not None:
+            _write(life, item, KUBELET)
+
+
+def _write(life: Life, said: Untold, source: str) -> None:
+    meta = said.about["metadata"]
     namespace = meta.get("namespace") or "default"
+    same = _same_event(life, namespace, meta["uid"], said.reason, said.message)
+    happened = life.cluster.stamp(said.happened_at)
+    if same is not None:
+        key, found = same
+        life.cluster.store.put(key, {**found, "count": found.get("count", 1) + 1, "lastTimestamp": happened})
+        return
+    name = f"{meta['name']}.{life.cluster.number():016x}"
+    host = {"host": said.about["spec"].get("nodeName", "")} if source == KUBELET else {}
+    made = {"uid": life.cluster.new_uid(), "creationTimestamp": life.cluster.stamp()}
+    doc: dict[str, Any] = {
+        "kind": "Event", "apiVersion": "v1", "metadata": {"name": name, "namespace": namespace, **made},
+        "involvedObject": _subject(said.about), "reason": said.reason, "message": said.message,
+        "type": "Warning" if said.warning else "Normal", "source": {"component": source, **host},
+        "firstTimestamp": happened, "lastTimestamp": happened, "count": 1,
+        "eventTime": None, "reportingComponent": "", "reportingInstance": "",
+    }  # fmt: skip
+    key = Key("events", namespace, name)
+    life.events.setdefault((namespace, meta["uid"], said.reason, said.message), key)
+    life.cluster.store.put(key, doc)
+
+
+def _subject(about: Doc) -> Doc:
+    meta = about["metadata"]
     subject = {
         "kind": about["kind"], "apiVersion": about["apiVersion"], "name": meta["name"], "uid": meta["uid"],
         "resourceVersion": meta.get("resourceVersion", ""),
     }  # fmt: skip
-    if meta.get("namespace"):
-        subject["namespace"] = namespace
-    same = _same_event(life, namespace, meta["uid"], reason, message)
-    now = life.cluster.stamp()
-    if same is not None:
-        key, found = same
-        life.cluster.store.put(key, {**found, "count": found.get("count", 1) + 1, "lastTimestamp": now})
-        return
-    name = f"{meta['name']}.{life.cluster.number():016x}"
-    doc: dict[str, Any] = {
-        "kind": "Event", "apiVersion": "v1",
-        "metadata": {"name": name, "namespace": namespace, "uid": life.cluster.new_uid(), "creationTimestamp": now},
-        "involvedObject": subject, "reason": reason, "message": message, "type": "Warning" if warning else "Normal",
-        "source": {"component": source or MANAGER}, "firstTimestamp": now, "lastTimestamp": now, "count": 1,
-        "eventTime": None, "reportingComponent": "", "reportingInstance": "",
-    }  # fmt: skip
-    key = Key("events", namespace, name)
-    life.events.setdefault((namespace, meta["uid"], reason, message), key)
-    life.cluster.store.put(key, doc)
+    return {**subject, "namespace": meta["namespace"]} if meta.get("namespace") else subject
 
 
 def _same_event(life: Life, namespace: str, uid: str, reason: str, message: str) -> tuple[Key, Doc] | None:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from opstwin.targets.sim.kube.life.acting import look_at_untold
 from opstwin.targets.sim.kube.life.autoscalers import look_at_autoscaler
 from opstwin.targets.sim.kube.life.daemon_sets import look_at_daemon_set
 from opstwin.targets.sim.kube.life.deployments import look_at_deployment
@@ -16,6 +17,7 @@ from opstwin.targets.sim.kube.life.stateful_sets import look_at_stateful_set
 
 CONTROLLERS: Final[dict[str, tuple[Controller, ...]]] = {
     "": (look_for_owners,),
+    "events": (look_at_untold,),
     "pods": (look_at_pod,),
     "replicasets.apps": (look_at_replica_set,),
     "deployments.apps": (look_at_deployment,),

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,6 +18,18 @@ RETRY_S: Final = 1.0
 """After how long a controller tries again what was refused."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """What a kubelet has to tell of a pod, since `happened_at`, and tells at `due_at`."""
+
+    about: Doc
+    reason: str
+    message: str
+    warning: bool
+    happened_at: datetime
+    due_at: datetime
+
+
 class Life:
     """Wakes controllers. A controller is woken with a key whenever its object, or one that it owns, has changed."""
 
@@ -27,6 +40,8 @@ class Life:
         self.paused = False
         self.logs: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
         self.events: dict[tuple[str, str, str, str], Key] = {}
+        self.kubelets_tell_late_s = 0.0
+        self.untold: dict[Key, list[Untold]] = {}
         self.pods: dict[Key, dict[str, Doc]] = {}
         self.leaving: dict[Key, float] = {}
         self.gone: dict[Key, str] = {}
@@ -47,6 +62,7 @@ class Life:
         self.pods.clear()
         self.leaving.clear()
         self.events.clear()
+        self.untold.clear()
 
     def later(self, seconds: float, key: Key) -> None:
         """Look at `key` again after `seconds`."""

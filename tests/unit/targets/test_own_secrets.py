@@ -1,0 +1,93 @@
+"""Values of a container's own secret variables in what it writes: masked where they are telling, and nothing else."""
+
+import base64
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from opstwin.targets.kubernetes.cleaning import secrets_of
+from opstwin.targets.own_secrets import own_secrets
+from opstwin.targets.ports import LogLine
+
+SECRET = "Tr0ub4dor&3"
+
+
+def over(env: dict[str, str], text: str, *known: str) -> str:
+    return own_secrets(env.items(), known).over(text)
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize("name", ["DB_PASSWORD", "api_token", "CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY"])
+@pytest.mark.parametrize(
+    "said", [SECRET, SECRET[::-1], SECRET.encode().hex(), base64.b64encode(SECRET.encode()).decode().rstrip("=")[:-1]]
+)
+def test_a_secret_of_its_own_is_masked_wherever_and_however_it_stands(name: str, said: str) -> None:
+    shown = over({name: SECRET}, f"connect x{said}y now")
+    assert said not in shown
+    assert shown.startswith("connect x***")
+    assert shown.endswith("y now")
+
+
+@pytest.mark.parametrize(
+    "value", ["Sup3rLongPass", "correcthorsebattery", "hunterTwoTwo", "4815162342", "긴비밀번호입니다요"]
+)
+def test_a_telling_value_is_masked(value: str) -> None:
+    assert value not in over({"DB_PASSWORD": value}, f"auth failed: {value}, giving up")
+
+
+def test_the_password_in_an_address_is_masked_where_it_stands_alone() -> None:
+    assert over({"DATABASE_URL": "postgres://shop:Qw9-zz81x@db/shop"}, "using Qw9-zz81x") == "using ***"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", "postgres"), ("DB_PASSWORD", "password"), ("DB_PASSWORD", "changeme"), ("DB_PASSWORD", "short"),
+        ("DB_PASSWORD", "a1!bc2?"), ("SECRET_BACKEND", "production"), ("TOKEN_MODE", "disabled"),
+        ("DB_PASSWORD", "received"), ("AUTHORIZATION", "authorization"), ("TOKEN_TTL", "86400000"),
+        ("TOKEN_TTL", "1800.000s"), ("PASSWORD_FILE", "/run/secrets/db"), ("TOKEN_URL", "https://auth.example/token"),
+        ("API_TOKEN", "env:SHOP_TOKEN"), ("COLOUR", "aquamarine-7"), ("PWD", "/srv/app-1"), ("DB_PASSWORD", ""),
+    ],
+)  # fmt: skip
+def test_common_words_amounts_and_places_stay_readable(name: str, value: str) -> None:
+    line = f"received {value or 'nothing'} from /run/secrets/db after 86400000 ms (postgres in production)"
+    assert over({name: value}, line) == line
+
+
+def test_a_value_that_stands_openly_beside_it_is_no_secret() -> None:
+    env = {"DB_USER": "shop-admin-7", "DB_PASSWORD": "shop-admin-7", "API_TOKEN": "orders-api-2"}
+    line = "shop-admin-7 connected to orders-api-2"
+    assert over(env, line, "orders-api-2") == line
+
+
+def test_a_word_that_is_a_secret_is_masked_as_a_whole_word_alone() -> None:
+    assert over({"DB_PASSWORD": "correcthorsebattery"}, "correcthorsebatteryx correcthorsebattery.") == (
+        "correcthorsebatteryx ***."
+    )
+
+
+def test_a_line_without_secrets_is_the_very_line() -> None:
+    line = LogLine(at=datetime(2026, 1, 1, tzinfo=UTC), stream="stderr", text="ready")
+    own = own_secrets({"DB_PASSWORD": SECRET}.items())
+    assert own.line(line) is line
+    told = own.line(LogLine(at=line.at, stream="stderr", text=f"with {SECRET}"))
+    assert (told.at, told.stream, told.text) == (line.at, "stderr", "with ***")
+
+
+@given(st.text(min_size=8, max_size=40), st.text(max_size=40), st.text(max_size=40))
+def test_whatever_is_masked_is_gone_and_nothing_raises(value: str, before: str, behind: str) -> None:
+    own = own_secrets({"DB_PASSWORD": value}.items())
+    if any(form == value.strip() for form in own.forms):
+        assert value.strip() not in own.over(f"{before}{value}{behind}").replace("***", "")
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize("kind", ["pod", "deployment", "cronjob"])
+def test_the_plain_variables_of_a_clusters_containers_are_known_wherever_they_stand(kind: str) -> None:
+    pod = {"containers": [{"name": "web", "env": [{"name": "DB_PASSWORD", "value": SECRET}, {"name": "A"}]}]}
+    template = {"template": {"spec": pod}}
+    specs = {"pod": pod, "deployment": template, "cronjob": {"jobTemplate": {"spec": template}}}
+    item = {"metadata": {"name": "web"}, "spec": specs[kind]}
+    assert secrets_of(item).over(f"web began with {SECRET}") == "web began with ***"
