@@ -123,13 +123,17 @@ async def _run(
     loops = asyncio.create_task(hub.run())
     loops.add_done_callback(lambda _: setattr(server, "should_exit", True))
     listener.listen(2048)
-    file = await announce()
+    file: Path | None = None
     try:
-        await server.serve(sockets=[listener])
+        # A hub that has said where it is may be told to stop before it serves: that too is a clean stop.
+        with server.capture_signals():
+            file = await announce()
+            await server.serve(sockets=[listener])
     finally:
-        with contextlib.suppress(StoreError):
-            await _revoke_left_over(hub.services.people, file, STOPPED)
-        file.unlink(missing_ok=True)
+        if file is not None:
+            with contextlib.suppress(StoreError):
+                await _revoke_left_over(hub.services.people, file, STOPPED)
+            file.unlink(missing_ok=True)
         loops.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await loops

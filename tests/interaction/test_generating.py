@@ -249,7 +249,7 @@ async def test_what_was_measured_and_what_was_deployed_before_decide_the_resourc
                 ]
             )
         after = await made(client, source="web")
-    assert container(before)["resources"]["limits"]["memory"] == "900Mi"
+    assert container(before)["resources"]["limits"]["memory"] == "750Mi"
     assert "history #dep_bad" in "".join(item["text"] for item in before["manifests"])
     assert [(item["id"], item["score"]) for item in before["history"]] == [(past.id, 0.5), ("dep_bad", 0.4)]
     assert container(after)["resources"]["requests"] == {"cpu": "321m", "memory": "300Mi"}

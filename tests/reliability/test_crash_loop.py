@@ -1,6 +1,8 @@
 """A hub that keeps being killed: it waits longer each time, says so, and is ready only once it took up what it left."""
 
 import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +11,13 @@ import pytest
 
 from opstwin.control.recovering import FREE_CRASHES, MOST
 from opstwin.domain.values import canonical
+from opstwin.server.serving import HUB_FILE
 from opstwin.wiring.starts import STARTS_FILE
 from tests.reliability.accounting import check_finished
 from tests.reliability.hubs import ENDED, Hub, in_the_middle, running, until
+from tests.surroundings import bare_environment
 
+ROOT = Path(__file__).parents[2]
 KILLS = 20
 LONG_S = 1000.0
 """A first pause that no test outlives: until it is over, nothing may be taken up."""
@@ -89,3 +94,20 @@ def test_a_clean_stop_is_no_crash_however_often_it_happens(crashing: Hub) -> Non
         crashing.up()
     assert pauses(crashing) == []
     assert crashing.ready().status == 200
+
+
+@pytest.mark.proves("A5")
+def test_a_hub_that_is_told_to_stop_before_it_serves_stops_cleanly(tmp_path: Path) -> None:
+    """It has said where it is, so others may know of it: its file and its mark must not stay behind."""
+    code = """
+import os, signal, sys
+from pathlib import Path
+from opstwin.server.serving import serve
+from opstwin.settings import Settings
+settings = Settings(data_dir=Path(sys.argv[1]), port=0, detect_docker=False)
+serve(settings, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+"""
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path / "data")], cwd=ROOT, env=bare_environment(),
+                           capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert {STARTS_FILE, HUB_FILE}.isdisjoint(item.name for item in (tmp_path / "data").iterdir())

@@ -78,4 +78,5 @@ def test_no_next_step_in_the_package_sends_a_model_to_a_shell_to_look_or_to_plan
         if isinstance(node, ast.keyword) and node.arg == "next_step"
     }
     assert len([step for step in written if looking.search(step)]) > 40
-    assert [step for step in written if looking.search(as_calls(step))] == []
+    for_models = [step for step in written if "A person plans it" not in step]
+    assert [step for step in for_models if looking.search(as_calls(step))] == []
