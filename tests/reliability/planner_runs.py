@@ -85,10 +85,10 @@ TALES = {
     "deploy": Tale((DEPLOY, DECIDE), few=False, every=3),
     "deploy with a model": Tale((DEPLOY, DECIDE), model=proposing),
     "ask and change": Tale(
-        (*QUESTIONS, "scale web to 3", "why 3?", DECIDE, "what is there?", "undo", DECIDE), stands=True, every=5
+        (*QUESTIONS, "scale web to 3", "why 3?", DECIDE, "what is there?", "undo", DECIDE), stands=True, every=3
     ),
     "ask a model": Tale(
-        ("is web well?", "scale web to 3", "is web still well?", DECIDE), stands=True, model=answering, every=4
+        ("is web well?", "scale web to 3", "is web still well?", DECIDE), stands=True, model=answering, every=2
     ),
 }
 
