@@ -100,7 +100,11 @@ def names(said: str, host: str) -> bool:
 
 
 def _without_path(url: str) -> str:
-    parts = urlsplit(url) if "://" in url else None
+    """What `endpoint_of` judges too: it refuses what cannot even be split."""
+    try:
+        parts = urlsplit(url) if "://" in url else None
+    except ValueError:
+        return url
     return url if parts is None else f"{parts.scheme}://{parts.netloc}"
 
 

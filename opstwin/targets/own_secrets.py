@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import unquote
 
 from opstwin.domain.secret_text import forms_of
 from opstwin.logs import MASK, looks_secret
@@ -34,8 +35,13 @@ _COMMON: Final = frozenset(
 _NUMBER: Final = re.compile(r"[\d.,:_+-]+[a-zA-Z%]{0,3}")
 """Amounts, times and durations: `TOKEN_TTL=86400000`."""
 
-_PLACE: Final = re.compile(r"[./~]*/[^\s]*|[a-z][a-z0-9+.-]*://[^\s@]*|(?:env|file):\S*", re.IGNORECASE)
-"""Where a secret is, or is asked for, and not what it is: `PASSWORD_FILE=/run/secrets/db`, `TOKEN_URL=https://…`."""
+_PLACE: Final = re.compile(
+    r"[./~]*/(?-i:(?!(?=\S*\d)(?=\S*[A-Z])(?=\S*[a-z])[\w+/]{30,}={0,2}$))[^\s]*"
+    r"|[a-z][a-z0-9+.-]*://[^\s@]*|(?:env|file):\S*",
+    re.IGNORECASE,
+)
+"""Where a secret is, or is asked for, and not what it is: `PASSWORD_FILE=/run/secrets/db`, `TOKEN_URL=https://…`. One
+base64 text in 64 begins with a slash too, and is none of these."""
 
 _IN_URL: Final = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
@@ -78,10 +84,11 @@ def own_secrets(env: Iterable[tuple[str, str]], known: Collection[str] = ()) -> 
 def _values(env: Iterable[tuple[str, str]]) -> Iterator[str]:
     for name, value in env:
         for found in _IN_URL.findall(value):
-            if _is_telling("password", found):
-                yield found
-        if looks_secret(name) and _is_telling(name, value.strip()):
-            yield value.strip()
+            yield from (item for item in {found, unquote(found)} if _is_telling("password", item))
+        if looks_secret(name):
+            # A key over several lines is written line by line; its first and last lines say only what it is.
+            lines = [line.strip() for line in value.strip().splitlines() if "-----" not in line]
+            yield from (item for item in {value.strip(), *lines} if _is_telling(name, item))
 
 
 def _is_telling(name: str, value: str) -> bool:

@@ -9,7 +9,7 @@ from opstwin.control.known_hosts import KnownHosts, names
 from opstwin.domain.plan import Plan
 from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId
-from opstwin.errors import Forbidden
+from opstwin.errors import Forbidden, InvalidInput
 from opstwin.settings import Settings
 from opstwin.targets.probing import HttpProber
 from opstwin.targets.scripted_prober import REFUSED, ScriptedProber
@@ -51,6 +51,12 @@ async def test_a_host_that_nobody_brought_in_is_not_even_looked_up_for_an_ai_cli
     assert (servers.asked, await site.rig.ledger.all(Plan)) == ([], [])
     assert (await planner.discover_endpoint(url, ANNA)).exists is None
     assert len(servers.asked) == 1
+
+
+@pytest.mark.parametrize("url", ["http://[x", "http://ex\u2100mple.com/"])
+async def test_what_is_no_address_is_told_as_that(site: Site, url: str) -> None:
+    with pytest.raises(InvalidInput):
+        await site.planner_with(HttpProber(resolve=NameServer())).discover_endpoint(url, ROBOT)
 
 
 async def test_one_strange_host_in_a_file_and_none_of_its_hosts_is_asked(site: Site) -> None:

@@ -91,3 +91,22 @@ def test_the_plain_variables_of_a_clusters_containers_are_known_wherever_they_st
     specs = {"pod": pod, "deployment": template, "cronjob": {"jobTemplate": {"spec": template}}}
     item = {"metadata": {"name": "web"}, "spec": specs[kind]}
     assert secrets_of(item).over(f"web began with {SECRET}") == "web began with ***"
+
+
+KEY_LINE = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
+
+
+@pytest.mark.parametrize(
+    ("env", "line", "shown"),
+    [
+        ({"DB_URL": "postgres://u:p%40ssw0rd!x1@db"}, "login with p@ssw0rd!x1", "login with ***"),
+        ({"PRIVATE_KEY": f"-----BEGIN PRIVATE KEY-----\n{KEY_LINE}\n-----END PRIVATE KEY-----"}, KEY_LINE, "***"),
+        ({"SECRET_KEY": "/x8KjQm2Lw9Zt4Vb7Nc1Hd6Rf3Gs5Ya0Ue"}, "key /x8KjQm2Lw9Zt4Vb7Nc1Hd6Rf3Gs5Ya0Ue", "key ***"),
+        ({"SECRET_FILE": "/run/secrets/database-password"}, "read /run/secrets/database-password",
+         "read /run/secrets/database-password"),
+        ({"TOKEN_PATH": "/var/run/secrets/a/service/token"}, "/var/run/secrets/a/service/token",
+         "/var/run/secrets/a/service/token"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_known_as_it_is_used(env: dict[str, str], line: str, shown: str) -> None:
+    assert over(env, line) == shown
