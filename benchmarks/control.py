@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.measuring import compared, in_turn, timed_sync
 from opstwin.clock import VirtualClock
-from opstwin.control.drift import explain
+from opstwin.control.reconciling import Reconciler, TargetTick
 from opstwin.domain.diff import diff
 from opstwin.domain.plan import Origin
 from opstwin.domain.workload import Workload
@@ -53,16 +53,17 @@ async def settled(folder: Path, count: int) -> Rig:
 
 
 async def no_op_reconcile() -> dict[str, Any]:
-    """One look at 1,000 resources that are as desired, beside only listing the same resources on the target."""
+    """One tick over 1,000 resources that are as desired, beside only listing the same resources on the target."""
     with tempfile.TemporaryDirectory() as folder:
         rig = await settled(Path(folder), RESOURCES)
         reader = rig.places.reader(await target(rig))  # type: ignore[union-attr]
+        loop = Reconciler(rig.ledger, rig.observer, rig.planner, rig.approver, rig.applier, rig.breakers)
 
-        async def look() -> None:
-            await rig.observer.discover(LOCAL, ANNA)
-            assert not await explain(rig.ledger, rig.places, LOCAL)  # type: ignore[arg-type]
+        async def tick() -> None:
+            (looked,) = (await loop.tick(LOCAL)).targets
+            assert looked == TargetTick(target=LOCAL)
 
-        ours, theirs = await in_turn(look, reader.discover, 7)
+        ours, theirs = await in_turn(tick, reader.discover, 7)
         await rig.store.close()
     return compared(ours, theirs, baseline="Reader.discover of the simulator alone", limit="< 100 ms")
 

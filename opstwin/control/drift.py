@@ -1,5 +1,6 @@
 """Explaining drift: what differs from desired on one target or on all, since when."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -32,10 +33,15 @@ async def explain(ledger: Ledger, readers: Readers, target_id: str | None = None
     return tuple(found)
 
 
-async def differing(ledger: Ledger, readers: Readers, target_id: str) -> tuple[Drift, ...]:
-    """As `explain` for one target, without looking up since when it is so, and whether healing is paused."""
+async def differing(
+    ledger: Ledger, readers: Readers, target_id: str, observed: Mapping[ResourceId, Observed] | None = None
+) -> tuple[Drift, ...]:
+    """As `explain` for one target, without looking up since when it is so, and whether healing is paused.
+
+    `observed` is what a look just brought, so that it need not be read again.
+    """
     target = await ledger.need(Target, target_id, next_step="List targets: opstwin targets list")
-    return tuple([drift for _, drift in await _on(ledger, readers, target)])
+    return tuple([drift for _, drift in await _on(ledger, readers, target, observed)])
 
 
 async def _of_target(ledger: Ledger, readers: Readers, target: Target) -> list[Drift]:
@@ -44,9 +50,12 @@ async def _of_target(ledger: Ledger, readers: Readers, target: Target) -> list[D
     return await _with_pauses(ledger, target, drifts) if drifts else []
 
 
-async def _on(ledger: Ledger, readers: Readers, target: Target) -> list[tuple[Desired, Drift]]:
+async def _on(
+    ledger: Ledger, readers: Readers, target: Target, observed: Mapping[ResourceId, Observed] | None = None
+) -> list[tuple[Desired, Drift]]:
     difference = readers.renderer(target).difference
-    observed = {item.id: item async for item in ledger.each(Observed, {"target": target.id})}
+    if observed is None:
+        observed = {item.id: item async for item in ledger.each(Observed, {"target": target.id})}
     found: list[tuple[Desired, Drift]] = []
     async for record in ledger.each(Desired, {"target": target.id}):
         drift = drift_of(record, observed.get(record.id), difference)

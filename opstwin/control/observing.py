@@ -46,6 +46,14 @@ class Discovery:
     observed_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A discovery, and all that is known of the target since."""
+
+    discovery: Discovery
+    records: Mapping[ResourceId, Observed]
+
+
 @dataclass(frozen=True, slots=True)
 class Observer:
     """Looks at targets and records what is there. Safe to run any number of times and at the same time as others."""
@@ -59,6 +67,10 @@ class Observer:
         object.__setattr__(self, "_recording", Recording(self.ledger))
 
     async def discover(self, target_id: str, actor: Actor = OBSERVER) -> Discovery:
+        """What `look` found new, changed and gone."""
+        return (await self.look(target_id, actor)).discovery
+
+    async def look(self, target_id: str, actor: Actor = OBSERVER) -> Look:
         """Look at everything on a target; what a complete look does not show becomes absent.
 
         When nothing changed, nothing but an aged `observed_at` is written. Raises `NotFound`, `Forbidden` (inactive),
@@ -108,7 +120,7 @@ class Observer:
 
     async def _store(
         self, target: Target, known: Mapping[ResourceId, Observed], seen: Sequence[Sighting], began_at: datetime
-    ) -> Discovery:
+    ) -> Look:
         shown = {item.resource: item for item in seen if item.name != ALL_OF_A_KIND}
         dark = {item.kind for item in seen if item.name == ALL_OF_A_KIND}
         news = [News(resource, known.get(resource), item) for resource, item in shown.items()]
@@ -121,11 +133,12 @@ class Observer:
         written = await self._recording.store(news, began_at, opening=opening)
         await self._forget([old for old in known.values() if old.id not in shown], began_at)
         presences = [item.presence for item in shown.values()]
-        return Discovery(
+        discovery = Discovery(
             target=target.id, found=presences.count(Presence.PRESENT), new=tuple(written.new),
             changed=tuple(written.changed), gone=tuple(written.gone), observed_at=began_at,
             unknown=tuple(item.resource for item in seen if item.presence is Presence.UNKNOWN),
         )  # fmt: skip
+        return Look(discovery=discovery, records={**known, **written.records})
 
     async def _lost(
         self, target: Target, known: Mapping[ResourceId, Observed], began_at: datetime, error: TargetError

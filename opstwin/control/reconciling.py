@@ -27,7 +27,7 @@ from opstwin.domain.event import Event
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.domain.healing import HealRecord, Mandate
 from opstwin.domain.plan import Plan, PlanState
-from opstwin.domain.resource import Desired
+from opstwin.domain.resource import Desired, Observed
 from opstwin.domain.target import Mode, Target
 from opstwin.domain.values import PlanId, ResourceId, TargetId
 from opstwin.errors import Conflict, Forbidden, OpstwinError
@@ -123,22 +123,23 @@ class Reconciler:
     async def _tick(self, target: Target) -> TargetTick:
         try:
             skipped = await self._why_skip(target)
-            if skipped in ("", "busy"):
-                # An execution may wait long for its target; what is there, or no longer known, is seen all the same.
-                await self.observer.discover(target.id, RECONCILER)
+            if skipped not in ("", "busy"):
+                return TargetTick(target=target.id, skipped=skipped)
+            # An execution may wait long for its target; what is there, or no longer known, is seen all the same.
+            look = await self.observer.look(target.id, RECONCILER)
             if skipped:
                 return TargetTick(target=target.id, skipped=skipped)
             await FlapGuard(self.ledger).release(target.id)
-            drifts = await self._drifts(target.id)
+            drifts = await self._drifts(target.id, look.records)
             await self._tell(target.id, drifts)
             return await self._answer(target, drifts)
         except OpstwinError as error:
             logger().warning("reconcile_waits", target=target.id, code=error.code, reason=error.message)
             return TargetTick(target=target.id, error=str(error))
 
-    async def _drifts(self, target: TargetId) -> Sequence[Drift]:
+    async def _drifts(self, target: TargetId, observed: Mapping[ResourceId, Observed]) -> Sequence[Drift]:
         """What differs, after a look at what is desired and has never been seen: it may simply not be there yet."""
-        drifts = await differing(self.ledger, self.observer.readers, target)
+        drifts = await differing(self.ledger, self.observer.readers, target, observed)
         unseen = [item.resource for item in drifts if item.kind is DriftKind.UNKNOWN and item.observed_revision == 0]
         if not unseen:
             return drifts

@@ -69,13 +69,18 @@ def _compare(path: tuple[str, ...], before: Json, after: Json) -> Iterator[Field
 
 def same(left: Json, right: Json) -> bool:
     """Equality of JSON values: unlike Python's, `true` is not 1."""
-    if isinstance(left, bool) != isinstance(right, bool):
-        return False
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(same(a, b) for a, b in zip(left, right, strict=True))
+    return left == right and _same_types(left, right)
+
+
+def _same_types(left: Json, right: Json) -> bool:
+    """Whether two values that Python calls equal have their booleans at the same places."""
+    if isinstance(left, str):
+        return True
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    return left == right
+        return all(_same_types(one, right[key]) for key, one in left.items())
+    if isinstance(left, list) and isinstance(right, list):
+        return all(map(_same_types, left, right))
+    return isinstance(left, bool) == isinstance(right, bool)
 
 
 def _names(value: Json) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """Records as rows: one plain value per column, in both directions, the same for every store."""
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -11,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar, get_type_hints
 from opstwin.domain.audit import AuditRow
 from opstwin.domain.records import Stored
 from opstwin.errors import AuditBroken, InvalidInput, StoreError
-from opstwin.twin.nested import json_text, reader_for, without_none
+from opstwin.twin.nested import json_text, parsed, reader_for, without_none
 
 S = TypeVar("S", bound=Stored)
 Cell = str | bool | int | float | datetime | None
@@ -132,12 +131,12 @@ def _column(kind: type[Any], name: str, hint: Any) -> Column:
     inner, nullable = without_none(hint)
     is_key = name == "id" or name in kind.INDEXED
     if isinstance(inner, type) and issubclass(inner, Enum):
-        return Column(name, Holds.TEXT, nullable, is_key, inner)
+        return Column(name, Holds.TEXT, nullable, is_key, {member.value: member for member in inner}.__getitem__)
     holds = _PLAIN.get(inner, Holds.NESTED)
     if holds is not Holds.NESTED:
         return Column(name, holds, nullable, is_key, None)
     read = reader_for(inner)
-    return Column(name, holds, nullable, is_key, lambda text: read(json.loads(text)))
+    return Column(name, holds, nullable, is_key, lambda text: read(parsed(text)))
 
 
 def _encoded(kind: type[Any], column: Column, value: Any) -> Cell:

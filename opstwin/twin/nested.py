@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, NewType, Union, cast, get_args, get_origin, get_type_hints
+
+from pydantic_core import from_json
 
 from opstwin.domain.values import Json
 
@@ -30,6 +32,15 @@ def json_text(value: object) -> str:
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
     return text
+
+
+def parsed(text: str) -> Json:
+    """The value behind a JSON text. Raises `ValueError` for none, `RecursionError` for one nested too deeply."""
+    try:
+        return cast(Json, from_json(text))
+    except ValueError:
+        # Twice as quick as the standard library's, but it stops at 200 levels.
+        return cast(Json, json.loads(text))
 
 
 @cache

@@ -1,9 +1,11 @@
 """Every kind of record comes back exactly as it went in, from every store."""
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,12 +17,16 @@ from opstwin.domain.records import RECORD_TYPES
 from opstwin.domain.target import Target
 from opstwin.domain.touched import Touched
 from opstwin.twin.codec import shape_of
-from opstwin.twin.nested import json_text
+from opstwin.twin.nested import json_text, parsed
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import Remove, TwinStore
 from opstwin.twin.tables import TABLES
 from tests.contract.twin_places import TwinPlace, put, write
 from tests.contract.twin_records import any_of, record_of
+
+
+texts = st.text(st.characters(exclude_categories=("Cs",)))
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
 
 
 def exactly(record: Any) -> str:
@@ -79,6 +85,23 @@ async def test_a_plans_digest_holds_after_it_was_stored(twin_place: TwinPlace) -
     found = await store.get(Plan, plan.id)
     assert found is not None
     assert plan_digest(found) == found.digest == plan.digest
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)))
+def test_stored_text_is_read_as_the_standard_library_reads_it(value: Any) -> None:
+    text = json_text(value)
+    assert repr(parsed(text)) == repr(json.loads(text)) == repr(value)
+
+
+def test_a_value_nested_deeper_than_the_quick_parser_goes_is_read_all_the_same() -> None:
+    text = "[" * 300 + "]" * 300
+    assert json_text(parsed(text)) == text
+
+
+def test_text_that_is_no_json_is_a_value_error() -> None:
+    with pytest.raises(json.JSONDecodeError):
+        parsed('{"image":')
 
 
 def test_every_kind_of_record_has_a_table() -> None:
