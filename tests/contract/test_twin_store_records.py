@@ -24,8 +24,7 @@ from opstwin.twin.tables import TABLES
 from tests.contract.twin_places import TwinPlace, put, write
 from tests.contract.twin_records import any_of, record_of
 
-
-texts = st.text(st.characters(exclude_categories=("Cs",)))
+texts = st.text(st.characters(codec="utf-8"))
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
 
 
