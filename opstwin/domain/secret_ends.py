@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from opstwin.domain.secret_text import LOOKS, NAMED, OPTION, forms_of, hidden
+from opstwin.domain.secret_text import LOOKS, NAMED, OPTION, WEB_TOKEN, covering, forms_of, hidden
 from opstwin.logs import MASK, SECRET_TEXT
 
 LONGEST: Final = 4_000
@@ -103,6 +103,7 @@ class Ongoing:
         steps = () if self.known is None else (_Step(_sub(self.known), [self.known], beginnings=self.beginnings),)
         self._steps = (
             *steps,
+            _Step(_sub(WEB_TOKEN, covering), [WEB_TOKEN]),
             _Step(_sub(LOOKS), [LOOKS, _BEARER], [_KEY_BEGINS]),
             _Step(_sub(SECRET_TEXT), [SECRET_TEXT, _BEARER]),
             _Step(_sub(NAMED, hidden), [NAMED], [_NAME_BEGINS]),

@@ -14,14 +14,19 @@ SHORTEST: Final = 6
 
 LOOKS: Final = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
-    r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
     r"|\bgithub_pat_[A-Za-z0-9_]{20,}|\b(?:gh[opsru]|glpat|npm|pypi|sk|rk|pk|xox[a-z])[-_][A-Za-z0-9_-]{10,}"
     r"|\bA[KS]IA[0-9A-Z]{16}\b|\bAIza[0-9A-Za-z_-]{30,}|\bhv[sb]\.[A-Za-z0-9_-]{20,}|\bAGE-SECRET-KEY-1[0-9A-Z]{20,}"
     r"|(?<=Basic )[A-Za-z0-9+/=_-]{8,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}",
     re.DOTALL,
 )
-"""Private keys (RFC 7468), JSON Web Tokens (RFC 7519), and the tokens of GitHub, GitLab, npm, PyPI, Slack, Stripe, AWS,
-Google, Vault and age by their published prefixes."""
+"""Private keys (RFC 7468), and the tokens of GitHub, GitLab, npm, PyPI, Slack, Stripe, AWS, Google, Vault and age by
+their published prefixes."""
+
+WEB_TOKEN: Final = re.compile(
+    r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+|(?P<none>\beyJ[A-Za-z0-9_-]++)"
+)
+"""JSON Web Tokens (RFC 7519). What only begins like one is found too, as `none`: a text of many such beginnings is then
+read once, and not once from each."""
 
 _VALUE: Final = r"(\\?\"(?:[^\"\\]|\\[^\"])*\\?\"|'[^']*'|[^\s,;&\"'}\]]+)"
 NAMED: Final = re.compile(
@@ -51,10 +56,15 @@ def without_secrets(text: str) -> str:
     """`text` with a mask for everything that looks like a secret or is named like one."""
     if not text:
         return text
-    text = redacted(LOOKS.sub(MASK, text))
+    text = redacted(LOOKS.sub(MASK, WEB_TOKEN.sub(covering, text)))
     if "=" in text or ":" in text:
         text = NAMED.sub(hidden, text)
     return OPTION.sub(hidden, text) if "-" in text else text
+
+
+def covering(found: re.Match[str]) -> str:
+    """What is shown for a match of `WEB_TOKEN`."""
+    return found[0] if found.lastgroup == "none" else MASK
 
 
 def words_without_secrets(words: Sequence[str], cover: Callable[[str], str] = without_secrets) -> list[str]:

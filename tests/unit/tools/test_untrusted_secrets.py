@@ -17,6 +17,8 @@ LOOKS = {
     "PEM key": "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----",
     "PEM key cut off": "-----BEGIN OPENSSH PRIVATE KEY-----\ncanary",
     "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.canarycanary",
+    "JWT behind beginnings": "eyJ-eyJ-eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.canarycanary",
+    "GitLab behind a beginning": "eyJ-glpat-canarycanarycanary",
     "AWS id": "AKIACANARY0CANARY0CA",
     "AWS secret": "aws_secret_access_key = canary/canary+canary",
     "GitHub": "ghs_canarycanarycanary and github_pat_canarycanarycanarycanary",
