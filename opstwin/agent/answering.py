@@ -11,7 +11,7 @@ from opstwin.agent.nodes.diagnose import answered_by
 from opstwin.agent.nodes.understand import stands
 from opstwin.agent.phrases import GREETING, HELP, HOW, LOGS, PLANS, STATUS, THANKS, USAGE
 from opstwin.agent.sides import NOTHING, side_of
-from opstwin.agent.standing_text import WELL, heading, line_of, verdict
+from opstwin.agent.standing_text import WELL, Row, heading, line_of, verdict
 from opstwin.agent.state import State, said
 from opstwin.agent.telling import past_lines, plain
 from opstwin.agent.telling_words import phrase
@@ -76,14 +76,14 @@ async def _status(state: State, turn: Turn) -> State:
         return _told(state, turn, told_error(answer.error, language), outcome="needs_more")
     found = (*answer.data["exceptions"], *answer.data["items"])
     rows = [row for row in found if "kind" in raw or (runs(row["kind"]) and row["kind"] not in _PARTS)]
-    lines = _standing(state, rows, raw, names)
+    lines = _standing(state, rows, raw, names, found)
     if answer.data["next"] is not None:
         lines.append(phrase(language, "more_there", command="opstwin get"))
     return _told(state, turn, "\n".join(lines), quoted="names and images")
 
 
 def _standing(
-    state: State, rows: Sequence[Mapping[str, Any]], raw: Mapping[str, Json], names: Sequence[str]
+    state: State, rows: Sequence[Row], raw: Mapping[str, Json], names: Sequence[str], seen: Sequence[Row]
 ) -> list[str]:
     language, subject = state["language"], state.get("subject", "")
     if subject and not rows:
@@ -93,7 +93,7 @@ def _standing(
             *known,
             tried("not_understood", language, names),
         ]
-    first = verdict(subject, rows, state["words"], language) if subject else heading(rows, raw, language)
+    first = verdict(subject, rows, state["words"], language) if subject else heading(rows, raw, language, seen)
     ours_first = sorted(rows, key=lambda row: not row["managed"])
     lines = [first, *(f"- {line_of(row, language)}" for row in ours_first[:_MOST])]
     if len(rows) > _MOST:

@@ -21,17 +21,16 @@ _LONG_HASH: Final = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 Row = Mapping[str, Any]
 
 
-def heading(rows: Sequence[Row], asked: Mapping[str, Any], language: str) -> str:
-    """`3 containers on local: 2 healthy, 1 stopped.`, or that there is none."""
-    sort, places = str(asked.get("kind", "")), sorted({str(row["target"]) for row in rows})
+def heading(rows: Sequence[Row], asked: Mapping[str, Any], language: str, seen: Sequence[Row] = ()) -> str:
+    """`3 containers on local: 2 healthy, 1 stopped.`, or that there is none. `seen` is all there is, of any kind."""
+    sort, places = str(asked.get("kind", "")), sorted({str(row["target"]) for row in rows or seen})
     place = str(asked.get("target") or "") or _place(places, language)
     if not rows and asked.get("health"):
         health = state_word(language, str(asked["health"]))
         return phrase(language, "none_of_health", sort=sort_word(language, sort, 1), place=place, health=health)
     if not rows:
-        return phrase(
-            language, "never_seen" if not sort else "nothing_there", sort=sort_word(language, sort, 1), place=place
-        )
+        missing = "nothing_there" if sort else "nothing_runs" if seen else "never_seen"
+        return phrase(language, missing, sort=sort_word(language, sort, 1), place=place)
     kinds = {str(row["kind"]) for row in rows}
     named = sort or (kinds.pop() if len(kinds) == 1 else "")
     states = Counter(_state(row) for row in rows)

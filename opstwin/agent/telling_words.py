@@ -24,6 +24,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Nothing is known yet. Look first: opstwin discover",
         "아직 알려진 것이 없습니다. 먼저: opstwin discover",
     ),
+    "nothing_runs": (
+        "Nothing runs on {place}. What else is there: opstwin get",
+        "{place}에서 돌고 있는 것이 없습니다. 그 밖에 있는 것: opstwin get",
+    ),
     "ask_why": ("Ask: “why is {name} unhealthy?”", "물어보세요: “{name} 왜 이상해?”"),
     "ask_next": (
         "Ask: “diagnose {name}”, “logs of {name}”, “history of {name}”.",

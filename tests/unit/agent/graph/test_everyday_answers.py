@@ -144,3 +144,17 @@ async def test_progress_and_failures_are_told_in_korean_too(talks: Talks) -> Non
     assert heard.ended.outcome == "rolled_back"
     assert "확인에 실패했습니다" in heard.text
     assert ENGLISH.search(COMMAND.sub("", answer_of(heard))) is None, heard.text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("what is running?", "Nothing runs on local."), ("지금 뭐가 돌고 있어?", "local에서 돌고 있는 것이 없습니다.")],
+)
+async def test_a_target_that_was_looked_at_and_runs_nothing_is_not_called_unknown(
+    tmp_path: Path, words: str, said: str
+) -> None:
+    async with talking(tmp_path) as talks:
+        talks.house.world.network("shop")
+        async with talks.house.caller() as person:
+            assert (await person.post("/targets/local:discover")).status_code == 200
+        assert said in (await talks.say(words)).text
