@@ -18,8 +18,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "sign_out": ("Sign out", "로그아웃"),
     "sign_in": ("Sign in", "로그인"),
     "sign_in_how": (
-        "Open the link that opstwin up printed. It works once, for ten minutes.",
-        "opstwin up이 출력한 링크를 여세요. 한 번만, 10분 동안 쓸 수 있습니다.",
+        "Open the link that opstwin up printed; it works once, for ten minutes. For a new one run: opstwin login",
+        "opstwin up이 출력한 링크를 여세요. 한 번만, 10분 동안 쓸 수 있습니다. 새 링크: opstwin login",
     ),
     "try_again": ("I am signed in: try again", "이미 로그인했습니다: 다시 시도"),
     "welcome": ("You are signed in.", "로그인되었습니다."),
