@@ -13,6 +13,8 @@ from ruamel.yaml.error import YAMLError
 from opstwin.errors import InvalidInput
 
 PREFIX: Final = "OPSTWIN_"
+_ROOTS_SOCKET: Final = Path("/var/run/docker.sock")
+LOCAL_ENGINE: Final = f"unix://{_ROOTS_SOCKET}"
 _REFERENCE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CREDENTIAL: Final = re.compile(r"(env|file):[A-Za-z0-9_.-]{1,255}")
 _SECRET_KEY: Final = re.compile(r"(password|passwd|secret|token|api_?key|private_?key)$", re.IGNORECASE)
@@ -27,6 +29,18 @@ _OF_MODELS: Final = ("temperature", "max_tokens")
 _OF_AI: Final = ("provider", "api_key", *_OF_PROVIDER, *_OF_MODELS)
 _AI: Final = "ai"
 """The name of the provider that the block `ai:` gives."""
+
+
+def local_engine(environ: Mapping[str, str], usual: Path = _ROOTS_SOCKET) -> str:
+    """Where the local Docker Engine listens: what `DOCKER_HOST` says, else the first usual socket that is there.
+
+    The sockets are those of an engine of root, of a rootless one, and of Docker Desktop.
+    """
+    if environ.get("DOCKER_HOST"):
+        return environ["DOCKER_HOST"]
+    folders = [(environ.get("XDG_RUNTIME_DIR"), "docker.sock"), (environ.get("HOME"), ".docker/run/docker.sock")]
+    sockets = [usual, *(Path(folder, name) for folder, name in folders if folder)]
+    return f"unix://{next((path for path in sockets if path.is_socket()), usual)}"
 
 
 def config_files(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, Final, TextIO
 
 
@@ -58,6 +59,7 @@ FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
 _LEVELS: Final = {"DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
 
 
+@lru_cache(maxsize=2_000)
 def looks_secret(name: str) -> bool:
     """Whether a variable or field of this name usually holds a secret."""
     return name not in FOLDERS and name.lower() not in _PLAIN and _SECRET_NAME.search(name) is not None

@@ -13,7 +13,15 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 
-from opstwin.configuration import PREFIX, config_files, has_ai, read_config, written_as
+from opstwin.configuration import (
+    LOCAL_ENGINE,
+    PREFIX,
+    config_files,
+    has_ai,
+    local_engine,
+    read_config,
+    written_as,
+)
 from opstwin.errors import InvalidInput
 
 _THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -176,7 +184,9 @@ class Settings(BaseModel):
         (), description="Addresses or networks, with or without `:port`, that AI clients may name without a person."
     )
     docker_socket: str = Field(
-        "unix:///var/run/docker.sock", description="Docker Engine that becomes the target `local` when it answers."
+        LOCAL_ENGINE,
+        description="Docker Engine that becomes the target `local` when it answers. Not set: `DOCKER_HOST`, else the "
+        "first of this socket, `$XDG_RUNTIME_DIR/docker.sock` and `~/.docker/run/docker.sock` that is there.",
     )
     detect_docker: bool = Field(True, description="Whether to look for the local Docker Engine at start.")
     clusters: tuple[dict[str, Any], ...] = Field(
@@ -313,7 +323,7 @@ def load_settings(
     Raises `InvalidInput` naming the setting and its source.
     """
     variables = os.environ if environ is None else environ
-    merged: dict[str, Any] = {}
+    merged: dict[str, Any] = {"docker_socket": local_engine(variables)}
     for path in files if files is not None else config_files(variables):
         merged |= read_config(path, variables)
     merged |= _from_environment(variables) | dict(options or {})

@@ -9,7 +9,7 @@ from opstwin.agent.guidance import guidance, not_understood, tried, waits_still
 from opstwin.agent.mentions import health_of, period_of, sort_of
 from opstwin.agent.nodes.diagnose import answered_by
 from opstwin.agent.nodes.understand import stands
-from opstwin.agent.phrases import GREETING, HELP, HOW, LOGS, PLANS, STATUS, THANKS, USAGE
+from opstwin.agent.phrases import ADDRESS, GREETING, HELP, HOW, LOGS, PLANS, STATUS, THANKS, USAGE
 from opstwin.agent.sides import NOTHING, side_of
 from opstwin.agent.standing_text import WELL, Row, heading, line_of, verdict
 from opstwin.agent.state import State, said
@@ -175,6 +175,11 @@ async def _waiting(state: State, turn: Turn) -> State:
     return await answered_by(state, turn, "approvals_list", {})
 
 
+async def _address(state: State, turn: Turn) -> State:
+    """Whether something answers at the address that is asked about."""
+    return await answered_by(state, turn, "discover_endpoint", {"endpoint": state["subject"]})
+
+
 def _told(state: State, turn: Turn, text: str, outcome: str = "answered", quoted: str = "") -> State:
     """The answer, said; what is remembered of it for a later model is marked where others wrote some of it."""
     shown = turn.say(text)
@@ -182,6 +187,6 @@ def _told(state: State, turn: Turn, text: str, outcome: str = "answered", quoted
 
 
 _WAYS: Final[Mapping[str, Callable[[State, Turn], Awaitable[State]]]] = {
-    STATUS: _status, LOGS: _logs, USAGE: _usage, PLANS: _waiting,
+    STATUS: _status, ADDRESS: _address, LOGS: _logs, USAGE: _usage, PLANS: _waiting,
     GREETING: _talk, THANKS: _talk, HELP: _talk, HOW: _talk,
 }  # fmt: skip

@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from opstwin.agent.budgets import Limits, Spent
 from opstwin.agent.checkpoints import Opener, opener_of, pruned, unreadable
@@ -13,9 +13,10 @@ from opstwin.agent.events import AgentEvent, Ended, Said, StepBegan, StepEnded, 
 from opstwin.agent.graph import KNOWN, MAX_STEPS, WAITS, built
 from opstwin.agent.models.port import LanguageModel
 from opstwin.agent.nodes.await_approval import verdict_of
+from opstwin.agent.own_words import Spoken, spoken_in
 from opstwin.agent.state import MAX_WORDS, State, begun, check, refused
 from opstwin.agent.turn import Turn, agent_of
-from opstwin.agent.understanding import language_of, whole_request
+from opstwin.agent.understanding import language_of, named_hosts, whole_request
 from opstwin.agent.wording import say, why_fallback
 from opstwin.domain.access import Scope
 from opstwin.domain.spoken_secrets import without_spoken
@@ -32,6 +33,9 @@ _OLD_TRACING: Final = ("LANGCHAIN_TRACING", "LANGCHAIN_HANDLER")
 
 _STEPS: Final = KNOWN | {"__start__"}
 """With the library's own, at which a turn stands whose words were kept and nothing else."""
+
+_WOKEN: Final = {"woken": True}
+"""Says nothing: await_approval reads the twin."""
 
 MISSING: Final = "Run: pip install 'opstwin[agent]', then start the hub again."
 
@@ -99,19 +103,20 @@ class Conversations:
         Raises `Conflict` while another turn of the thread runs here, and for a thread of somebody else.
         """
         async with self._alone(thread_id):
-            turn = await self._turn(caller, text)
-            kept = await self._kept(thread_id)
+            kept = await self._prepared(thread_id)
             before = await self._usable(kept, caller, fresh=True)
-            if before and await self._must_finish(kept, before, turn):
-                async for event in self._resumed(thread_id, turn, kept, before):
+            spoken = await self._spoken(thread_id, before)
+            earlier = self._turn(thread_id, caller, spoken)
+            if before and await self._must_finish(kept, before, earlier):
+                async for event in self._resumed(earlier, kept, before):
                     if not isinstance(event, Ended):
                         yield event
-                turn = await self._turn(caller, text)
                 before = (await self._kept(thread_id)).values
+            turn = self._turn(thread_id, caller, spoken, text[:MAX_WORDS])
             now = self.services.ledger.clock.now().isoformat()
             words = without_spoken(self.services.veil.over(text))
             state = begun(caller.principal.id, words, language_of(text), now, before)
-            async for event in self._run(thread_id, turn, state):
+            async for event in self._run(turn, state):
                 yield event
 
     async def go_on(self, thread_id: str, caller: Caller) -> AsyncIterator[AgentEvent]:
@@ -120,10 +125,10 @@ class Conversations:
         Raises `Conflict` with the reason for a thread of another version, or of somebody else.
         """
         async with self._alone(thread_id):
-            turn = await self._turn(caller)
-            kept = await self._kept(thread_id)
+            kept = await self._prepared(thread_id)
             before = await self._usable(kept, caller, fresh=False)
-            async for event in self._resumed(thread_id, turn, kept, before):
+            turn = self._turn(thread_id, caller, await self._spoken(thread_id, before))
+            async for event in self._resumed(turn, kept, before):
                 yield event
 
     async def state(self, thread_id: str, caller: Caller) -> ThreadView:
@@ -149,14 +154,23 @@ class Conversations:
         await self._saver.adelete_thread(thread_id)
         self._turns.pop(thread_id, None)
 
-    async def _turn(self, caller: Caller, said: str = "") -> Turn:
+    async def _prepared(self, thread_id: str) -> Any:
+        """The thread as it was kept, with all at hand that a turn needs."""
         await self.open()
         await self.services.veil.ready()
+        return await self._kept(thread_id)
+
+    async def _spoken(self, thread_id: str, kept: Mapping[str, Any]) -> Spoken:
+        return await spoken_in(self.services.ledger, self.services.veil, thread_id, kept)
+
+    def _turn(self, thread_id: str, caller: Caller, spoken: Spoken, said: str = "") -> Turn:
+        """A new turn with what is `said`, else the one that was kept: what was said in it counts as it did."""
         clock = self.services.ledger.clock
         spent = Spent(limits=self.limits or _limits(self.services), clock=clock, began_s=clock.monotonic_s())
-        agent = agent_of(caller, whole_request(said))
+        words, language = said or spoken.words, language_of(said) if said else spoken.language
+        agent = agent_of(caller, whole_request(words), named_hosts([*spoken.remarks, said]))
         may_decide = caller.is_person and Scope.APPROVE in caller.scopes
-        return Turn(self.services, self.registry, agent, self.model, spent, said[:MAX_WORDS], may_decide)
+        return Turn(self.services, self.registry, agent, self.model, spent, said, may_decide, thread_id, language)
 
     async def _kept(self, thread_id: str) -> Any:
         """The thread as it was kept. Raises `StoreError` for one that cannot be read."""
@@ -189,9 +203,7 @@ class Conversations:
             return await verdict_of(State(**before), turn) != "pending"  # type: ignore[typeddict-item]
         return bool({"apply", "verify"} & {*_open(kept)})
 
-    async def _resumed(
-        self, thread_id: str, turn: Turn, kept: Any, before: Mapping[str, Any]
-    ) -> AsyncIterator[AgentEvent]:
+    async def _resumed(self, turn: Turn, kept: Any, before: Mapping[str, Any]) -> AsyncIterator[AgentEvent]:
         from langgraph.types import Command
 
         state = State(**before)  # type: ignore[typeddict-item]
@@ -203,15 +215,14 @@ class Conversations:
         if not _open(kept):
             yield _ended(state, str(before.get("outcome") or "answered"))
             return
-        # The value says nothing: await_approval reads the twin.
-        given: Any = Command(resume={"woken": True}) if kept.interrupts and WAITS in kept.next else None
-        async for event in self._run(thread_id, turn, given):
+        given: Any = Command(resume=_WOKEN) if kept.interrupts and WAITS in kept.next else None
+        async for event in self._run(turn, given):
             yield event
 
-    async def _run(self, thread_id: str, turn: Turn, given: Any) -> AsyncIterator[AgentEvent]:
+    async def _run(self, turn: Turn, given: Any) -> AsyncIterator[AgentEvent]:
         """Let the graph go on until it ends or waits; its events as they come."""
         assert self._graph is not None
-        work = asyncio.create_task(self._through(thread_id, turn, given))
+        work = asyncio.create_task(self._through(turn, given))
         try:
             while (event := await turn.events.get()) is not None:
                 yield event
@@ -220,7 +231,7 @@ class Conversations:
             work.cancel()
             with suppress(asyncio.CancelledError):
                 await asyncio.wait({work})
-        kept = await self._kept(thread_id)
+        kept = await self._kept(turn.thread)
         state = State(**kept.values)  # type: ignore[typeddict-item]
         if WAITS in kept.next:
             for event in self._waits(state):
@@ -230,18 +241,26 @@ class Conversations:
             yield Said(text=say(state["language"], "no_model", why=reason))
         yield _ended(state, state.get("outcome", "") or "answered")
 
-    async def _through(self, thread_id: str, turn: Turn, given: Any) -> None:
+    async def _through(self, turn: Turn, given: Any) -> None:
         assert self._graph is not None
+        from langgraph.types import Command
         from langsmith import tracing_context
 
-        config = {**_config(thread_id), "recursion_limit": MAX_STEPS}
+        config = {**_config(turn.thread), "recursion_limit": MAX_STEPS}
         try:
             # Variables that are set for other programs would send every state to somebody else's server.
             with tracing_context(enabled=False):
-                await self._graph.ainvoke(given, config, context=turn, durability="sync")  # type: ignore[call-overload]
-            await pruned(self._saver, thread_id)
+                while await self._goes_on(turn, given, config):
+                    given = Command(resume=_WOKEN)
+            await pruned(self._saver, turn.thread)
         finally:
             turn.events.put_nowait(None)
+
+    async def _goes_on(self, turn: Turn, given: Any, config: Any) -> bool:
+        """Run the graph to its end or to a plan; whether that plan, made before a kill, was decided meanwhile."""
+        assert self._graph is not None
+        found = await self._graph.ainvoke(given, config, context=turn, durability="sync")
+        return "__interrupt__" in found and await verdict_of(cast("State", found), turn) != "pending"
 
     def _waits(self, state: State) -> list[AgentEvent]:
         plan = state.get("plan_id", "")

@@ -29,16 +29,23 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolBegan:
-    """A tool is called; `arguments` are shown to the person, secrets masked."""
+    """A tool is called; `arguments` are shown to the person, secrets masked.
+
+    `title` says in the language of the conversation what it does.
+    """
 
     call_id: str
     name: str
     arguments: Mapping[str, Json]
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolEnded:
-    """What the tool answered, in short (Markdown); `failed` when it refused or failed."""
+    """What the tool answered, in short (Markdown) and in the language of the conversation as far as that is known.
+
+    `failed` when it refused or failed.
+    """
 
     call_id: str
     name: str

@@ -8,12 +8,17 @@ from opstwin.agent.models.port import ToolOffer
 from opstwin.agent.nodes.check import PROPOSING
 from opstwin.tools.registry import AnyTool, Caller, Effect, Registry
 
+ASKED_OF: Final = "discover_endpoint"
 LEFT_OUT: Final = frozenset({"hub_info", "tools_list"})
 
 
 def offered(registry: Registry, caller: Caller) -> dict[str, AnyTool]:
-    """The tools by name that this caller may use and a model is offered."""
-    return {tool.name: tool for tool in registry if _fits(tool) and tool.may(caller)}
+    """The tools by name that this caller may use and a model is offered.
+
+    Whether something answers at an address can be asked once the person wrote one.
+    """
+    also = ASKED_OF if caller.named else ""
+    return {tool.name: tool for tool in registry if (_fits(tool) or tool.name == also) and tool.may(caller)}
 
 
 def offers(tools: Sequence[AnyTool]) -> tuple[ToolOffer, ...]:

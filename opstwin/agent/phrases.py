@@ -18,6 +18,7 @@ GREETING: Final = "greeting"
 THANKS: Final = "thanks"
 HELP: Final = "help"
 HOW: Final = "how"
+ADDRESS: Final = "address"
 
 NO_SECRETS: Final = "no_secrets"
 NO_SHELL: Final = "no_shell"
@@ -53,6 +54,16 @@ def question_of(words: str) -> str:
     return _first(_KINDS, words)
 
 
+def asks_life(words: str) -> bool:
+    """Whether it asks if something is up."""
+    return _ALIVE.search(words[:LONGEST]) is not None and words.rstrip().endswith(("?", "？"))
+
+
+_ALIVE: Final = re.compile(
+    r"\b(?:up|down|alive|dead|answer(?:s|ing)?|respond(?:s|ing)?|reach(?:able)?|running|listening|healthy|well|there)\b"
+    r"|살아|죽|응답|대답|떠 ?있|돌고|돌아가|접속|연결|열려|정상",
+    re.IGNORECASE,
+)
 _HAIL: Final = r"(?:hi|hello|hey|ok|okay|so|안녕|안녕하세요|저기)[ ,!.]+"
 _Forms = tuple[tuple[str, re.Pattern[str]], ...]
 

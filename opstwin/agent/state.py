@@ -86,6 +86,11 @@ def said(state: State, text: str) -> list[list[str]]:
     return [*_talk(state.get("talk", [])), ["assistant", shortened(text, MAX_SAID)]][-MAX_TALK:]
 
 
+def own_words(kept: Mapping[str, Any]) -> list[str]:
+    """What the thread's owner said in it, as far as it is remembered, without secrets."""
+    return [text for who, text in _talk(kept.get("talk", [])) if who == "user"]
+
+
 def check(values: Mapping[str, Any], owner: str, nodes: Sequence[str], known: frozenset[str]) -> None:
     """Raise `Conflict` with the reason unless a kept state may be taken up again by this graph, for this owner."""
     if values.get("schema") != SCHEMA:

@@ -141,7 +141,17 @@ def _log(data: Data, language: str, subject: str) -> list[str]:
     return [*lines, phrase(language, "all_lines", name=subject)]
 
 
+def _address(data: Data, language: str, _subject: str) -> list[str]:
+    where = plain(str(data["endpoint"]).partition("://")[2])
+    if data["exists"] is None:
+        return [phrase(language, "answers_unclear", place=where)]
+    if not data["exists"]:
+        return [phrase(language, "answers_not", place=where)]
+    what = " ".join(plain(data[key], 80) for key in ("kind", "id", "version") if data[key])
+    return [phrase(language, "answers", place=where, what=f" ({what})" if what else "")]
+
+
 _TELLERS: Final[Mapping[str, Callable[[Data, str, str], list[str]]]] = {
     "history_search": _past, "diagnose": _findings, "drift_explain": _drifts, "execution_get": _execution,
-    "plan_show": _plan, "approvals_list": _waiting, "logs_search": _log,
+    "discover_endpoint": _address, "plan_show": _plan, "approvals_list": _waiting, "logs_search": _log,
 }  # fmt: skip

@@ -37,6 +37,12 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "drift": ("differs from what should be", "원하는 상태와 다름"),
     "restarts": ("{count} restarts", "재시작 {count}회"),
     "stale": ("seen {age} ago", "{age} 전에 관찰"),
+    "answers": ("Yes: something answers at {place}{what}.", "네, {place}이(가) 응답합니다{what}."),
+    "answers_not": ("No: nothing listens at {place}.", "아니요, {place}에서 듣고 있는 것이 없습니다."),
+    "answers_unclear": (
+        "Nobody can tell: {place} gave no answer that can be read.",
+        "알 수 없습니다: {place}에서 읽을 수 있는 응답이 없었습니다.",
+    ),
     # the past
     "past": (
         "Deployments: {count}, of which {good} held and {bad} did not.",

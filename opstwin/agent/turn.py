@@ -11,6 +11,7 @@ from opstwin.agent.events import AgentEvent, Said, ToolBegan, ToolEnded
 from opstwin.agent.guards import harmless, unfenced
 from opstwin.agent.models.port import LanguageModel, ModelReply
 from opstwin.agent.streaming import Speech, unsaid
+from opstwin.agent.tracing import failure_of, outcome_of, title_of
 from opstwin.domain.access import Actor, ActorKind, Scope
 from opstwin.domain.values import Json
 from opstwin.errors import OpstwinError
@@ -26,15 +27,17 @@ _NEVER: Final = frozenset({Scope.APPROVE, Scope.ADMIN})
 _SHOWN: Final = 1_500
 
 
-def agent_of(caller: Caller, said: str = "") -> Caller:
+def agent_of(caller: Caller, said: str = "", named: frozenset[str] = frozenset()) -> Caller:
     """The agent that acts for a caller: with the caller's scopes, without approving and administering.
 
-    `said` is the request in the caller's own words; those of anybody but a person count for nothing.
+    `said` is the request in the caller's own words, `named` the hosts that they wrote as addresses; those of anybody
+    but a person count for nothing.
     """
     person = caller.actor.human
     id = caller.actor.id if caller.actor.kind is ActorKind.AGENT else AGENT
     actor = Actor(kind=ActorKind.AGENT, id=id, on_behalf_of=person, face=FACE)
-    return replace(caller, actor=actor, scopes=caller.scopes - _NEVER, said=said if caller.is_person else "")
+    said, named = (said, named) if caller.is_person else ("", frozenset())
+    return replace(caller, actor=actor, scopes=caller.scopes - _NEVER, said=said, named=named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,12 @@ class Answer:
 
 @dataclass(slots=True)
 class Turn:
-    """A turn under way. `caller` is the agent; `events` are read by who listens.
+    """A turn of a `thread`, under way. `caller` is the agent; `events` are read by who listens.
 
     `said` is what the person said, with the secrets in it, which are never kept; empty when a turn is taken up again.
-    `may_decide` says that it is a person who may approve plans at all. `speech` is the model's answer that is being
-    written, `spoken` are those that stand there whole, as they were shown.
+    `language` is that of what was said, in this turn or in the one that is taken up. `may_decide` says that it is a
+    person who may approve plans at all. `speech` is the model's answer that is being written, `spoken` are those that
+    stand there whole, as they were shown.
     """
 
     services: Services
@@ -62,6 +66,8 @@ class Turn:
     spent: Spent
     said: str = ""
     may_decide: bool = False
+    thread: str = ""
+    language: str = "en"
     events: "asyncio.Queue[AgentEvent | None]" = field(default_factory=asyncio.Queue)
     calls: int = 0
     speech: Speech | None = None
@@ -122,22 +128,27 @@ class Turn:
         if text:
             self.tell(Said(text=text))
 
-    async def call(self, name: str, raw: Mapping[str, Json], behind: Behind | None = None) -> Answer:
+    async def call(self, name: str, raw: Mapping[str, Json], behind: Behind | None = None, plan_id: str = "") -> Answer:
         """Call a tool as the agent. A refusal or failure is an answer too; nothing is raised for one.
 
-        `behind` goes with a file that this turn drafted.
+        `behind` goes with a file that this turn drafted, `plan_id` with a call that makes a plan.
         """
         tool = self.registry[name]
         self.calls += 1
         id = f"call_{self.calls}"
         await self.services.veil.ready()
-        self.tell(ToolBegan(call_id=id, name=name, arguments=_covered(raw, self.services)))
-        answer = await self._answered(tool, raw, replace(self.caller, behind=behind))
-        self.tell(
-            ToolEnded(call_id=id, name=name, summary=harmless(unfenced(answer.text)[:_SHOWN], self.caller.base_url),
-                      failed=answer.error is not None)
-        )  # fmt: skip
+        self.tell(ToolBegan(call_id=id, name=name, arguments=_covered(raw, self.services),
+                            title=title_of(tool, self.language)))  # fmt: skip
+        answer = await self._answered(tool, raw, replace(self.caller, behind=behind, plan_id=plan_id))
+        shown = harmless(self._outcome(tool, answer)[:_SHOWN], self.caller.base_url)
+        self.tell(ToolEnded(call_id=id, name=name, summary=shown, failed=answer.error is not None))
         return answer
+
+    def _outcome(self, tool: AnyTool, answer: Answer) -> str:
+        text = unfenced(answer.text)
+        if answer.error is not None:
+            return self.services.veil.over(failure_of(answer.error, text, self.language))
+        return self.services.veil.over(outcome_of(tool, answer.data, text, self.language))
 
     async def _answered(self, tool: AnyTool, raw: Mapping[str, Json], caller: Caller) -> Answer:
         try:

@@ -7,6 +7,7 @@ from typing import Final
 
 from opstwin.agent.mentions import mentioned, place_in
 from opstwin.agent.phrases import (
+    ADDRESS,
     COMPARE,
     DECISION,
     DIAGNOSE,
@@ -14,6 +15,7 @@ from opstwin.agent.phrases import (
     HISTORY,
     STATUS,
     UNDO,
+    asks_life,
     decides,
     declines,
     question_of,
@@ -21,6 +23,7 @@ from opstwin.agent.phrases import (
     small_talk,
 )
 from opstwin.control.ledger import Ledger
+from opstwin.control.written_hosts import written_addresses, written_hosts
 from opstwin.domain.ask import Ask
 from opstwin.domain.resource import WorkloadRecord
 from opstwin.domain.target import Target
@@ -67,6 +70,19 @@ def whole_request(words: str) -> str:
     return words
 
 
+def named_hosts(said: Iterable[str]) -> frozenset[str]:
+    """The hosts that are written as addresses in what was said; the image of a request is none."""
+    return written_hosts(text.replace(_image_in(text), " ") if _image_in(text) else text for text in said)
+
+
+def _image_in(words: str) -> str:
+    try:
+        ask = read_request(words)
+    except InvalidInput:
+        return ""
+    return ask.image or (ask.workload.image if ask.workload is not None else "")
+
+
 async def understood(ledger: Ledger, words: str, *, waits: bool) -> Understood:
     """What `words` ask for. `waits` says that a plan of this conversation waits for a decision."""
     names = {item.name for item in await ledger.all(WorkloadRecord)}
@@ -82,6 +98,9 @@ async def understood(ledger: Ledger, words: str, *, waits: bool) -> Understood:
         return Understood(kind=CHANGE, subject=ask.name, target=ask.target or "", ask=ask)
     except InvalidInput as doubt:
         refused = refusal_of(words)
+        address = "" if refused else _address_in(words)
+        if address:
+            return Understood(kind=ADDRESS, subject=address, doubt=doubt)
         return Understood(
             kind=UNCLEAR if refused else _kind(words, doubt, waits=waits), doubt=doubt, refused=refused,
             subject=named[0] if named else _subject(words, names, targets),
@@ -99,6 +118,13 @@ def _kind(words: str, doubt: InvalidInput, *, waits: bool) -> str:
         isinstance(doubt, Unclear) and doubt.details.get("reason") == "question"
     )
     return PENDING if waits and question else UNCLEAR
+
+
+def _address_in(words: str) -> str:
+    """The one address whose health a question is about; empty for all else."""
+    found = written_addresses(words)
+    is_about = asks_life(words) and question_of(words) in ("", STATUS)
+    return found[0] if len(found) == 1 and is_about else ""
 
 
 def _place(words: str, names: set[str]) -> str:

@@ -8,11 +8,25 @@ from typing import Annotated, Any, Final
 import typer
 
 from opstwin.cli import output
+from opstwin.cli.chat_words import language_of
 from opstwin.cli.client import Hub
 from opstwin.cli.exits import CliError, Exit
 from opstwin.cli.naming import check_id, is_file, looks_like_file, no_file
-from opstwin.cli.options import Execution, Output, Plan, Resource, Target, Token, Url, hub_of, path_of, resource_of
+from opstwin.cli.options import (
+    Execution,
+    Output,
+    Plan,
+    Plans,
+    Resource,
+    Target,
+    Token,
+    Url,
+    hub_of,
+    path_of,
+    resource_of,
+)
 from opstwin.cli.output import Form
+from opstwin.cli.plan_words import phrase
 from opstwin.cli.requesting import Asked, read
 from opstwin.cli.seeing import execution_text, plan_view
 from opstwin.cli.watching import finish, follow
@@ -51,9 +65,10 @@ def plan(
     asked = Asked(words=words, file=file, drift=drift, target=target, endpoint=endpoint, var=var or (), name=name,
                   prune=prune, take_over=take_over)  # fmt: skip
     made = hub.post("/plans", asked.body())
-    output.data(made, form) if form is not Form.TABLE else plan_view(made)
+    language = language_of(words) if words else "en"
+    output.data(made, form) if form is not Form.TABLE else plan_view(made, language)
     if made["changes"]:
-        output.note(f"Approve it: opstwin approve {made['id']}")
+        output.note(phrase(language, "approve_it", command=f"opstwin approve {made['id']}"))
     if detailed_exitcode and made["changes"]:
         raise typer.Exit(Exit.CHANGES)
 
@@ -101,18 +116,19 @@ def _show_again(hub: Hub, found: dict[str, Any]) -> None:
 
 
 def reject(
-    plan_id: Plan,
+    plan_ids: Plans,
     reason: Annotated[str, typer.Option("--reason", "-m", help="Why; kept in the audit.")],
     form: Output = Form.TABLE,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Reject a plan; it can then never run."""
+    """Reject one plan or several; what was rejected can never run."""
     hub = hub_of(url, token)
-    decided = _decide(hub, hub.get(path_of("plans", plan_id)), "reject", reason)
+    found = [hub.get(path_of("plans", id)) for id in dict.fromkeys(plan_ids)]
+    decided = [_decide(hub, plan, "reject", reason) for plan in found]
     if form is not Form.TABLE:
-        output.data(decided, form)
-    output.note(f"Rejected {plan_id}.")
+        output.data(decided[0] if len(decided) == 1 else decided, form)
+    output.note(f"Rejected {', '.join(plan['id'] for plan in found)}.")
 
 
 def _decide(hub: Hub, found: dict[str, Any], decision: str, reason: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What people type for an id, a name or a file, and what they are told when it fits nothing."""
 
+import io
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
@@ -135,9 +136,12 @@ def no_file(file: Path, next_step: str) -> CliError:
 def text_of(file: Path, next_step: str = "Name a YAML file.") -> str:
     """A file's text. Raises `CliError` that says whether it is missing, too large or unreadable."""
     try:
-        if file.stat().st_size > MAX_FILE:
+        with file.open("rb") as opened:
+            # Not by its size: a device or a pipe tells none, and has no end.
+            data = opened.read(MAX_FILE + 1)
+        if len(data) > MAX_FILE:
             raise CliError(Exit.ERROR, f"{file} is larger than 1 MiB.", next_step="Split it.", code="limit_exceeded")
-        return file.read_text(encoding="utf-8")
+        return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8").read()
     except FileNotFoundError as error:
         raise no_file(file, "To plan from words, leave -f out." if " " in str(file) else next_step) from error
     except IsADirectoryError as error:

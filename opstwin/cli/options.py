@@ -52,6 +52,7 @@ def _complete(path: str, key: str, incomplete: str) -> list[str]:
 
 
 Plan = Annotated[str, typer.Argument(help="A plan, such as plan_7f3k2m9x1q.", autocompletion=complete_plan)]
+Plans = Annotated[list[str], typer.Argument(help="Plans, such as plan_7f3k2m9x1q.", autocompletion=complete_plan)]
 Execution = Annotated[
     str, typer.Argument(help="An execution, such as exec_7f3k2m9x1q.", autocompletion=complete_execution)
 ]

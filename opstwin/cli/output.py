@@ -56,7 +56,7 @@ def table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str = "Nothing here.", beside: bool = False
 ) -> None:
     """Aligned columns; a note instead when there are no rows. `beside` writes them where notes go."""
-    cells = [[plain("" if cell is None else str(cell)) for cell in row] for row in rows]
+    cells = [[_cell(cell) for cell in row] for row in rows]
     if not cells:
         note(empty)
         return
@@ -66,6 +66,11 @@ def table(
         text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         where = sys.stderr if beside else sys.stdout
         print(paint(text, "bold" if number == 0 else "", where), file=where)
+
+
+def _cell(value: object) -> str:
+    """A value on one line: no text that somebody wrote may look like another row."""
+    return plain("" if value is None else str(value)).replace("\n", r"\x0a").replace("\t", r"\x09")
 
 
 def plan_text(lines: Iterable[str]) -> None:

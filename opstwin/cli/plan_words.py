@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    "approve_it": ("Approve it: {command}", "승인하기: {command}"),
     "note": ("Note: {text}", "참고: {text}"),
     "state": (
         "State: {state}{mode} · asked for by {by} · expires {until}",

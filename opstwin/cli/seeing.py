@@ -184,10 +184,13 @@ def _resource(one: dict[str, Any], form: Form) -> None:
 
 def _plans(answer: dict[str, Any]) -> None:
     rows = [
-        [item["id"], item["state"], item["risk"], item["target"], item["summary"]["text"], item["request"][:48]]
+        [
+            item["id"], item["state"], item["risk"], item["target"], item["requested_by"]["id"],
+            item["summary"]["text"], item["request"][:48],
+        ]
         for item in answer["items"]
-    ]
-    output.table(["plan", "state", "risk", "target", "summary", "request"], rows, empty="No plans yet.")
+    ]  # fmt: skip
+    output.table(["plan", "state", "risk", "target", "asked by", "summary", "request"], rows, empty="No plans yet.")
 
 
 def _executions(answer: dict[str, Any]) -> None:
@@ -231,8 +234,9 @@ def show(
         execution = hub.get(path_of("executions", id))
         output.data(execution, form) if form is not Form.TABLE else execution_text(execution)
         return
-    plan = hub.get(path_of("plans", id), language=language_of("") if form is Form.TABLE else "en")
-    output.data(plan, form) if form is not Form.TABLE else plan_view(plan)
+    language = language_of("") if form is Form.TABLE else "en"
+    plan = hub.get(path_of("plans", id), language=language)
+    output.data(plan, form) if form is not Form.TABLE else plan_view(plan, language)
 
 
 def plan_view(plan: dict[str, Any], language: str = "en") -> None:
@@ -298,8 +302,10 @@ def _drifts(items: list[dict[str, Any]]) -> None:
         rows.append([item["resource"], _drift_word(item), item["message"]])
         rows += [["", "", f"  {line}"] for line in item["lines"]]
     output.table(["resource", "drift", "what"], rows, empty="No drift: everything is as it should be.")
-    if items:
+    if any(item["kind"] != "unknown" for item in items):
         output.note("Put it right: opstwin plan --drift")
+    elif items:
+        output.note("Nobody can say how it is. Look again: opstwin discover")
     for item in items:
         if item["healing_paused"]:
             output.note(f"Something keeps changing it back. Let it be healed again: opstwin resume {item['resource']}")

@@ -78,6 +78,7 @@ class Turn:
     language: str
     quiet: bool = False
     _names: dict[str, str] = field(default_factory=dict)
+    _titles: dict[str, str] = field(default_factory=dict)
     _held: str = ""
     _in_text: bool = False
 
@@ -144,11 +145,13 @@ class Turn:
 
     def _on_tool_call_start(self, event: Mapping[str, Any]) -> None:
         self._names[str(event["toolCallId"])] = str(event["toolCallName"])
+        title = str((event.get("metadata") or {}).get("title", ""))
+        self._titles[str(event["toolCallId"])] = title if self.language == "ko" else ""
 
     def _on_tool_call_args(self, event: Mapping[str, Any]) -> None:
         call_id = str(event["toolCallId"])
         if not call_id.startswith("call_plan_"):
-            output.note(f"  … {self._names.get(call_id, '')}{_arguments(str(event['delta']))}", colour="dim")
+            output.note(f"  … {self._shown(call_id)}{_arguments(str(event['delta']))}", colour="dim")
 
     def _on_tool_call_result(self, event: Mapping[str, Any]) -> None:
         name = self._names.get(str(event["toolCallId"]), "")
@@ -157,7 +160,14 @@ class Turn:
         failed = bool((event.get("metadata") or {}).get("failed"))
         summary = str(event.get("content", ""))
         self.told.calls.append({"name": name, "summary": summary, "failed": failed})
-        output.note(f"  {'✗' if failed else '✓'} {name}: {_first(summary)}", colour="bad" if failed else "ok")
+        output.note(
+            f"  {'✗' if failed else '✓'} {self._shown(str(event['toolCallId']))}: {_first(summary)}",
+            colour="bad" if failed else "ok",
+        )
+
+    def _shown(self, call_id: str) -> str:
+        """What a call is called: English names are those of the reference pages."""
+        return self._titles.get(call_id) or self._names.get(call_id, "")
 
     def _on_activity_snapshot(self, event: Mapping[str, Any]) -> None:
         if event.get("activityType") == "plan":

@@ -18,6 +18,7 @@ _TURNS: Final = {
     "rolled_back": "rolled back",
     "needs_human": "stopped for a person",
 }
+_WITH_WHY: Final = ("rolling_back", "waiting")
 _WORDS: Final = {
     "succeeded": "Done and verified.",
     "rolled_back": "It failed and was rolled back to what was there before.",
@@ -35,6 +36,8 @@ def follow(hub: Hub, execution_id: str) -> dict[str, Any]:
                 if str(event["data"].get("type", "")).removeprefix("execution.") in ENDED:
                     break
     except CliError as error:
+        if error.code == "not_found":
+            raise
         error.next_step = f"The work goes on in the hub, or as soon as it runs again: opstwin watch {execution_id}"
         raise
     except KeyboardInterrupt:
@@ -69,6 +72,6 @@ def _show(event: dict[str, Any]) -> None:
         output.note(f"  {turn} {_STATES.get(state, state)} {change}", colour=_SIGNS.get(state, ""))
     elif kind.startswith("execution."):
         state = kind.removeprefix("execution.")
-        colour = {"succeeded": "ok", "rolling_back": "bad", "needs_human": "bad"}.get(state, "bold")
+        colour = {"succeeded": "ok", "rolling_back": "bad", "needs_human": "bad", "waiting": "bad"}.get(state, "bold")
         words = _TURNS.get(state, state)
-        output.note(f"  {words}: {event['message']}" if state == "rolling_back" else f"  {words}", colour=colour)
+        output.note(f"  {words}: {event['message']}" if state in _WITH_WHY else f"  {words}", colour=colour)

@@ -197,7 +197,7 @@ class Applier:
 
     async def cancel(self, execution_id: str, actor: Actor) -> Execution:
         """Ask the worker to stop before the next step and roll back. Raises `Conflict` when it has ended already."""
-        execution = await self.ledger.need(Execution, execution_id)
+        execution = await self.ledger.need(Execution, execution_id, next_step="List them: opstwin get executions")
         if execution.state in FINISHED:
             raise Conflict(f"Execution {execution_id} has ended.", next_step=f"See it: opstwin show {execution_id}")
         asked = replace(execution, cancel_requested_by=actor.id)

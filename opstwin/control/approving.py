@@ -26,7 +26,7 @@ from opstwin.domain.kinds import CONTAINER
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
 from opstwin.domain.resource import Desired
 from opstwin.domain.values import ApprovalId, PlanId, ResourceId
-from opstwin.errors import Conflict, Forbidden, RequestError, StalePlan
+from opstwin.errors import Conflict, Forbidden, InvalidInput, RequestError, StalePlan
 from opstwin.twin.store import Put, Require, Write
 
 _TRIES: Final = 5
@@ -56,7 +56,8 @@ class Approver:
         """The plan after the decision; every `word` that is not exactly `approve` is a reject.
 
         `digest`, where given, must be the plan's. Raises `NotFound`, `Forbidden` (not a person, or not this one),
-        `StalePlan` (expired, or another digest) or `Conflict` (says who decided). Refused attempts are audited.
+        `InvalidInput` (a reject without a reason), `StalePlan` (expired, or another digest) or `Conflict` (says who
+        decided). Refused attempts are audited.
         """
         verdict = Verdict(actor=actor, decision=decision_from(word), reason=reason[:2000])
         return await self._settled(plan_id, verdict, digest)
@@ -123,6 +124,7 @@ class Approver:
         if not takes_back and (plan.state is not PlanState.APPROVED or enough):
             _check_open(plan, given)
         self._check_fresh(plan, digest)
+        _check_reason(plan, verdict)
         check_decider(plan, verdict.actor, self._policy[plan.risk], people, verdict.decision)
         if not takes_back:
             _check_first(plan, verdict.actor, counting, people)
@@ -190,8 +192,12 @@ class Approver:
 
 async def may_approve(ledger: Ledger, actor: Actor) -> bool:
     """Whether the actor is a person with an active account that holds `plan:approve` now."""
-    account = await ledger.get(Principal, actor.id)
-    if account is None or not account.is_active or actor.kind is not ActorKind.PERSON:
+    return actor.kind is ActorKind.PERSON and await _may_approve(ledger, actor.id)
+
+
+async def _may_approve(ledger: Ledger, name: str) -> bool:
+    account = await ledger.get(Principal, name)
+    if account is None or not account.is_active:
         return False
     return account.kind is ActorKind.PERSON and Scope.APPROVE in account.scopes
 
@@ -199,14 +205,12 @@ async def may_approve(ledger: Ledger, actor: Actor) -> bool:
 async def decided_by_human(ledger: Ledger, record: Desired, applied: dict[PlanId, bool]) -> bool:
     """Whether an applied plan brought this desired state, or only people set it who may approve plans now.
 
-    Who sets one field takes over what others set before: an agent's wish is not a person's because a person set more.
+    What several set one after another is the work of all: it is not one's who may approve because they set the rest.
     `applied` keeps what was learnt of plans: one large plan may have brought all that is asked about.
     """
     if record.plan_id is None:
-        if not await may_approve(ledger, record.set_by):
-            return False
-        accounts = [await ledger.get(Principal, name) for name in await setters_of(ledger, record)]
-        return all(item is not None and item.kind is ActorKind.PERSON for item in accounts)
+        may = [await _may_approve(ledger, name) for name in await setters_of(ledger, record)]
+        return record.set_by.kind is ActorKind.PERSON and all(may)
     if record.plan_id not in applied:
         plan = await ledger.get(Plan, record.plan_id)
         applied[record.plan_id] = plan is not None and plan.state is PlanState.APPLIED
@@ -230,6 +234,15 @@ def _entry(plan: Plan, verdict: Verdict, approval: Approval | None) -> AuditEntr
         digest=plan.digest, approval_id=approval.id if approval else None, reason=verdict.reason,
         details={"risk": plan.risk.value, **({"mandate": verdict.mandate.id} if verdict.mandate else {})},
     )  # fmt: skip
+
+
+def _check_reason(plan: Plan, verdict: Verdict) -> None:
+    if verdict.decision is Decision.REJECT and not verdict.reason.strip():
+        raise InvalidInput(
+            "A reject needs a reason, and --reason is empty.",
+            field="reason",
+            next_step=f'Say why, for whoever asked: opstwin reject {plan.id} --reason "…"',
+        )
 
 
 def _state(decision: Decision, *, enough: bool) -> PlanState:

@@ -10,6 +10,7 @@ from opstwin.control.scaling import scaling_notes, with_scaling
 from opstwin.control.scene import Scene
 from opstwin.control.wording import worded
 from opstwin.domain.ask import Action, Ask
+from opstwin.domain.kinds import runs
 from opstwin.domain.resource import Presence
 from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId, resource_id
@@ -76,6 +77,9 @@ def current_workload(name: str, scene: Scene) -> Workload:
     container = scene.observed.get(resource_id(scene.target.id, "container", name))
     if container is not None and container.presence is Presence.PRESENT and not scene.ours(container.id):
         step = f"Container {name} was not made by Opstwin; take it over first: opstwin adopt {container.id}"
+    elif given := _given_as_manifests(name, scene):
+        step = f"{given} was given as manifests: change those, then opstwin plan -f …"
+        step += f" --target {scene.target.id}; or go back: opstwin rollback {given} --target {scene.target.id}"
     else:
         near = get_close_matches(name, known, n=3, cutoff=0.5)
         step = f"Did you mean {' or '.join(near)}? " if near else ""
@@ -85,6 +89,13 @@ def current_workload(name: str, scene: Scene) -> Workload:
         next_step=step,
         details={"field": "name", "name": name[:80], "choices": known[:20]},
     )
+
+
+def _given_as_manifests(name: str, scene: Scene) -> str:
+    """The application of manifests that is called so, or has something that runs and is called so; else empty."""
+    parts = [item for item in scene.live().values() if item.workload and item.workload not in scene.records]
+    homes = {item.workload: item for item in parts if runs(item.kind) and item.name.rpartition("/")[2] == name}
+    return name if any(item.workload == name for item in parts) else next(filter(None, homes), "")
 
 
 def changed(current: Workload, ask: Ask) -> Workload:

@@ -13,7 +13,9 @@ from opstwin.control.applying import Applier
 from opstwin.control.ledger import Ledger
 from opstwin.control.planning import Planner
 from opstwin.control.running import Ran
+from opstwin.control.transcripts import safe_words
 from opstwin.domain.access import Actor
+from opstwin.domain.audit import AuditEntry
 from opstwin.domain.command import Command
 from opstwin.domain.kinds import RUNS, is_named
 from opstwin.domain.names import checked_text
@@ -22,11 +24,12 @@ from opstwin.domain.read_only import why_not_read_only
 from opstwin.domain.resource import Observed, Presence
 from opstwin.domain.taint import Taint
 from opstwin.domain.values import ResourceId
-from opstwin.errors import InvalidInput, LimitExceeded, NotFound, Unclear
+from opstwin.errors import Forbidden, InvalidInput, LimitExceeded, NotFound, Unclear
 
 AT_ONCE: Final = 4
 """Commands that run at the same time on one target: a person or an agent looks at one after the other."""
 
+REFUSED: Final = "exec.refused"
 _KINDS: Final = ("container", *sorted(RUNS - {"container", "cronjob"}), "host")
 _LIST: Final = "See what there is: opstwin get"
 HOST: Final = "host"
@@ -73,7 +76,7 @@ class Commander:
                 next_step="Ask for less, or raise the setting exec_timeout_s.",
             )  # fmt: skip
         if why_not_read_only(command.argv):
-            return await self.planner.for_command(resource, command, actor, taint=taint, language=language)
+            return await self._planned(resource, command, actor, taint, language)
         target = resource.split("/", 1)[0]
         if self._running[target] >= AT_ONCE:
             raise LimitExceeded(
@@ -84,6 +87,20 @@ class Commander:
             return await self.applier.look(resource, command, actor)
         finally:
             self._running[target] -= 1
+
+    async def _planned(
+        self, resource: ResourceId, command: Command, actor: Actor, taint: Taint | None, language: str
+    ) -> Plan:
+        try:
+            return await self.planner.for_command(resource, command, actor, taint=taint, language=language)
+        except Forbidden as refusal:
+            words = " ".join(str(word) for word in safe_words(command))
+            entry = AuditEntry(
+                action=REFUSED, subject=resource, actor=actor, outcome="refused", reason=refusal.message[:500],
+                details={"code": refusal.code, "argv": words[:500]},
+            )  # fmt: skip
+            await self.ledger.commit([], [entry])
+            raise
 
     async def _by_name(self, named: str) -> ResourceId:
         fitting: list[ResourceId] = []

@@ -1,7 +1,7 @@
 """Plans for components: look whether they exist, decide by that alone, and plan. The user never chooses the mode."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypedDict, Unpack
 
@@ -30,10 +30,14 @@ from opstwin.twin.store import Put
 
 
 class Given(TypedDict, total=False):
-    """What else is known of a request: what of it others wrote, and what of it a person said in their own words."""
+    """What else is known of a request: what of it others wrote, and which hosts a person wrote as addresses.
+
+    `plan_id` is as in `About`.
+    """
 
     taint: Taint | None
-    said: str
+    named: Collection[str]
+    plan_id: str
 
 
 class WorkloadPlanner(Protocol):
@@ -66,12 +70,12 @@ class ComponentPlanner:
         self._planner = planner
         self.catalog = components
 
-    async def discover_endpoint(self, url: str, asker: Actor, said: str = "") -> EndpointSeen:
+    async def discover_endpoint(self, url: str, asker: Actor, named: Collection[str] = ()) -> EndpointSeen:
         """Whether anything answers at a URL or an IP; `exists` is None when nobody can tell.
 
         Raises `InvalidInput` and, for what only a person may have asked, `Forbidden`.
         """
-        await self._hosts.check(url, asker, said)
+        await self._hosts.check(url, asker, named)
         return await discover_endpoint(self._prober, url, asker)
 
     async def plan(
@@ -85,14 +89,14 @@ class ComponentPlanner:
         names and no person brought in, and as `Planner.from_workloads` does.
         """
         wanted = wishes(request, self.catalog, endpoint)
-        await self._check_hosts(wanted, actor, given.get("said", ""))
+        await self._check_hosts(wanted, actor, given.get("named", ()))
         place = await self._place(wanted, target)
         verdict = together([await self._decided(wish, place, actor) for wish in wanted])
         check_before(verdict, await self._standing(place))
         plan = await self._planner.from_workloads(
             place, verdict.workloads, request=COMPONENTS + canonical(as_asked(request, endpoint)),
             origin=Origin.COMPONENT, actor=actor, mode=verdict.mode.value, notes=verdict.notes,
-            taint=given.get("taint"),
+            taint=given.get("taint"), plan_id=given.get("plan_id", ""),
         )  # fmt: skip
         try:
             check_after(verdict, plan)
@@ -174,13 +178,13 @@ class ComponentPlanner:
         ask = Ask(action=Action.DEPLOY, name="components", target=named.pop())
         return target_of(ask, await self._ledger.all(Target))
 
-    async def _check_hosts(self, wanted: Sequence[Wish], asker: Actor, said: str) -> None:
+    async def _check_hosts(self, wanted: Sequence[Wish], asker: Actor, named: Collection[str]) -> None:
         """Before anything is asked: one host that nobody brought in, and none of the file's is asked."""
         for wish in wanted:
             for component in wish.entry.parts:
                 url = component.existence(wish.settings).url
                 if url:
-                    await self._hosts.check(url, asker, said)
+                    await self._hosts.check(url, asker, named)
 
     async def _decided(self, wish: Wish, place: TargetId, asker: Actor) -> Decided:
         return decided(wish, await self._parts(wish, place, asker))

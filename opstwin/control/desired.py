@@ -6,14 +6,12 @@ from typing import Final
 from opstwin.control.ledger import Ledger
 from opstwin.control.observing import Observer
 from opstwin.control.scene import was_taken_over
-from opstwin.control.setters import TAINT, told
-from opstwin.domain.access import Actor, ActorKind, Principal, Scope
+from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.diff import diff
 from opstwin.domain.event import Event
 from opstwin.domain.names import checked_name
 from opstwin.domain.resource import Desired, Observed, Presence
-from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec
 from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, OpstwinError, Unreachable
@@ -23,18 +21,17 @@ from opstwin.twin.store import Put
 
 _GET: Final = "See what is there: opstwin get"
 
+PLAN_INSTEAD: Final = "Make a plan, on which a person decides: plan_create, over HTTP POST /api/v1/plans."
+"""What an agent does that wants something else to be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What should be of one resource. `spec` None says that it should go away; `if_revision` 0 that none exists yet.
-
-    `taint` says what of it stands in text that others wrote.
-    """
+    """What should be of one resource. `spec` None says that it should go away; `if_revision` 0 that none exists yet."""
 
     resource_id: str
     spec: Spec | None
     if_revision: int | None = None
-    taint: Taint | None = None
 
 
 async def set_desired(
@@ -46,28 +43,23 @@ async def set_desired(
     actor: Actor,
     observer: Observer | None = None,
 ) -> Desired:
-    """See `grant`, for a wish without taint."""
-    return await grant(ledger, Wish(resource_id, spec, if_revision), actor, observer)
+    """The stored desired record. `if_revision` None takes whatever revision there is.
 
-
-async def grant(ledger: Ledger, wish: Wish, actor: Actor, observer: Observer | None = None) -> Desired:
-    """The stored desired record.
-
-    The target is not touched, but with an `observer` it is looked at where nobody has looked before. What an agent sets
-    is kept like this, and healed only by a plan that a person approves. Raises `InvalidInput` (field), `NotFound`,
-    `Forbidden` (an agent without the scope `twin:plan`), `Conflict` (another revision, or a thing that is not ours) and
-    `Unreachable` (nobody can say whether something of that name is there).
+    The target is not touched, but with an `observer` it is looked at where nobody has looked before. Raises
+    `InvalidInput` (field), `NotFound`, `Forbidden` (not a person: for all others a plan is the way), `Conflict`
+    (another revision, or a thing that is not ours) and `Unreachable` (nobody can say whether something of that name is
+    there).
     """
     try:
-        return await _set(ledger, wish, actor, observer)
+        return await _set(ledger, Wish(resource_id, spec, if_revision), actor, observer)
     except (Forbidden, Conflict) as refusal:
-        await ledger.commit([], [_refused(wish.resource_id, actor, refusal)])
+        await ledger.commit([], [_refused(resource_id, actor, refusal)])
         raise
 
 
 async def _set(ledger: Ledger, wish: Wish, actor: Actor, observer: Observer | None) -> Desired:
     resource_id, spec = wish.resource_id, wish.spec
-    await _check_agent(ledger, actor)
+    _check_person(actor)
     target, kind, name = await _parts(ledger, resource_id)
     old = await ledger.get(Desired, resource_id)
     _check_revision(resource_id, old, wish.if_revision)
@@ -85,18 +77,15 @@ async def _set(ledger: Ledger, wish: Wish, actor: Actor, observer: Observer | No
         version=old.version if old else 0,
     )  # fmt: skip
     event = Event(at=now, type="desired.changed", target=target.id, resource=new.id, message=f"set by {actor.id}")
-    await ledger.commit([Put(new)], [_entry(new, old, actor, wish.taint)], [event])
+    await ledger.commit([Put(new)], [_entry(new, old, actor)], [event])
     return await ledger.need(Desired, resource_id)
 
 
-def _entry(new: Desired, old: Desired | None, actor: Actor, taint: Taint | None) -> AuditEntry:
+def _entry(new: Desired, old: Desired | None, actor: Actor) -> AuditEntry:
     changed = [".".join(item.path) for item in diff(old.spec if old else None, new.spec)]
     return AuditEntry(
         action="desired.set", subject=new.id, actor=actor,
-        details={
-            "revision": new.revision, "fields": list(changed[:50]), "removed": new.spec is None,
-            **({TAINT: told(taint)} if taint else {}),
-        },
+        details={"revision": new.revision, "fields": list(changed[:50]), "removed": new.spec is None},
     )  # fmt: skip
 
 
@@ -122,15 +111,12 @@ async def _parts(ledger: Ledger, resource_id: str) -> tuple[Target, str, str]:
     return target, kind, name
 
 
-async def _check_agent(ledger: Ledger, actor: Actor) -> None:
-    if actor.kind is ActorKind.PERSON:
-        return
-    account = await ledger.get(Principal, actor.id)
-    if account is None or not account.is_active or Scope.PLAN not in account.scopes:
+def _check_person(actor: Actor) -> None:
+    if actor.kind is not ActorKind.PERSON:
         raise Forbidden(
-            f"{actor.id} may not set desired state: it lacks the scope {Scope.PLAN.value}.",
-            next_step="Ask the person it acts for.",
-            details={"actor": actor.id, "scope": Scope.PLAN.value},
+            f"{actor.id} may not set desired state directly: only a person may.",
+            next_step=PLAN_INSTEAD,
+            details={"actor": actor.id},
         )
 
 

@@ -128,8 +128,16 @@ def _container_case(scenery: Scenery, held: Held, key: ResourceId) -> ContainerC
         id=key, target=scenery.target.id, name=key.split("/", 2)[2], now=scenery.now, desired=desired,
         observed=observed, events=scenery.events.get(key, ()), ours=scenery.ours,
         image=image if "@" not in image else "", image_presence=_image_presence(scenery, image),
+        runs_another=_runs_another(observed, image),
         holders=_holders(held, desired, observed),
     )  # fmt: skip
+
+
+def _runs_another(observed: Observed | None, image: str) -> bool:
+    """Whether what is there was made of an image of another name. One that is known by its id alone says nothing."""
+    seen = str((observed.spec or {}).get("image") or "") if observed is not None else ""
+    named = bool(seen) and not seen.startswith("sha256:") and "@" not in seen
+    return named and full_image_name(seen) != full_image_name(image)
 
 
 def _image_presence(scenery: Scenery, image: str) -> Presence | None:

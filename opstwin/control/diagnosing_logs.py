@@ -14,6 +14,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.errors import InvalidInput, NotFound, TargetError
 from opstwin.logs import logger, redacted_start
+from opstwin.targets.ports import HUB
 
 LINES: Final = 5
 FINDINGS: Final = 3
@@ -46,6 +47,8 @@ async def _last_lines(ledger: Ledger, readers: Readers, finding: Finding) -> lis
     try:
         reader = readers.reader(target)
         async for line in reader.logs(ResourceId(finding.subject), tail=LINES, follow=False):
+            if line.stream == HUB:
+                continue
             text = redacted_start(line.text, MAX_TEXT)
             lines.append(Evidence(fact=line.stream, value=text, source="log", at=line.at))
     except (InvalidInput, NotFound, TargetError) as error:

@@ -42,6 +42,10 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{name} runs, but its image {image} is no longer on {target}: it could not be made again without fetching it.",
         "{name}은(는) 실행 중이지만 이미지 {image}이(가) {target}에 더 이상 없어, 다시 만들려면 가져와야 합니다.",
     ),
+    "image_missing_wanted": (
+        "{name} runs another image. {image}, which it should run, is not on {target}: it would have to be fetched.",
+        "{name}은(는) 다른 이미지로 실행 중입니다. 실행해야 할 이미지 {image}이(가) {target}에 없어 가져와야 합니다.",
+    ),
     "port_conflict": (
         "{name} cannot run: port {port} of the host is held by {holder}.",
         "{name}을(를) 실행할 수 없습니다. 호스트 포트 {port}을(를) {holder}이(가) 사용 중입니다.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from opstwin.control.asking import current_workload
 from opstwin.control.building import Draft, Goal, foreign_notes, freed, left_over, rendered, resolved
+from opstwin.control.command_owners import check_ours
 from opstwin.control.comparing import Wanted, change_of, compared
 from opstwin.control.drivers import Readers
 from opstwin.control.ledger import Ledger
@@ -61,13 +62,16 @@ class Drafter:
         return self.ordered(scene, draft)
 
     async def restarting(self, name: str) -> "Drafted":
-        """Restart every replica, one at a time; one that is not as desired is brought back to it instead."""
-        workload = current_workload(name, self.scene)
-        if not workload.running:
+        """Restart every replica, one at a time; one that is not as desired is brought back to it instead.
+
+        Of what was given as manifests, that is everything that runs.
+        """
+        replicas = self.scene.runners_of(name)
+        given = self.scene.records.get(name) is None and bool(replicas)
+        if not given and not current_workload(name, self.scene).running:
             raise InvalidInput(
                 f"{name} is stopped.", field="name", next_step=f'Start it: opstwin plan "start {name}"'
             )  # fmt: skip
-        replicas = self.scene.runners_of(name)
         scene = await made_sure(self.ledger, self.readers, self.scene, [item.id for item in replicas])
         wanted = [
             Wanted(resource=item.id, kind=item.kind, name=item.name, workload=name, spec=item.spec)
@@ -77,13 +81,17 @@ class Drafter:
         return self.ordered(scene, Draft(changes=tuple(changes), after=_workloads(scene)))
 
     async def running(self, resource: ResourceId, command: Command, language: str) -> "Drafted":
-        """Run one command. Raises `NotFound` when the resource is not there, `Unreachable` when nobody can say."""
+        """Run one command. Raises `NotFound` when the resource is not there, `Unreachable` when nobody can say.
+
+        Raises `Forbidden` for what is not Opstwin's, see `check_ours`.
+        """
         scene = await made_sure(self.ledger, self.readers, self.scene, [resource])
         found = scene.observed[resource]
         if found.presence is Presence.ABSENT:
             raise NotFound(
                 f"There is no {resource}.", next_step="See what there is: opstwin get", details={"id": resource}
             )
+        await check_ours(self.ledger, scene, resource)
         owner = scene.desired.get(resource)
         change = Change(
             resource=resource, target=scene.target.id, kind=found.kind, name=found.name, op=Op.EXEC,

@@ -182,7 +182,7 @@ def no_cluster(target: Target) -> InvalidInput:
     return InvalidInput(
         f"{target.id} is no Kubernetes cluster and takes no manifests.",
         field="target",
-        next_step="Name a cluster: --target; list targets: opstwin targets list",
+        next_step="Name a cluster as the target; list targets: opstwin targets list",
     )
 
 

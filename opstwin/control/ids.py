@@ -19,6 +19,12 @@ class Ids(Protocol):
         ...
 
 
+def id_from(prefix: str, digest: bytes) -> str:
+    """The id that goes with a digest of at least 7 bytes: the same for the same."""
+    number = int.from_bytes(digest[:7])
+    return prefix + "_" + "".join(_ALPHABET[(number >> 5 * place) % 32] for place in range(_LENGTH))
+
+
 class RandomIds:
     """Ids nobody can guess."""
 

@@ -6,8 +6,7 @@ before anything is resolved.
 
 import ipaddress
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -39,8 +38,8 @@ class KnownHosts:
     ledger: Ledger
     allowed: Sequence[AllowedPlace] = ()
 
-    async def check(self, url: str, asker: Actor, said: str = "") -> None:
-        """Return when `asker` may have the host of `url` asked; `said` is the request in a person's own words.
+    async def check(self, url: str, asker: Actor, named: Collection[str] = ()) -> None:
+        """Return when `asker` may have the host of `url` asked; `named` are hosts that the person behind it wrote.
 
         Addresses of the hub's own machine, and those that nobody may have asked, are left to the prober, which
         judges them. Raises `InvalidInput` for what is no address, and `Forbidden` for a host that nobody brought in.
@@ -48,12 +47,13 @@ class KnownHosts:
         if asker.kind is ActorKind.PERSON:
             return
         endpoint = endpoint_of(_without_path(url))
-        if endpoint.is_loopback or is_nobodys(endpoint.host) or names(said, endpoint.host) or self._allows(endpoint):
+        if endpoint.is_loopback or is_nobodys(endpoint.host) or endpoint.host in named or self._allows(endpoint):
             return
         if not await self._is_known(endpoint.host):
             raise Forbidden(
                 f"{endpoint.host} is not known to the hub, so an AI client may not have it asked.",
-                next_step="A person plans it once: opstwin plan -f FILE. From then on AI clients may name it. An IP "
+                next_step="A person plans it once: opstwin plan -f FILE. From then on AI clients may name it. In the "
+                "chat a person may also write its address, with http:// before it. An IP "
                 "address may also be listed in the setting allowed_agent_endpoints.",
                 details={"field": "endpoint", "host": endpoint.host},
             )
@@ -85,18 +85,6 @@ def plan_hosts(plan: Plan) -> frozenset[str]:
         return frozenset()
     named = (entry.get("endpoint") for entry in entries if isinstance(entry, dict))
     return frozenset(host for text in named if isinstance(text, str) for host in _hosts(text))
-
-
-def names(said: str, host: str) -> bool:
-    """Whether somebody's words name this host, and not one that only begins or ends like it.
-
-    A host of one word (`web`) must stand there as an address: with a scheme before it or a port behind it. Pure.
-    """
-    bare = re.escape(host)
-    whole = rf"(?<![A-Za-z0-9._-]){bare}(?![A-Za-z0-9-]|\.[A-Za-z0-9])"
-    if "." not in host and ":" not in host:
-        whole = rf"://{bare}(?![A-Za-z0-9.-])|(?<![A-Za-z0-9._-]){bare}:\d"
-    return re.search(whole, said, re.IGNORECASE) is not None
 
 
 def _without_path(url: str) -> str:

@@ -19,7 +19,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.errors import InvalidInput, NotFound, TargetError
 from opstwin.logs import redacted, redacted_start
-from opstwin.targets.ports import LogLine
+from opstwin.targets.ports import HUB, LogLine
 
 MAX_LINES: Final = 200_000
 MAX_CHARACTERS: Final = 20_000_000
@@ -31,6 +31,7 @@ MAX_TEXT: Final = 2_000
 LONGEST_S: Final = 20.0
 """After so long a search ends with what it has found."""
 
+NOT_MASKED: Final = "not_masked"
 AT_ONCE: Final = 4
 _BREATH: Final = 50_000
 """Characters after which everybody else gets a turn: some milliseconds of work."""
@@ -63,7 +64,7 @@ class LogHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
-    """A resource whose log could not be read, and why."""
+    """A resource whose log could not be read, or (`NOT_MASKED`) not with all its secrets masked, and why."""
 
     resource: ResourceId
     code: str
@@ -149,6 +150,9 @@ async def _read(ledger: Ledger, readers: Readers, resource: ResourceId, tail: in
         async for line in lines:
             if _is_over(ledger, progress):
                 return
+            if line.stream == HUB:
+                progress.unread.append(Unread(resource=resource, code=NOT_MASKED, reason=line.text))
+                continue
             micro = last[0] if line.at is None else int(line.at.timestamp() * 1_000_000)
             last = (micro, last[1] + 1 if micro == last[0] else 0)
             if progress.looks_at(line):

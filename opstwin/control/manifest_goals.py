@@ -1,5 +1,6 @@
 """From manifests to a goal: what each stands for on the target, under which application, and what left the files."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,9 @@ from opstwin.targets.ports import Rendered
 
 _GROUPS: Final = ("app.kubernetes.io/part-of", "app.kubernetes.io/instance", "app.kubernetes.io/name", "app")
 """Labels that name what a manifest belongs to, the widest first (Kubernetes' recommended ones, then the usual)."""
+
+_UNUSABLE: Final = re.compile(r"[^a-z0-9]+")
+_LONGEST_NAME: Final = 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ async def goal_of_manifests(readers: Readers, scene: Scene, asked: Manifests) ->
         raise InvalidInput(
             f"{scene.target.id} is no Kubernetes cluster and takes no manifests.",
             field="target",
-            next_step="Name a cluster: --target; list targets: opstwin targets list",
+            next_step="Name a cluster as the target; list targets: opstwin targets list",
         )
     placed = await previewer.placed(asked.documents)
     _check_once(placed)
@@ -79,9 +83,14 @@ def _application(placed: Sequence[Rendered]) -> str:
     for label in _GROUPS:
         named = {_labels(item.spec).get(label) for item in placed} - {None}
         if len(named) == 1:
-            return str(named.pop())
+            return _usable(str(named.pop()))
     first = next((item for item in placed if runs(item.kind)), placed[0])
-    return first.name.rpartition("/")[2]
+    return _usable(first.name.rpartition("/")[2])
+
+
+def _usable(name: str) -> str:
+    """A label or the name of an object as the name of an application, which has neither dots nor capitals."""
+    return _UNUSABLE.sub("-", name.lower())[:_LONGEST_NAME].strip("-")
 
 
 def _labels(spec: Spec) -> dict[str, Json]:

@@ -8,6 +8,7 @@ from typing import Final
 from opstwin.control.application_records import limits_of
 from opstwin.control.ledger import Ledger
 from opstwin.control.predicting import LOOKED_BACK, PERIOD, unanswered
+from opstwin.control.remembering import Memory
 from opstwin.control.usage import usage_of
 from opstwin.control.wording import worded
 from opstwin.domain.deployment import Deployment, Usage
@@ -37,32 +38,50 @@ class Asked:
     memory: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedFor:
+    """Where a plan is for, who asked for it (an account, None for nobody), and the language of its notes."""
+
+    target: str
+    person: str | None
+    language: str
+
+
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Reads the past of workloads, and with a sample store their last days; changes nothing."""
+    """Reads the past of workloads, and with a sample store their last days; changes nothing.
+
+    With a `memory` the past is that of the asker's own organisation.
+    """
 
     ledger: Ledger
     samples: SampleStore | None = None
+    memory: Memory | None = None
 
     async def notes(
-        self, target: str, workloads: Sequence[WorkloadChange], changes: Sequence[Change], language: str
+        self, subject: PlannedFor, workloads: Sequence[WorkloadChange], changes: Sequence[Change]
     ) -> tuple[str, ...]:
         """One note for each limit that is below what the workload needed, with the figures."""
         wanted = list(asked_in(workloads, changes))[:MOST]
-        return tuple([note async for note in self._all(target, wanted, language)])
+        return tuple([note async for note in self._all(subject, wanted)])
 
-    async def _all(self, target: str, wanted: Sequence[Asked], language: str) -> AsyncIterator[str]:
+    async def _all(self, subject: PlannedFor, wanted: Sequence[Asked]) -> AsyncIterator[str]:
         live = MOST_LIVE
         for asked in wanted:
-            where: dict[str, str | bool | None] = {"service_name": asked.name, "target_cluster": target}
-            query = Query(Deployment, where, limit=LOOKED_BACK, newest_first=True)
-            past = (await self.ledger.store.find(query)).items
+            past = await self._past(asked.name, subject)
             usage = _measured(past)
             if past and usage is None and live > 0:
                 live -= 1
-                usage = await self._lately(asked.name, target)
-            for note in below(asked, usage, past, language):
+                usage = await self._lately(asked.name, subject.target)
+            for note in below(asked, usage, past, subject.language):
                 yield note
+
+    async def _past(self, name: str, subject: PlannedFor) -> Sequence[Deployment]:
+        where: dict[str, str | bool | None] = {"service_name": name, "target_cluster": subject.target}
+        if self.memory is not None:
+            return await self.memory.newest_of(self.memory.tenant_of(subject.person), where, LOOKED_BACK)
+        query = Query(Deployment, where, limit=LOOKED_BACK, newest_first=True)
+        return (await self.ledger.store.find(query)).items
 
     async def _lately(self, name: str, target: str) -> Usage | None:
         """What was measured within the last days, where that is enough."""

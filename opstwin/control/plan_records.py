@@ -11,10 +11,10 @@ from opstwin.control.drivers import Readers
 from opstwin.control.flooding import Flood
 from opstwin.control.judging import Judgement, judgement
 from opstwin.control.ledger import Ledger
-from opstwin.control.peaks import Peaks
+from opstwin.control.peaks import Peaks, PlannedFor
 from opstwin.control.pinning_images import Pinning
 from opstwin.control.previewing import Asking, previewed
-from opstwin.control.setters import asked_by, taint_of_setting
+from opstwin.control.setters import asked_by, left_out
 from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy, requesters
@@ -24,8 +24,9 @@ from opstwin.domain.event import Event
 from opstwin.domain.plan import Base, Change, Origin, Plan, PlanState, Risk, sealed, summary
 from opstwin.domain.plan_text import risk_word
 from opstwin.domain.reasons import told
-from opstwin.domain.taint import Taint, joined
+from opstwin.domain.taint import Taint
 from opstwin.domain.values import Digest, Json, PlanId, TargetId
+from opstwin.errors import Conflict
 from opstwin.manifests.checks.policy import Policy as Rules
 from opstwin.twin.store import Put
 
@@ -38,7 +39,7 @@ class Occasion:
     """Why a plan is made, by whom, and what to say with it.
 
     `take_over` lets it take fields that others own; a plan back to what was ours before always may. `drafts` are the
-    plan's.
+    plan's, and so is `plan_id`, empty for a new one.
     """
 
     request: str
@@ -51,6 +52,7 @@ class Occasion:
     language: str = "en"
     take_over: bool = False
     drafts: tuple[DraftOrigin, ...] = ()
+    plan_id: str = ""
 
 
 class PlanRecords:
@@ -103,9 +105,16 @@ class PlanRecords:
     async def store(self, drafted: Drafted, occasion: Occasion) -> Plan:
         """The sealed plan, stored as pending; one that changes nothing is stored as applied.
 
+        Where the same requester's plan of the occasion's `plan_id` is there already, that one is returned.
         Raises `LimitExceeded` when too many plans of its requester wait for a decision.
         """
-        return await self._put(await self.sealed(drafted, occasion))
+        try:
+            return await self._put(await self.sealed(drafted, occasion))
+        except Conflict:
+            made = await self._ledger.get(Plan, occasion.plan_id) if occasion.plan_id else None
+            if made is None or made.requested_by != occasion.actor:
+                raise
+            return made
 
     async def _waiting(self, target: TargetId, base: set[Base], changes: Sequence[Change], actor: Actor) -> Plan | None:
         asking = {actor.id, actor.on_behalf_of or actor.id} if actor.kind is not ActorKind.SCHEDULE else set()
@@ -152,24 +161,24 @@ class PlanRecords:
             for change in draft.changes
         ]
         judged = await judgement(self._ledger, scene, asked, occasion.actor)
-        set_before = [
-            await taint_of_setting(self._ledger, scene.desired.get(item.resource), item) for item in draft.changes
-        ]
-        taint = joined([occasion.taint, *set_before])
+        taint = occasion.taint
         tainted = occasion.tainted or taint is not None
         images = [item.name for item in scene.observed.values() if item.kind == "image"]
         if occasion.tainted or (taint is not None and not taint.is_listed_as(images)):
             judged = _at_least_high(judged)
+        left = await left_out(self._ledger, scene.desired, judged.changes, occasion.language)
+        occasion = replace(occasion, notes=(*occasion.notes, *left))
         if not ours and judged.changes:
-            low = await self._peaks.notes(scene.target.id, draft.workloads, judged.changes, occasion.language)
+            subject = PlannedFor(target=scene.target.id, person=occasion.actor.human, language=occasion.language)
+            low = await self._peaks.notes(subject, draft.workloads, judged.changes)
             occasion = replace(occasion, notes=(*occasion.notes, *low))
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
         return sealed(
             Plan(
-                id=PlanId(self._ledger.ids.new("plan")), target=scene.target.id, origin=occasion.origin,
-                request=_request(occasion), requested_by=occasion.actor, mode=occasion.mode, changes=judged.changes,
-                workloads=draft.workloads, base=base_of(drafted), risk=judged.risk,
+                id=PlanId(occasion.plan_id or self._ledger.ids.new("plan")), target=scene.target.id,
+                origin=occasion.origin, request=_request(occasion), requested_by=occasion.actor, mode=occasion.mode,
+                changes=judged.changes, workloads=draft.workloads, base=base_of(drafted), risk=judged.risk,
                 notes=self._notes(drafted, judged, occasion), tainted=tainted, taint=taint,
                 drafts=occasion.drafts, digest=Digest(""),
                 created_at=now, expires_at=now + self._life,

@@ -35,7 +35,10 @@ from opstwin.manifests.checks.policy import Policy as Rules
 
 
 class About(TypedDict, total=False):
-    """Where a request comes from. `mode` is what discovery decided (`expand` or `bootstrap`), else empty."""
+    """Where a request comes from. `mode` is what discovery decided (`expand` or `bootstrap`), else empty.
+
+    `plan_id` is what the plan is to be called; a plan of that id is returned, and no second one made.
+    """
 
     request: Required[str]
     origin: Required[Origin]
@@ -49,6 +52,7 @@ class About(TypedDict, total=False):
     language: str
     take_over: bool
     drafts: Sequence[DraftOrigin]
+    plan_id: str
 
 
 class Planner:
@@ -90,8 +94,9 @@ class Planner:
         return await self._reached(drafter, goal, occasion)
 
     async def from_ask(
-        self, ask: Ask, *, request: str, actor: Actor, tainted: bool = False, taint: Taint | None = None
-    ) -> Plan:
+        self, ask: Ask, *, request: str, actor: Actor, tainted: bool = False, taint: Taint | None = None,
+        plan_id: str = "",
+    ) -> Plan:  # fmt: skip
         """The plan for one request in words.
 
         Raises as `from_workloads` does, `Unclear` for what is missing, and `NotFound` with the nearest names.
@@ -100,7 +105,7 @@ class Planner:
         named = {**(ask.workload.env if ask.workload else {}), **ask.env}
         occasion = Occasion(
             request=confided(request, named), origin=Origin.WORDS, actor=actor, tainted=tainted, taint=taint,
-            language=ask.language,
+            language=ask.language, plan_id=plan_id,
         )  # fmt: skip
         if ask.action is Action.ROLLBACK:
             return await self._back(resource_id(target, "workload", ask.name), occasion)
@@ -113,7 +118,9 @@ class Planner:
             goal, notes = goal_of(ask, drafter.scene)
         return await self._reached(drafter, goal, replace(occasion, notes=notes))
 
-    async def from_drift(self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor) -> Plan:
+    async def from_drift(
+        self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor, plan_id: str = ""
+    ) -> Plan:
         """The plan that brings a target (or some of its resources) back to desired.
 
         A plan of the same content that still waits is returned instead of a second one, unless more people count as its
@@ -123,7 +130,9 @@ class Planner:
         if not drafted.draft.changes and actor.kind is ActorKind.SCHEDULE:
             return await self._records.sealed(drafted, occasion)
         waiting = await self._records.waiting_like(drafted, actor)
-        return waiting if waiting is not None else await self._records.store(drafted, occasion)
+        if waiting is not None:
+            return waiting
+        return await self._records.store(drafted, replace(occasion, plan_id=plan_id))
 
     async def look_at_drift(self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor) -> Plan:
         """As `from_drift`, for looking only: the plan is not stored."""
@@ -137,15 +146,16 @@ class Planner:
         return await self._records.keep(looked)
 
     async def rollback(
-        self, subject: str, actor: Actor, *, language: str = "en", tainted: bool = False, taint: Taint | None = None
-    ) -> Plan:
+        self, subject: str, actor: Actor, *, language: str = "en", tainted: bool = False, taint: Taint | None = None,
+        plan_id: str = "",
+    ) -> Plan:  # fmt: skip
         """The plan back to what a workload (`target/workload/name`) or all that an execution touched was before.
 
         Raises `NotFound` when there is nothing to go back to.
         """
         occasion = Occasion(
             request=f"roll back {subject}", origin=Origin.ROLLBACK, actor=actor, language=language, tainted=tainted,
-            taint=taint,
+            taint=taint, plan_id=plan_id,
         )  # fmt: skip
         return await self._back(subject, occasion)
 
@@ -154,8 +164,8 @@ class Planner:
     ) -> Plan:
         """The plan that runs one command, or the same actor's plan of the very same that still waits.
 
-        Raises `NotFound` for a resource that is not there, `InvalidInput` for a target that is switched off, and
-        `Unreachable` when nobody can say.
+        Raises `NotFound` for a resource that is not there, `Forbidden` for one that is not Opstwin's, `InvalidInput`
+        for a target that is switched off, and `Unreachable` when nobody can say.
         """
         drafter = await self._drafter(resource.split("/", 1)[0])
         drafted = await drafter.running(resource, command, language)
@@ -203,4 +213,5 @@ def _occasion(about: About) -> Occasion:
         language=about.get("language", "en"),
         take_over=about.get("take_over", False),
         drafts=tuple(about.get("drafts", ())),
+        plan_id=about.get("plan_id", ""),
     )

@@ -29,7 +29,6 @@ from opstwin.domain.similarity import Sought
 from opstwin.domain.values import Json
 from opstwin.errors import NotFound
 from opstwin.metrics.ports import SampleStore
-from opstwin.twin.store import Query
 
 PERIOD: Final = timedelta(days=7)
 """How far back use counts."""
@@ -113,16 +112,7 @@ class Predictor:
         return _from_use(past[0], advice)
 
     async def _past(self, where: Where, most: int, tenant: str) -> tuple[Deployment, ...]:
-        """The newest of a tenant's own deployments; those of others lie between them, and are passed over."""
-        found: list[Deployment] = []
-        after: str | None = None
-        while True:
-            query = Query(Deployment, where, after=after, limit=LOOKED_BACK, newest_first=True)
-            page = await self.ledger.store.find(query)
-            found += await self.memory.seen_by(tenant, page.items)
-            if page.next is None or len(found) >= most:
-                return tuple(found[:most])
-            after = page.next
+        return await self.memory.newest_of(tenant, where, most)
 
     async def _seen(self, where: Where, tenant: str) -> "_Seen":
         held = await self._past({**where, "success": True}, 1, tenant)

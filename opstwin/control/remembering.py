@@ -100,6 +100,18 @@ class Memory:
             return tuple(deployments)
         return tuple(case.deployment for case in await self._cases(deployments) if case.tenant == tenant)
 
+    async def newest_of(self, tenant: str, where: Mapping[str, str | bool | None], most: int) -> tuple[Deployment, ...]:
+        """The newest of a tenant's own deployments; those of others lie between them, and are passed over."""
+        found: list[Deployment] = []
+        after: str | None = None
+        while True:
+            query = Query(Deployment, where, after=after, limit=max(most, _USUALLY_NEW), newest_first=True)
+            page = await self._ledger.store.find(query)
+            found += await self.seen_by(tenant, page.items)
+            if page.next is None or len(found) >= most:
+                return tuple(found[:most])
+            after = page.next
+
     async def sound(self, deployments: Sequence[Deployment]) -> frozenset[str]:
         """The ids of those that may be learned from: not in quarantine, and breaking no policy.
 
@@ -282,6 +294,7 @@ def _example(case: Case, score: float) -> Example:
         success=past.success, oom_events=past.oom_events, cpu_request=past.cpu_request, cpu_limit=past.cpu_limit,
         memory_request=past.memory_request, memory_limit=past.memory_limit, usage=past.usage,
         manifest_summary=summary_of(case), curated=case.curated, workload=past.workload,
+        deployed_at=past.deployed_at,
     )  # fmt: skip
 
 

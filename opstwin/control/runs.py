@@ -38,7 +38,7 @@ class RunAsked:
     """A request to deploy. `source` names what was found, `sort` what that is, `request` is what was asked, in words.
 
     `options` are the wishes as they were given; `wish` has the target and is what they come to. `words` and `said` are
-    those of `DraftAsked`.
+    those of `DraftAsked`, `plan_id` is that of `About`.
     """
 
     target: Target
@@ -52,6 +52,7 @@ class RunAsked:
     language: str = "en"
     words: str = ""
     said: frozenset[str] = frozenset()
+    plan_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Runs:
             request=request_of_run(run.id, asked.request), actor=asked.actor,
             origin=Origin.WORDS if asked.sort == "words" else Origin.FILE, taint=asked.taint,
             notes=tuple(_notes(made, asked.language)), language=asked.language, drafts=found.origins,
+            plan_id=asked.plan_id,
         )  # fmt: skip
         draft.over()
         return plan.id

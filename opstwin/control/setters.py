@@ -1,19 +1,17 @@
 """Who is behind a desired state that was set directly, without a plan: they count as requesters of what follows."""
 
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from opstwin.control.ledger import Ledger
+from opstwin.control.wording import worded
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditRow
+from opstwin.domain.diff import diff
 from opstwin.domain.plan import Change, Plan, PlanState
 from opstwin.domain.resource import Desired
-from opstwin.domain.taint import Taint, TaintMatch, taint_of
-from opstwin.domain.values import Json, ResourceId, to_json
+from opstwin.domain.values import ResourceId
 from opstwin.twin.store import Query
-
-TAINT: Final = "taint"
-"""Where the audit of a setting says what of it stands in text of others."""
 
 _SET: Final = "desired.set"
 _LOOK_BACK: Final = 100
@@ -38,16 +36,28 @@ async def setters_of(ledger: Ledger, desired: Desired) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-async def taint_of_setting(ledger: Ledger, desired: Desired | None, change: Change) -> Taint | None:
-    """What AI clients took from text of others into what `change` brings about; None where a plan brought it."""
-    if desired is None or desired.plan_id is not None or desired.spec != change.after:
-        return None
-    return taint_of([match for row in await _settings(ledger, desired) for match in _matches(row)])
+async def left_out(
+    ledger: Ledger, desired: Mapping[ResourceId, Desired], changes: Iterable[Change], language: str
+) -> tuple[str, ...]:
+    """A note for each resource of which somebody set fields directly that the change to it does not bring about."""
+    notes: list[str] = []
+    for change in changes:
+        record = desired.get(change.resource)
+        if record is None or record.plan_id is not None or change.command is not None or change.after is None:
+            continue
+        rows = await _settings(ledger, record)
+        lost = _fields(rows) & {".".join(item.path) for item in diff(record.spec, change.after)}
+        if lost:
+            people = sorted({name for row in rows for name in _accounts(row.actor)})
+            fields, who = ", ".join(sorted(lost)), ", ".join(people)
+            notes.append(worded("set_left_out", language, name=record.id, variables=fields, people=who))
+    return tuple(notes)
 
 
-def told(taint: Taint) -> list[Json]:
-    """A taint as it is kept in the audit of a setting."""
-    return [to_json(match) for match in taint.matches]
+def _fields(rows: Iterable[AuditRow]) -> set[str]:
+    """The fields that some settings changed."""
+    named = (row.details.get("fields") for row in rows)
+    return {str(item) for fields in named if isinstance(fields, list) for item in fields}
 
 
 async def _settings(ledger: Ledger, desired: Desired) -> list[AuditRow]:
@@ -67,15 +77,6 @@ async def _settings(ledger: Ledger, desired: Desired) -> list[AuditRow]:
         found.append(row)
         revision -= 1
     return found
-
-
-def _matches(row: AuditRow) -> list[TaintMatch]:
-    kept = row.details.get(TAINT)
-    return [
-        TaintMatch(text=str(item["text"]), source=str(item["source"]), at=datetime.fromisoformat(str(item["at"])))
-        for item in (kept if isinstance(kept, list) else ())
-        if isinstance(item, dict)
-    ]
 
 
 async def _applied(ledger: Ledger, desired: Desired) -> int:

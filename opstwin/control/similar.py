@@ -76,5 +76,7 @@ def lesson(past: Deployment | Example, *, service: str, image: str) -> PastDeplo
         id=past.id, service=service, image=image, success=past.success, outcome=past.outcome,
         cpu_request=past.cpu_request, cpu_limit=past.cpu_limit, memory_request=past.memory_request,
         memory_limit=past.memory_limit, cpu_p95=past.usage.cpu_p95 if past.usage else None,
-        memory_p95=past.usage.memory_p95 if past.usage else None, oom_events=past.oom_events,
+        memory_p95=past.usage.memory_p95 if past.usage else None,
+        memory_max=past.usage.memory_max if past.usage else None, oom_events=past.oom_events,
+        deployed_at=past.deployed_at,
     )  # fmt: skip

@@ -61,7 +61,7 @@ class Gate:
                 if not isinstance(refusal, Conflict):
                     await self.refuse(plan, actor, refusal)
                     raise
-                if attempt == _TRIES - 1 or await self._busy(plan.target):
+                if attempt == _TRIES - 1 or await self._running(plan.target) is not None:
                     raise
         raise AssertionError("unreachable")
 
@@ -118,18 +118,21 @@ class Gate:
                 f"Target {target_id} is switched off.",
                 next_step=f"Switch it on: opstwin targets update {target_id} --active",
             )
-        if await self._busy(target_id):
+        running = await self._running(target_id)
+        if running is not None:
             raise Conflict(
                 f"Another execution is running on {target_id}.",
-                next_step="Wait for it: opstwin watch",
+                next_step=f"Wait for it: opstwin watch {running.id}",
                 details={"target": target_id},
                 retry_after_s=2,
             )
 
-    async def _busy(self, target_id: TargetId) -> bool:
-        states = [state for state in ExecutionState if state not in FINISHED]
-        where = [{"target": str(target_id), "state": state.value} for state in states]
-        return any([await self.ledger.all(Execution, item) for item in where])
+    async def _running(self, target_id: TargetId) -> Execution | None:
+        for state in ExecutionState:
+            if state not in FINISHED:
+                for execution in await self.ledger.all(Execution, {"target": target_id, "state": state.value}):
+                    return execution
+        return None
 
     async def _base_holds(self, plan: Plan) -> list[Write]:
         """What the write must require so that no revision moves while it is made. Raises `StalePlan` if one has."""

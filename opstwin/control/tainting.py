@@ -16,7 +16,7 @@ from opstwin.domain.access import Actor, ActorKind, Principal
 from opstwin.domain.approval import people_of
 from opstwin.domain.plan import Plan
 from opstwin.domain.resource import Desired, Observed
-from opstwin.domain.taint import MAX_TEXT, Taint, TaintMatch, marks_of, matches, suspects, taint_of, tokens
+from opstwin.domain.taint import MAX_TEXT, Taint, TaintMatch, chosen, marks_of, matches, suspects, taint_of, tokens
 from opstwin.domain.values import Json
 from opstwin.twin.store import Query
 
@@ -89,10 +89,14 @@ class Taints:
         """Write down what was only heard; what the twin does not take now waits for the next time."""
         await self._evidence.try_to_write()
 
-    async def judged(self, asker: Asker, values: Collection[str], names: Collection[str] = ()) -> Taint | None:
+    async def judged(
+        self, asker: Asker, values: Collection[str], names: Collection[str] = (), called: Collection[str] = ()
+    ) -> Taint | None:
         """What of a request was given to the same human's AI clients as text of others; None for a person's own.
 
-        `values` are all its strings; of `names` (images, programs, hosts) shorter words count too. What an applied
+        `values` are all its strings; of `names` (images, programs, hosts) shorter words count too, and so do the names
+        that workloads are `called` by, unless many would choose them, the twin has them, or an AI client of that human
+        had them in a request before, which repeated nothing then. What an applied
         plan or a person brought into the twin, and a person's own words, are no taint: neither those of the plans that
         they asked for, nor the request that `asker` acts on. What a model adds to that request is judged like
         everything else. Raises `StoreError`.
@@ -102,21 +106,22 @@ class Taints:
         await self._evidence.write()
         accounts = await self._accounts(asker.actor)
         async with self._judging:
-            found = await self._found(accounts, values, names)
+            found = await self._found(accounts, values, names, called)
         if found:
             known = await self._known(accounts, found, asker.said)
+            known |= await self._called_before(accounts, found.keys() - known, values, names)
             found = {token: match for token, match in found.items() if token not in known}
         return taint_of(list(found.values()))
 
     async def _found(
-        self, accounts: Collection[str], values: Collection[str], names: Collection[str]
+        self, accounts: Collection[str], values: Collection[str], names: Collection[str], called: Collection[str]
     ) -> dict[str, TaintMatch]:
         """What of a request was given out, read page by page."""
         wanted: set[str] | None = None
         found: dict[str, TaintMatch] = {}
         async for page in self._evidence.pages(accounts):
             if page and wanted is None:
-                wanted = await asyncio.to_thread(suspects, values, names)
+                wanted = await asyncio.to_thread(suspects, values, names) | chosen(called)
             if page and wanted is not None:
                 found = await asyncio.to_thread(matches, wanted, page, found)
         return found
@@ -130,19 +135,27 @@ class Taints:
         return frozenset({_account(actor), human} | same)
 
     async def _known(self, accounts: frozenset[str], found: Collection[str], said: str) -> set[str]:
-        """Words of `found` that are ours already: of what should run, of resources by their id, of the human's words.
-
-        What an AI client set is no such word, as long as no plan has brought it.
-        """
+        """Words of `found` that are ours already: of what should run, of resources by their id, of the human."""
         texts: set[str] = {said}
         async for record in self._ledger.each(Desired):
-            if record.plan_id is not None or record.set_by.kind is ActorKind.PERSON:
-                texts.update((record.id, record.name, record.workload or "", *strings(dict(record.spec or {}))))
+            texts.update((record.id, record.name, record.workload or "", *strings(dict(record.spec or {}))))
         texts.update([item.id async for item in self._ledger.each(Observed) if item.managed])
         page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
         asked = (plan for plan in page.items if plan.requested_by.kind is ActorKind.PERSON)
         texts.update(plan.request for plan in asked if plan.requested_by.id in accounts)
         return await asyncio.to_thread(lambda: {token for text in texts for token in tokens([text]) if token in found})
+
+    async def _called_before(
+        self, accounts: frozenset[str], found: Collection[str], values: Collection[str], names: Collection[str]
+    ) -> set[str]:
+        """Names in `found` that count for nothing but a workload's name, and that something bears or bore already."""
+        mere = set(found) - await asyncio.to_thread(suspects, values, names)
+        if not mere:
+            return set()
+        bearing = {item.name.rpartition("/")[2] async for item in self._ledger.each(Observed)}
+        page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
+        clean = (plan for plan in page.items if not plan.tainted and plan.requested_by.human in accounts)
+        return mere & (bearing | {item.name for plan in clean for item in plan.workloads})
 
 
 def _is_their_own(asker: Asker, values: Collection[str]) -> bool:

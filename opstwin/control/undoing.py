@@ -8,9 +8,9 @@ from opstwin.control.comparing import Wanted
 from opstwin.control.ledger import Ledger
 from opstwin.control.wording import worded
 from opstwin.domain.deployment import Deployment
-from opstwin.domain.execution import Execution
+from opstwin.domain.execution import Execution, ExecutionState
 from opstwin.domain.kinds import STAYS
-from opstwin.domain.plan import Plan
+from opstwin.domain.plan import Op, Plan
 from opstwin.domain.resource import Desired, WorkloadRecord
 from opstwin.domain.values import ExecutionId, TargetId
 from opstwin.domain.workload import Workload
@@ -43,6 +43,9 @@ async def _of_workload(ledger: Ledger, subject: str, language: str) -> Return:
     where: Mapping[str, str | bool | None] = {"service_name": name, "target_cluster": target, "success": True}
     page = await ledger.store.find(Query(Deployment, where, limit=100, newest_first=True))
     if not page.items:
+        silent = await _executions_of(ledger, TargetId(target), name)
+        if silent:
+            return await _of_application(ledger, silent, language)
         raise NotFound(
             f"Nothing was ever applied to workload {name[:80]!r} on {target[:80]}, so there is nothing to go back to.",
             next_step="See what was done: opstwin history",
@@ -59,6 +62,23 @@ async def _of_workload(ledger: Ledger, subject: str, language: str) -> Return:
         )
     goal = Goal(workloads=(earlier,), language=language)
     return Return(target=TargetId(target), goal=goal, notes=_notes(goal, language))
+
+
+async def _executions_of(ledger: Ledger, target: TargetId, name: str) -> list[ExecutionId]:
+    """The newest executions that changed what manifests of this name stand for, where nothing of it runs."""
+    where: Mapping[str, str | bool | None] = {"target": target, "state": ExecutionState.SUCCEEDED.value}
+    page = await ledger.store.find(Query(Execution, where, limit=100, newest_first=True))
+    found: list[ExecutionId] = []
+    for execution in page.items:
+        plan = await ledger.get(Plan, execution.plan_id)
+        if plan is not None and _is_silent(plan) and any(change.workload == name for change in plan.changes):
+            found.append(execution.id)
+    return found
+
+
+def _is_silent(plan: Plan) -> bool:
+    """Whether it changed resources of which no deployment tells: manifests of things that do not run."""
+    return not plan.workloads and any(change.op is not Op.EXEC for change in plan.changes)
 
 
 def _earlier(done: Sequence[Deployment], current: Workload | None) -> Workload | None:
@@ -90,9 +110,13 @@ async def _of_execution(ledger: Ledger, subject: str, language: str) -> Return:
     execution = await ledger.need(Execution, subject, next_step="See what was done: opstwin history")
     where: Mapping[str, str | bool | None] = {"target_cluster": execution.target, "success": True}
     done = [item async for item in ledger.each(Deployment, where) if item.execution_id == execution.id]
+    plan = await ledger.need(Plan, execution.plan_id)
+    before = Return(target=execution.target, goal=_resources_before(execution, plan, language), notes=())
     if any(item.workload is None and item.previous is None for item in done):
-        plan = await ledger.need(Plan, execution.plan_id)
-        return Return(target=execution.target, goal=_resources_before(execution, plan, language), notes=())
+        return before
+    succeeded = execution.state is ExecutionState.SUCCEEDED
+    if not done and succeeded and _is_silent(plan) and await _leads_back(ledger, before.goal):
+        return before
     if not done:
         raise NotFound(
             f"Execution {execution.id} left nothing behind that could be undone.",

@@ -1,7 +1,7 @@
 """Does the target show what the plan promised, and does it stay healthy for the hold time?"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -23,8 +23,9 @@ _AT_ONCE: Final = 16
 class Patience:
     """How long verification waits, in seconds.
 
-    `hold_s`: all must be healthy this long without a restart. `timeout_s`: and that must begin to hold within this
-    time, plus what the health checks themselves need for a first verdict. `poll_s`: between two looks.
+    `hold_s`: all must be healthy this long without a restart, where anything has a health. `timeout_s`: and that must
+    begin to hold within this time, plus what the health checks themselves need for a first verdict. `poll_s`: between
+    two looks.
     """
 
     hold_s: float = 3.0
@@ -134,13 +135,15 @@ class Verifier:
         hold_s = self._hold_s(changes) if want_health else 0.0
         allowed_s = self.patience.timeout_s + allowance_s(changes, self.renderer) + hold_s + _untold_s(changes)
         deadline_s = self.clock.monotonic_s() + allowed_s
-        steady = _Steady()
+        steady, known = _Steady(), dict[ResourceId, Sighting]()
         while True:
             await keep()
-            seen = await self._look(changes)
+            seen = await self._look(changes, known)
+            pairs = zip(changes, seen, strict=True)
+            known |= {item.resource: item for change, item in pairs if self._stays(change, item)}
             standing, why = self._worst(changes, seen, want_health=want_health)
             now_s = self.clock.monotonic_s()
-            if steady.for_s(standing, seen, now_s) >= hold_s:
+            if steady.for_s(standing, seen, now_s) >= (hold_s if _may_fail(changes, seen) else 0.0):
                 return
             _give_up(standing, why or steady.why, late=now_s >= deadline_s)
             await self.clock.sleep(self.patience.poll_s)
@@ -150,10 +153,18 @@ class Verifier:
         probed = (until_probed_s(item.kind, item.after) for item in changes if item.after is not None)
         return max([self.patience.hold_s, *probed])
 
-    async def _look(self, changes: Sequence[Change]) -> list[Sighting]:
+    def _stays(self, change: Change, seen: Sighting) -> bool:
+        """Whether one look is enough: it has no health, and is there as promised."""
+        good = judge(change, seen, self.renderer)[0] is Standing.GOOD
+        return good and change.after is not None and seen.health is Health.NONE
+
+    async def _look(self, changes: Sequence[Change], known: Mapping[ResourceId, Sighting]) -> list[Sighting]:
+        """A new look at all but those that are `known` to stay as they are."""
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def one(change: Change) -> Sighting:
+            if change.resource in known:
+                return known[change.resource]
             async with slots:
                 return await self.reader.observe(change.resource)
 
@@ -167,6 +178,11 @@ class Verifier:
         order = (Standing.BAD, Standing.UNKNOWN, Standing.WAIT)
         found = [verdict for standing in order for verdict in verdicts if verdict[0] is standing]
         return found[0] if found else (Standing.GOOD, "")
+
+
+def _may_fail(changes: Sequence[Change], seen: Sequence[Sighting]) -> bool:
+    """Whether there is anything to wait for: what has no health is as it was put, and stays so by itself."""
+    return any(item.health is not Health.NONE for item in seen) or any(change.after is None for change in changes)
 
 
 def _give_up(standing: Standing, why: str, *, late: bool) -> None:

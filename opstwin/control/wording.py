@@ -67,6 +67,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
             "절반도 안 됩니다. 느려질 수 있습니다."
         ),
     ),
+    "set_left_out": (
+        "{name}: {variables} as set directly by {people} is not part of this plan.",
+        "{name}: {people}이(가) 직접 설정한 {variables}은(는) 이 계획에 들어 있지 않습니다.",
+    ),
     "other_person": (
         "This is {risk} risk: somebody other than the requester must approve it.",
         "위험도: {risk}. 요청한 사람이 아닌 다른 사람이 승인해야 합니다.",

@@ -8,6 +8,7 @@ from opstwin.control.applying import LATER_S, Applier
 from opstwin.control.journal import LeaseLost
 from opstwin.control.ledger import Ledger
 from opstwin.control.recovering import Recovery
+from opstwin.domain.event import Event
 from opstwin.domain.execution import FINISHED, Execution, ExecutionState
 from opstwin.errors import OpstwinError, StoreError, TargetError
 from opstwin.logs import logger
@@ -29,6 +30,7 @@ class Worker:
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _again_s: dict[str, float] = field(default_factory=dict)
     _crashes: dict[str, int] = field(default_factory=dict)
+    _told: set[str] = field(default_factory=set)
 
     async def recover(self, *, sole: bool) -> None:
         """Return when work may begin: after the pause that a crash loop earns, and a look at what was interrupted.
@@ -95,6 +97,7 @@ class Worker:
         try:
             await self.applier.run(execution.id)
             self.recovery.taken_up(execution.id)
+            self._told.discard(execution.id)
         except LeaseLost:
             self.recovery.taken_up(execution.id)
             logger().info("lease_lost", execution_id=execution.id)
@@ -102,6 +105,7 @@ class Worker:
             away_s = error.retry_after_s if isinstance(error, TargetError) else None
             if isinstance(error, TargetError):
                 self.recovery.taken_up(execution.id)
+                await self._tell_waiting(execution, error)
             self._again(execution, away_s or LATER_S)
             logger().warning("execution_waits", execution_id=execution.id, code=error.code, reason=error.message)
             if not isinstance(error, StoreError | TargetError):
@@ -110,6 +114,21 @@ class Worker:
             self._again(execution, LATER_S)
             logger().exception("execution_crashed", execution_id=execution.id)
             await self._count_crash(execution, error)
+
+    async def _tell_waiting(self, execution: Execution, error: TargetError) -> None:
+        """Say once, to whoever watches, why nothing happens."""
+        if execution.id in self._told:
+            return
+        target = execution.target
+        waiting = Event(
+            at=self.ledger.clock.now(), type="execution.waiting", target=target, plan_id=execution.plan_id,
+            execution_id=execution.id, message=f"{error.message[:800]} It goes on as soon as {target} answers.",
+        )  # fmt: skip
+        try:
+            await self.ledger.commit(events=[waiting])
+        except StoreError:
+            return  # the next turn says it
+        self._told.add(execution.id)
 
     def _again(self, execution: Execution, later_s: float) -> None:
         self._again_s[execution.id] = self.ledger.clock.monotonic_s() + later_s

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import ClassVar, Final
 
 from opstwin.domain.access import Actor, ActorKind, Principal
-from opstwin.domain.plan import Plan, PlanState, Risk, plan_digest
+from opstwin.domain.plan import Plan, PlanState, Risk, plan_digest, setters
 from opstwin.domain.values import ApprovalId, Digest, ExecutionId, PlanId
 from opstwin.errors import Forbidden, InvalidInput, NotApproved, StalePlan
 
@@ -114,8 +114,7 @@ def people_of(principals: Sequence[Principal]) -> People:
 def requesters(plan: Plan) -> frozenset[str]:
     """Every account behind what a plan asks for: who asked, for whom, and who set directly what it brings about."""
     asker = plan.requested_by
-    names = {asker.id, asker.on_behalf_of or asker.id}
-    return frozenset(names.union(*(change.asked_by for change in plan.changes)))
+    return frozenset({asker.id, asker.on_behalf_of or asker.id, *setters(plan)})
 
 
 def check_decider(plan: Plan, actor: Actor, rule: Rule, people: People, decision: Decision) -> None:

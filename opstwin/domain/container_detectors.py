@@ -129,9 +129,10 @@ def image_missing(case: ContainerCase) -> Verdict:
     runs = case.present is not None and case.present.health not in (Health.STOPPED, Health.UNKNOWN)
     at = case.observed.observed_at if case.observed is not None else None
     assert case.desired is not None
+    of_running = "image_missing_wanted" if case.runs_another else "image_missing_runs"
     return Clue(
         code=Code.IMAGE_MISSING, severity=Severity.NOTICE if runs else Severity.CRITICAL, subject=case.id,
-        target=case.target, words="image_missing_runs" if runs else "image_missing", since=None,
+        target=case.target, words=of_running if runs else "image_missing", since=None,
         evidence=(
             Evidence(fact="image", value=case.image, source="desired", at=case.desired.set_at),
             Evidence(fact="image on target", value="absent", source="observation", at=at),

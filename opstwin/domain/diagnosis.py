@@ -118,7 +118,8 @@ class ContainerCase:
     """What is known of one container. `events` are its own of the last day, oldest first.
 
     `ours` are the spans in which an execution of Opstwin worked on the target. `image_presence` is whether the image
-    that it should run is on the target, None where nobody looked. `holders` are others that hold a port it needs.
+    that it should run is on the target, None where nobody looked; `runs_another` says that it runs another image than
+    that. `holders` are others that hold a port it needs.
     """
 
     id: ResourceId
@@ -131,6 +132,7 @@ class ContainerCase:
     ours: Sequence[tuple[datetime, datetime]] = ()
     image: str = ""
     image_presence: Presence | None = None
+    runs_another: bool = False
     holders: Sequence[tuple[str, ResourceId]] = ()
 
     @property

@@ -1,6 +1,7 @@
 """A past deployment as others learn from it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from opstwin.domain.deployment import Usage
 from opstwin.domain.workload import Workload
@@ -30,5 +31,6 @@ class Example:
     memory_limit: int | None = None
     usage: Usage | None = None
     manifest_summary: str = ""
+    deployed_at: datetime | None = None
     curated: bool = False
     workload: Workload | None = None

@@ -243,6 +243,11 @@ class Summary:
         return f"{text}{restarted}, {self.run} to run." if self.run else f"{text}{restarted}."
 
 
+def setters(plan: Plan) -> tuple[str, ...]:
+    """Every account that set directly, without a plan, what a plan brings about."""
+    return tuple(sorted({name for change in plan.changes for name in change.asked_by}))
+
+
 def summary(changes: Sequence[Change]) -> Summary:
     """Counts as Terraform counts them: a replace is one to add and one to remove."""
     count = {op: sum(change.op is op for change in changes) for op in Op}
@@ -304,7 +309,13 @@ def _workload_json(item: WorkloadChange) -> Json:
         # Plans from before these fields were there keep their digest.
         if isinstance(workload, dict) and not workload[field]:
             workload.pop(field)
+    if isinstance(workload, dict) and not any(_values(workload.get("pod"))):
+        workload.pop("pod", None)  # as above
     return shown
+
+
+def _values(value: Json) -> list[Json]:
+    return list(value.values()) if isinstance(value, dict) else []
 
 
 def _sorted_json(items: list[Json]) -> list[Json]:

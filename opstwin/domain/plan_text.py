@@ -13,7 +13,7 @@ from typing import Final
 
 from opstwin.domain.diff import FieldChange, FieldOp
 from opstwin.domain.draft_text import draft_lines
-from opstwin.domain.plan import SYMBOLS, Change, Op, Plan, Risk, Summary, summary
+from opstwin.domain.plan import SYMBOLS, Change, Op, Plan, Risk, Summary, setters, summary
 from opstwin.domain.plan_fields import told_fields
 from opstwin.domain.reasons import told
 from opstwin.domain.text import EMPTY
@@ -61,6 +61,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "kept": "workload {name} is recorded as asked",
         "tainted": "This request repeats text that others wrote. Make sure that it is what you want.",
         "read": "{text} was read in {source} at {at} UTC",
+        "set": "What should be was set directly, without a plan, by {names}.",
         "limits": "ended after {seconds:g} s at the latest; never run a second time, never undone",
     },
     "ko": {
@@ -76,6 +77,7 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "kept": "워크로드 {name}이(가) 요청대로 기록됩니다",
         "tainted": "이 요청에는 다른 곳에서 온 텍스트가 그대로 들어 있습니다. 정말 원하는 변경인지 확인하세요.",
         "read": "{text}: {source}에서 읽음 ({at} UTC)",
+        "set": "계획 없이 직접 설정된 상태입니다. 설정한 사람: {names}",
         "limits": "늦어도 {seconds:g}초 뒤에 종료됩니다. 두 번 실행하지 않으며 되돌리지 않습니다",
     },
 }
@@ -93,9 +95,15 @@ def plan_lines(plan: Plan, language: str = "en") -> list[str]:
         lines += [*_change_lines(change, language), ""]
     if not plan.changes:
         lines += [words["nothing"].format(target=safe(plan.target)), *_record_lines(plan, words), ""]
-    lines += [*taint_lines(plan, language), *draft_lines(plan.drafts, language)]
+    lines += [*_setter_lines(plan, words), *taint_lines(plan, language), *draft_lines(plan.drafts, language)]
     lines += [summary_line(summary(plan.changes), language), words["risk"].format(risk=risk_word(plan.risk, language))]
     return [*lines, words["digest"].format(digest=safe(plan.digest))]
+
+
+def _setter_lines(plan: Plan, words: Mapping[str, str]) -> list[str]:
+    """Everybody who set directly what the plan brings about, beside who asked for the plan."""
+    names = [safe(name) for name in setters(plan)]
+    return ["  " + words["set"].format(names=", ".join(names)), ""] if names else []
 
 
 def taint_lines(plan: Plan, language: str = "en") -> list[str]:

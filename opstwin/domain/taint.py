@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar, Final
 
+from opstwin.domain.ordinary_names import is_ordinary
 from opstwin.domain.text import readings, visible
 
 LIFE: Final = timedelta(hours=24)
@@ -163,6 +164,11 @@ def suspects(values: Iterable[str], names: Iterable[str] = ()) -> set[str]:
     return found | (named - _ORDINARY)
 
 
+def chosen(called: Iterable[str]) -> set[str]:
+    """Of the names that new things are to have, those that two would hardly choose by chance."""
+    return {name for name in called if not is_ordinary(name)} - _ORDINARY
+
+
 def matches(
     wanted: Collection[str], evidence: Iterable[Evidence], before: Mapping[str, TaintMatch] | None = None
 ) -> dict[str, TaintMatch]:
@@ -195,11 +201,6 @@ def taint_of(found: Collection[TaintMatch]) -> Taint | None:
         if not any(match.text in other.text for other in kept):
             kept.append(match)
     return Taint(matches=tuple(kept[:MAX_MATCHES])) if kept else None
-
-
-def joined(taints: Iterable[Taint | None]) -> Taint | None:
-    """All matches of several taints as one."""
-    return taint_of([match for taint in taints if taint is not None for match in taint.matches])
 
 
 def _weight(match: TaintMatch) -> tuple[bool, datetime]:

@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import Final
 
 from opstwin.domain.names import checked_env_key, checked_image, checked_name, checked_path, checked_text, is_storable
+from opstwin.domain.pod_settings import NO_POD_SETTINGS, PodSettings
 from opstwin.errors import InvalidInput
 
 MAX_REPLICAS: Final = 1000
 MAX_PORT: Final = 65535
+_HUBS_OWN: Final = "env:OPSTWIN_"
 
 _WHO: Final = r"(?:[0-9]{1,10}|[A-Za-z_][A-Za-z0-9_.-]{0,63})"
 _USER: Final = re.compile(rf"{_WHO}(?::{_WHO})?", re.ASCII)
@@ -161,7 +163,8 @@ class Workload:
     `secret_env` maps a variable to a reference (`env:NAME` or `file:NAME`), never to a value. With `autoscale` the
     number of replicas follows their use, and `replicas` is where it begins. `project` is the Compose project it came
     from, empty otherwise. `entrypoint`, `user` (`1000`, `1000:1000` or a name) and `working_dir` take the place of the
-    image's own; None and empty leave those. With an `entrypoint` the image's own command does not count any more.
+    image's own; None and empty leave those. With an `entrypoint` the image's own command does not count any more. `pod`
+    holds what only a cluster can be told.
     """
 
     name: str
@@ -184,6 +187,7 @@ class Workload:
     entrypoint: tuple[str, ...] | None = None
     user: str = ""
     working_dir: str = ""
+    pod: PodSettings = NO_POD_SETTINGS
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -197,6 +201,7 @@ class Workload:
         if self.command is not None:
             _check_argv(self.command, "command")
         self._check_process()
+        self._check_folders()
         for network in self.networks:
             checked_name(network, "networks")
         for other in self.needs:
@@ -206,6 +211,15 @@ class Workload:
         self._check_env()
         self._check_labels()
         self._check_ports()
+
+    def _check_folders(self) -> None:
+        mounted = {mount.path.rstrip("/") for mount in self.volumes}
+        twice = next((path for path in self.pod.memory_folders if path.rstrip("/") in mounted), None)
+        if twice is not None:
+            raise InvalidInput(
+                f"{twice} is a volume and a folder in memory.", field="pod.memory_folders",
+                next_step="Keep one of the two.",
+            )  # fmt: skip
 
     def _check_process(self) -> None:
         if self.entrypoint is not None:
@@ -227,6 +241,7 @@ class Workload:
         for key, reference in self.secret_env.items():
             checked_env_key(key, "secret_env")
             check_secret_reference(reference)
+            _check_not_the_hubs(reference)
         both = sorted(set(self.env) & set(self.secret_env))
         if both:
             raise InvalidInput(f"{both[0]} is in env and in secret_env.", field="env", next_step="Keep one of the two.")
@@ -265,6 +280,16 @@ def checked_user(user: str) -> str:
     if not _USER.fullmatch(user):
         raise InvalidInput(f"user {user[:80]!r} is no user.", field="user", next_step="Write 1000, 1000:1000 or app.")
     return user
+
+
+def _check_not_the_hubs(reference: str) -> None:
+    """The hub's own settings, its database's password among them, are given to no workload."""
+    if reference.startswith(_HUBS_OWN):
+        raise InvalidInput(
+            f"{reference} is a setting of the hub itself, and no workload is given those.",
+            field="secret_env",
+            next_step="Give the hub a variable of another name that does not begin with OPSTWIN_, and name that.",
+        )
 
 
 def check_secret_reference(reference: str) -> str:

@@ -38,16 +38,16 @@ def read_compose(text: str, *, project: str = "", variables: Mapping[str, str] =
 
 
 def compose_of(
-    document: Node, *, project: str, variables: Mapping[str, str], shared_ports: bool = False
+    document: Node, *, project: str, variables: Mapping[str, str], for_cluster: bool = False
 ) -> tuple[Workload, ...]:
     """`read_compose` for a document that is loaded already.
 
-    With `shared_ports` all replicas of a service may stand behind one port, as in a cluster.
+    With `for_cluster` all replicas of a service may stand behind one port, and what only pods have may be said.
     """
     if not isinstance(document, MapNode):
         raise fault("A Compose file is a mapping.", place=document.place, next_step="Begin with services:.")
     files = texts_of(document)
-    refuse_together(Spot(document, (), document.place))
+    refuse_together(Spot(document, (), document.place), for_cluster=for_cluster)
     node = Interpolation(variables).applied(_without_files(document))
     top = Spot(node, (), node.place).only(advice.TOP_KEYS, advice.TOP)
     services = top["services"].entries() if "services" in top else {}
@@ -61,7 +61,7 @@ def compose_of(
         services=tuple(services),
         project=prefix,
         env_files=files,
-        shared_ports=shared_ports,
+        for_cluster=for_cluster,
     )
     workloads = tuple(read_service(spot, around) for spot in services.values())
     top["services"].checked(lambda: in_order({item.name: item.needs for item in workloads}))

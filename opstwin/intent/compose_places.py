@@ -5,6 +5,7 @@ from typing import Final
 
 from opstwin.domain.workload import Mount
 from opstwin.intent import compose_advice as advice
+from opstwin.intent.compose_pod import is_memory_mount
 from opstwin.intent.spots import Spot
 
 _MOUNT_KEYS: Final = ("type", "source", "target", "read_only")
@@ -23,11 +24,15 @@ def read_networks(spot: Spot | None, networks: Mapping[str, str]) -> tuple[str, 
     return tuple(networks[key] for key in named or ("default",))
 
 
-def read_mounts(spot: Spot | None, volumes: Mapping[str, str]) -> tuple[Mount, ...]:
-    """The mounts; `volumes` are the real names of the volumes that the file declares, by key."""
+def read_mounts(spot: Spot | None, volumes: Mapping[str, str], *, in_memory: bool = False) -> tuple[Mount, ...]:
+    """The mounts; `volumes` are the real names of the volumes that the file declares, by key.
+
+    Folders `in_memory` are none of them: `compose_pod` reads those.
+    """
     if spot is None or spot.is_null:
         return ()
-    return tuple(_short_mount(item, volumes) if item.is_single else _long_mount(item, volumes) for item in spot.items())
+    kept = (item for item in spot.items() if not (in_memory and is_memory_mount(item)))
+    return tuple(_short_mount(item, volumes) if item.is_single else _long_mount(item, volumes) for item in kept)
 
 
 def _short_mount(spot: Spot, volumes: Mapping[str, str]) -> Mount:

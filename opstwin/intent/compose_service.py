@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from opstwin.domain.names import checked_name, checked_path
+from opstwin.domain.pod_settings import NO_POD_SETTINGS
 from opstwin.domain.workload import Resources, RestartPolicy, Workload, checked_user
 from opstwin.intent import compose_advice as advice
 from opstwin.intent.compose_env_files import read_env_files
 from opstwin.intent.compose_health import read_health
 from opstwin.intent.compose_places import read_mounts, read_networks
+from opstwin.intent.compose_pod import read_pod
 from opstwin.intent.compose_ports import read_expose, read_ports
 from opstwin.intent.quantities import compose_bytes, cpu_millicores
 from opstwin.intent.short_forms import pair_of, read_policy, split_words
@@ -19,7 +21,7 @@ from opstwin.intent.spots import Spot
 class Surroundings:
     """What a service may refer to: networks and volumes by their key, variables, other services, env files.
 
-    `shared_ports` says that replicas stand behind one port.
+    `for_cluster` says that replicas stand behind one port, and that there are pods, which have more settings.
     """
 
     networks: Mapping[str, str]
@@ -28,28 +30,29 @@ class Surroundings:
     services: Sequence[str]
     project: str
     env_files: Mapping[str, str]
-    shared_ports: bool = False
+    for_cluster: bool = False
 
 
 def read_service(spot: Spot, around: Surroundings) -> Workload:
     """The Workload of one service. Raises `InvalidInput` with path and line for what cannot be carried out."""
-    keys = spot.only(advice.SERVICE_KEYS, advice.SERVICE)
+    keys = spot.only(advice.keys_for(for_cluster=around.for_cluster), advice.SERVICE)
     if "image" not in keys:
         raise spot.fault("has no image", "Add image:, such as image: nginx:1.27.")
     name = spot.checked(lambda: checked_name(str(spot.path[-1]), "name"))
-    replicas, resources = _sizes(keys)
-    published = read_ports(keys.get("ports"), replicas, shared=around.shared_ports)
+    replicas, resources = _sizes(keys, advice.resource_keys_for(for_cluster=around.for_cluster))
+    published = read_ports(keys.get("ports"), replicas, shared=around.for_cluster)
     ports = (*published, *read_expose(keys.get("expose")))
     command, entrypoint = _command(keys.get("command")), _command(keys.get("entrypoint"))
     user = _said(keys.get("user"), checked_user)
     folder = _said(keys.get("working_dir"), lambda path: checked_path(path, "working_dir"))
     env = read_env_files(keys.get("env_file"), around.env_files)
     env |= _environment(keys.get("environment"), around.variables)
-    mounts = read_mounts(keys.get("volumes"), around.volumes)
+    mounts = read_mounts(keys.get("volumes"), around.volumes, in_memory=around.for_cluster)
     networks = read_networks(keys.get("networks"), around.networks)
     health = read_health(keys.get("healthcheck"))
     labels, restart = _labels(keys.get("labels")), _restart(keys.get("restart"))
     needs = _needs(keys.get("depends_on"), around.services)
+    pod = read_pod(spot, keys) if around.for_cluster else NO_POD_SETTINGS
     image = keys["image"].text()
     return spot.checked(
         lambda: Workload(
@@ -70,17 +73,18 @@ def read_service(spot: Spot, around: Surroundings) -> Workload:
             restart=restart,
             needs=needs,
             project=around.project,
+            pod=pod,
         )
     )
 
 
-def _sizes(keys: Mapping[str, Spot]) -> tuple[int, Resources]:
+def _sizes(keys: Mapping[str, Spot], known: Sequence[str]) -> tuple[int, Resources]:
     deploy = keys["deploy"].only(advice.DEPLOY_KEYS, advice.DEPLOY) if "deploy" in keys else {}
     if "mode" in deploy:
         deploy["mode"].one_of(("replicated",), "Remove it and use replicas:.")
     limits: Mapping[str, Spot] = {}
     if "resources" in deploy:
-        resources = deploy["resources"].only(("limits",), advice.RESOURCES)
+        resources = deploy["resources"].only(known, advice.RESOURCES)
         limits = resources["limits"].only(("cpus", "memory"), advice.LIMITS) if "limits" in resources else {}
     replicas = _agreed(deploy.get("replicas"), keys.get("scale"), Spot.whole)
     cpu = _agreed(limits.get("cpus"), keys.get("cpus"), _cpu)

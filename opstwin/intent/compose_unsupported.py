@@ -11,16 +11,15 @@ MOST_TOLD: Final = 30
 """Keys that a message names; all of them stand in the details."""
 
 _PLACE_KEYS: Final = ("name", "driver", "external")
-_RESOURCE_KEYS: Final = ("limits",)
 _LIMIT_KEYS: Final = ("cpus", "memory")
 
 
-def refuse_together(top: Spot) -> None:
+def refuse_together(top: Spot, *, for_cluster: bool = False) -> None:
     """Raise `InvalidInput` for two or more such keys; `unsupported` of its details has each with line and next step.
 
     One alone, and keys inside of lists, are refused where they are read.
     """
-    found = [*_of_file(top)]
+    found = [*_of_file(top, for_cluster=for_cluster)]
     if len(found) < 2:
         return
     told = [
@@ -36,14 +35,14 @@ def refuse_together(top: Spot) -> None:
     )  # fmt: skip
 
 
-def _of_file(top: Spot) -> Iterator[InvalidInput]:
+def _of_file(top: Spot, *, for_cluster: bool) -> Iterator[InvalidInput]:
     yield from _of(top, advice.TOP_KEYS, advice.TOP)
     for service in _members(_below(top, "services")):
-        yield from _of(service, advice.SERVICE_KEYS, advice.SERVICE)
+        yield from _of(service, advice.keys_for(for_cluster=for_cluster), advice.SERVICE)
         deploy = _below(service, "deploy")
         yield from _of(deploy, advice.DEPLOY_KEYS, advice.DEPLOY)
         resources = _below(deploy, "resources")
-        yield from _of(resources, _RESOURCE_KEYS, advice.RESOURCES)
+        yield from _of(resources, advice.resource_keys_for(for_cluster=for_cluster), advice.RESOURCES)
         yield from _of(_below(resources, "limits"), _LIMIT_KEYS, advice.LIMITS)
     for name, hints in (("networks", advice.NETWORK), ("volumes", advice.VOLUME)):
         for place in _members(_below(top, name)):

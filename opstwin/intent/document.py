@@ -53,7 +53,7 @@ _AS_JSON: Final = re.compile(r"\s*\{\s*\"(?:apiVersion\"|kind\"\s*:\s*\"(?!Workl
 
 
 def read_document(
-    text: str, *, project: str = "", variables: Mapping[str, str] = _NONE, shared_ports: bool = False
+    text: str, *, project: str = "", variables: Mapping[str, str] = _NONE, for_cluster: bool = False
 ) -> Document:
     """What the file asks for; all but the text is for Compose files (see `read_compose` and `compose_of`).
 
@@ -74,7 +74,7 @@ def read_document(
             next_step="Put each into a file of its own.",
         )
     if kinds == {"compose"}:
-        found = compose_of(documents[0], project=project, variables=variables, shared_ports=shared_ports)
+        found = compose_of(documents[0], project=project, variables=variables, for_cluster=for_cluster)
         return Workloads(found, "compose")
     form = plain(documents[0], AS_TEXT)
     assert isinstance(form, dict)

@@ -1,9 +1,11 @@
 """Workload files: YAML or JSON in, Workloads out, and back."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from dataclasses import fields
+from typing import Any, Final
 
 from opstwin.domain.ordering import in_order
+from opstwin.domain.pod_settings import NO_POD_SETTINGS, PodSettings, Pull
 from opstwin.domain.values import Json
 from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, Workload
 from opstwin.errors import InvalidInput
@@ -13,7 +15,7 @@ from opstwin.manifests.nodes import MapNode, Node, fault, place_of, plain
 from opstwin.manifests.yaml_loading import load_documents
 from opstwin.manifests.yaml_writing import yaml_of
 
-AS_TEXT: Final = frozenset({"env", "secret_env", "labels", "cpu", "memory", "user"})
+AS_TEXT: Final = frozenset({"env", "secret_env", "labels", "cpu", "memory", "user", "hosts", "sysctls", "annotations"})
 """Keys below which a value means what was written: `DEBUG: no` is the text "no", `VERSION: 1.10` is not 1.1."""
 
 
@@ -91,6 +93,7 @@ def _values(workload: Workload) -> dict[str, Json]:
         "needs": list(workload.needs),
         "autoscale": None if workload.autoscale is None else _autoscale(workload.autoscale),
         "project": workload.project,
+        "pod": _pod(workload.pod),
     }
 
 
@@ -119,6 +122,21 @@ def _resources(resources: Resources) -> Json:
     return _given(
         {"cpu": None if cpu is None else f"{cpu}m", "memory": None if memory is None else _memory(memory)},
     )
+
+
+def _pod(pod: PodSettings) -> Json:
+    """The fields that say something."""
+    said = {item.name: getattr(pod, item.name) for item in fields(pod)}
+    plain_form = {name: getattr(NO_POD_SETTINGS, name) for name in said}
+    return {name: _plain(value) for name, value in said.items() if value != plain_form[name]}
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return value.value if isinstance(value, Pull) else value
 
 
 def _autoscale(autoscale: Autoscale) -> Json:

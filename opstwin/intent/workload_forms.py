@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from opstwin.domain.pod_settings import PodSettings, Pull
 from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy
 from opstwin.errors import InvalidInput
 from opstwin.intent.quantities import cpu_millicores, memory_bytes
@@ -46,6 +47,15 @@ def _from_words(value: Any) -> Any:
 
 def _from_user(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _from_pull(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    known = [item.value for item in Pull]
+    if value not in known:
+        raise PydanticCustomError("refused", "is no way to fetch", {"next_step": f"Use one of: {', '.join(known)}."})
+    return Pull(value)
 
 
 def _from_pairs(value: Any) -> Any:
@@ -147,6 +157,36 @@ class AutoscaleForm(Form):
         )
 
 
+class PodForm(Form):
+    """What only the pods of a cluster are told; amounts of memory as text or bytes."""
+
+    read_only: bool = False
+    memory_folders: dict[str, Annotated[int | None, BeforeValidator(_from_memory)]] = Field(default_factory=dict)
+    shared_memory_bytes: Annotated[int | None, BeforeValidator(_from_memory)] = None
+    stop_grace_s: int | None = None
+    hosts: dict[str, str] = Field(default_factory=dict)
+    dns_servers: list[str] = Field(default_factory=list)
+    dns_searches: list[str] = Field(default_factory=list)
+    dns_options: list[str] = Field(default_factory=list)
+    sysctls: Annotated[dict[str, str], BeforeValidator(_from_pairs)] = Field(default_factory=dict)
+    capabilities_added: list[str] = Field(default_factory=list)
+    capabilities_dropped: list[str] = Field(default_factory=list)
+    hostname: str = ""
+    groups: list[int] = Field(default_factory=list)
+    reaps: bool = False
+    terminal: bool = False
+    input: bool = False
+    pull: Annotated[Pull | None, BeforeValidator(_from_pull)] = None
+    platform: str = ""
+    annotations: Annotated[dict[str, str], BeforeValidator(_from_pairs)] = Field(default_factory=dict)
+    requested_cpu_millicores: int | None = None
+    requested_memory_bytes: Annotated[int | None, BeforeValidator(_from_memory)] = None
+
+    def read(self) -> PodSettings:
+        found: dict[str, Any] = {key: tuple(item) if isinstance(item, list) else item for key, item in self}
+        return PodSettings(**found)
+
+
 class WorkloadForm(Form):
     """One workload as people write it in a file or send it as JSON."""
 
@@ -171,3 +211,4 @@ class WorkloadForm(Form):
     needs: list[str] = Field(default_factory=list)
     autoscale: AutoscaleForm | None = None
     project: str = ""
+    pod: PodForm | None = None

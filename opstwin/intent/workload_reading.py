@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from opstwin.domain.pod_settings import NO_POD_SETTINGS
 from opstwin.domain.values import Json
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput
@@ -16,6 +17,7 @@ from opstwin.intent.workload_forms import (
     Form,
     HealthForm,
     MountForm,
+    PodForm,
     PortForm,
     ResourcesForm,
     WorkloadForm,
@@ -50,6 +52,7 @@ _PARTS: Final[Mapping[str, type[Form]]] = {
     "resources": ResourcesForm,
     "health": HealthForm,
     "autoscale": AutoscaleForm,
+    "pod": PodForm,
 }
 
 
@@ -69,6 +72,8 @@ def read_form(value: Json, node: Node | None) -> Workload:
         health = form.health.read() if form.health is not None else None
     with _located(node, ("autoscale",)):
         autoscale = form.autoscale.read() if form.autoscale is not None else None
+    with _located(node, ("pod",)):
+        pod = form.pod.read() if form.pod is not None else NO_POD_SETTINGS
     with _located(node, ()):
         return Workload(
             name=form.name,
@@ -89,6 +94,7 @@ def read_form(value: Json, node: Node | None) -> Workload:
             needs=tuple(form.needs),
             autoscale=autoscale,
             project=form.project,
+            pod=pod,
             **parts,
         )
 

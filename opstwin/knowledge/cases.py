@@ -1,10 +1,12 @@
 """A past deployment as the index keeps it, and as text. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from opstwin.domain.deployment import Deployment
+from opstwin.domain.secret_text import words_without_secrets
 from opstwin.domain.similarity import FAILED, HELD, STARVED
 from opstwin.domain.workload import Workload
 from opstwin.knowledge.ports import Entry, Vector
@@ -71,7 +73,7 @@ def lesson(past: Deployment) -> float:
 
 
 def summary_of(case: Case) -> str:
-    """What it was made of, in a line: copies, limits, ports, volumes, check; and what it taught."""
+    """What it was made of, in a line: copies, limits, ports, volumes, what its check asks; and what it taught."""
     past = case.deployment
     parts = [f"{past.replicas} × {past.image_name}:{past.image_tag}", *_amounts(past), *_parts(past.workload)]
     if past.oom_events:
@@ -99,4 +101,24 @@ def _parts(workload: Workload | None) -> Iterator[str]:
         yield f"ports {', '.join(ports)}"
     if paths := [mount.path for mount in workload.volumes]:
         yield f"volumes at {', '.join(paths)}"
-    yield "health check" if workload.health else "no health check"
+    yield f"health check {_check(workload.health.command)}" if workload.health else "no health check"
+
+
+_OWN_PAGE: Final = re.compile(
+    r"https?://(?:localhost|127\.0\.0\.1|\[::1\]|0\.0\.0\.0)(?P<port>:\d{1,5})?(?P<path>/[A-Za-z0-9._~/-]*)?"
+)
+_LONGEST_CHECK: Final = 80
+"""Characters of a check's command: three examples with one are 60 tokens more of a prompt."""
+
+
+def _check(command: Sequence[str]) -> str:
+    """What is asked, in few words: the page, where it is one of its own, else the command without its secrets.
+
+    A page is told without its query, which may hold a secret.
+    """
+    words = " ".join(words_without_secrets(command))
+    page = _OWN_PAGE.search(words)
+    if page is not None:
+        return f"GET {page['port'] or ''}{page['path'] or '/'}"
+    shown = " ".join(words.split())
+    return f"`{shown}`" if len(shown) <= _LONGEST_CHECK else f"`{shown[: _LONGEST_CHECK - 1]}…`"

@@ -66,5 +66,4 @@ def _needed(tool: AnyTool, caller: Caller) -> Scope | None:
     """The scope that the token lacks and its person has."""
     if tool.people_only or tool.may(caller):
         return None
-    needed = tool.agent_scope or tool.scope
-    return needed if needed in SCOPES and needed in caller.principal.scopes else None
+    return tool.scope if tool.scope in SCOPES and tool.scope in caller.principal.scopes else None

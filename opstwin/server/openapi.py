@@ -110,9 +110,8 @@ def _without_null(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 def _description(tool: AnyTool) -> str:
     who = "People only. " if tool.people_only else ""
-    either = f" (agents: {tool.agent_scope.value})" if tool.agent_scope else ""
     effect = "" if tool.effect is Effect.READ else f" Effect: {tool.effect.value}."
-    return f"{tool.purpose} {who}Scope: {tool.scope.value}{either}.{effect}"
+    return f"{tool.purpose} {who}Scope: {tool.scope.value}.{effect}"
 
 
 def _responses(tool: AnyTool, output: Mapping[str, Any]) -> dict[str, Any]:

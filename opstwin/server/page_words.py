@@ -38,6 +38,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "read_in": ("{text} was read in {source}", "{text}: {source}에서 읽음"),
     "requested_by": ("Requested by", "요청자"),
+    "set_directly_by": ("Set directly, without a plan, by", "계획 없이 직접 설정한 사람"),
     "on_behalf_of": ("for {human}", "{human} 대신"),
     "kind_person": ("person", "사람"),
     "kind_agent": ("agent", "에이전트"),
@@ -53,7 +54,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "approve_done": ("approved", "승인"),
     "reject_done": ("rejected", "거절"),
     "reason": ("Reason", "이유"),
-    "reason_hint": ("Kept in the audit", "감사 기록에 남습니다"),
+    "reason_hint": ("Kept in the audit; a reject needs one", "감사 기록에 남습니다. 거절하려면 이유가 필요합니다"),
     "confirm": (
         "This cannot be undone. Type {target} to approve",
         "되돌릴 수 없습니다. 승인하려면 {target}을(를) 입력하세요",

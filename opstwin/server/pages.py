@@ -209,8 +209,10 @@ def _facts(frame: Frame, shown: Mapping[str, Any]) -> str:
     by = shown["requested_by"]
     human = f" ({frame.say('on_behalf_of', human=by['on_behalf_of'])})" if by.get("on_behalf_of") else ""
     rule = shown["rule"]
+    setters = sorted({name for change in shown["changes"] for name in change.get("asked_by", ())})
     facts = (
         ("requested_by", f"{text(by['id'])} · {frame.say('kind_' + by['kind'])}{human}"),
+        *((("set_directly_by", text(", ".join(setters))),) if setters else ()),
         ("created", _moment(shown["created_at"])),
         ("expires", _moment(shown["expires_at"])),
         ("who", frame.say("anybody" if rule["self_approval"] else "other", count=rule["approvals"])),

@@ -34,6 +34,7 @@ _LOOK_AT: Final = 1000
 _SHRINK: Final = 3
 """Innermost levels that are taken out at C's speed before the rest is counted one by one."""
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*+\\u0000")
+_ESCAPED: Final = b"\\u"
 _FIELD_LIMIT: Final = 4096
 
 
@@ -95,7 +96,8 @@ def parsed_json(body: bytes) -> Json:
         value: Json = json.loads(
             body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_number
         )
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        if _ESCAPED in body:  # only an escape can name half of a surrogate pair
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
         raise InvalidInput("The body is not valid UTF-8 text.", field="body", next_step="Send UTF-8.") from None
     except json.JSONDecodeError as error:

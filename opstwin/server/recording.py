@@ -4,7 +4,7 @@ import re
 import secrets
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opstwin import logs
@@ -27,6 +27,9 @@ HEADERS: Final = {
     "Cache-Control": "no-store",
 }
 """Set unless the answer sets them itself."""
+
+_RAW: Final = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in HEADERS.items()]
+_ID: Final = b"x-request-id"
 
 
 class Recorded:
@@ -52,7 +55,7 @@ class Recorded:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete(MutableHeaders(scope=message), request_id)
+                _complete(message, request_id)
                 self._measure(scope, status, self._clock.monotonic_s() - started_s)
             await send(message)
 
@@ -77,7 +80,10 @@ def _id_for(given: str) -> str:
     return given if _GIVEN_ID.fullmatch(given) else f"req_{secrets.token_hex(8)}"
 
 
-def _complete(headers: MutableHeaders, request_id: str) -> None:
-    headers["X-Request-Id"] = request_id
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
+def _complete(message: Message, request_id: str) -> None:
+    """Add what the answer does not say itself. Names come in lower case, as ASGI has them."""
+    headers = [pair for pair in message["headers"] if pair[0] != _ID]
+    given = {name for name, _ in headers}
+    message["headers"] = [
+        *headers, (_ID, request_id.encode("latin-1")), *(pair for pair in _RAW if pair[0] not in given)
+    ]  # fmt: skip

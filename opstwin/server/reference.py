@@ -77,7 +77,7 @@ def http_api_page(registry: Registry) -> str:
 def tools_page(registry: Registry) -> str:
     """`docs/tools.md`."""
     rows = "\n".join(
-        f"| `{tool.name}` | {tool.purpose} | {tool.effect.value} | `{tool.scope.value}`{_agents(tool)} | "
+        f"| `{tool.name}` | {tool.purpose} | {tool.effect.value} | `{tool.scope.value}` | "
         f"{'people' if tool.people_only else 'anybody'} |"
         for tool in registry
     )
@@ -121,7 +121,7 @@ def _route(tool: AnyTool) -> str:
     lines = [
         f"### {tool.title}",
         "",
-        f"`{route.method} {path}` → {route.status} · scope `{tool.scope.value}`{_agents(tool)}{people} · `{tool.name}`",
+        f"`{route.method} {path}` → {route.status} · scope `{tool.scope.value}`{people} · `{tool.name}`",
         "",
         tool.purpose + _also(tool),
         "",
@@ -142,10 +142,6 @@ def _also(tool: AnyTool) -> str:
     notes += [" `ETag` is the desired revision."] if tool.route.etag else []
     notes += [" The answer holds a secret and is given once."] if tool.secret else []
     return "".join(notes)
-
-
-def _agents(tool: AnyTool) -> str:
-    return f" (agents: `{tool.agent_scope.value}`)" if tool.agent_scope else ""
 
 
 def _place(tool: AnyTool, name: str) -> str:
@@ -189,7 +185,7 @@ def _summary(text: str | None) -> str:
 
 
 def _holders(registry: Registry, scope: Scope) -> str:
-    names: Iterable[str] = [tool.name for tool in registry if scope in (tool.scope, tool.agent_scope)]
+    names: Iterable[str] = [tool.name for tool in registry if tool.scope is scope]
     return ", ".join(f"`{name}`" for name in names) or "nothing yet"
 
 

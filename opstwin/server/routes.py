@@ -18,7 +18,7 @@ from opstwin.server.reading import query_of, read_json
 from opstwin.server.replies import Answer, Replies, Work
 from opstwin.tools import guard
 from opstwin.tools.handing import answered_plainly, failing_plainly, streamed_plainly
-from opstwin.tools.registry import AnyTool, Caller, Registry
+from opstwin.tools.registry import AnyTool, Caller, Registry, Tag
 from opstwin.tools.services import Services
 
 PREFIX: Final = "/api/v1"
@@ -65,7 +65,16 @@ class Api:
             )
         else:
             given = await read_json(request, self._services.settings.max_body_bytes)
+        if tool.route.tag is not None and not request.headers.getlist("if-match"):
+            raise await self._unmatched(tool, tool.route.tag, request)
         return _joined(given, {**request.path_params, **_if_match(tool, request)})
+
+    async def _unmatched(self, tool: AnyTool, now: Tag, request: Request) -> Refused:
+        """The answer to who may change it and did not say which revision was read."""
+        await guard.admit(tool, self._services, request.state.caller, request.path_params)
+        tag = await now(self._services, request.path_params)
+        step = f'Read it first: its ETag is "{tag}" now. Then send If-Match: "{tag}".'
+        return Refused(428, RequestError("If-Match is missing.", next_step=step))
 
     async def _streamed(self, tool: AnyTool, request: Request, caller: Caller, raw: dict[str, Json]) -> Response:
         resumed = {**raw, **_resumed(tool, request)}
@@ -128,11 +137,6 @@ def _if_match(tool: AnyTool, request: Request) -> dict[str, Json]:
     if not tool.route.if_match:
         return {}
     given = request.headers.getlist("if-match")
-    if not given:
-        raise Refused(
-            428,
-            RequestError("If-Match is missing.", next_step='Read the resource first and send its ETag: If-Match: "3".'),
-        )
     number = given[0].strip().removeprefix('"').removesuffix('"')
     if len(given) > 1 or given[0].strip() != f'"{number}"' or not (number.isascii() and number.isdigit()):
         raise InvalidInput(

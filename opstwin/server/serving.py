@@ -81,6 +81,7 @@ async def _serve(settings: Settings, ready: Ready, any_port: bool) -> None:
     import uvicorn
 
     from opstwin.server.app import create_app
+    from opstwin.server.heads import BoundedHeads
     from opstwin.server.instruments import Instruments
     from opstwin.server.stopping import StoppableServer
     from opstwin.wiring.clusters import check_clusters, import_clusters
@@ -97,7 +98,7 @@ async def _serve(settings: Settings, ready: Ready, any_port: bool) -> None:
             await import_clusters(settings, hub.services.places, STARTER)
             app = create_app(hub.services, instruments=instruments, talks=hub.talks)
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="on", server_header=False, http="h11",
+                app, log_config=None, access_log=False, lifespan="on", server_header=False, http=BoundedHeads,
                 timeout_graceful_shutdown=STOP_WITHIN_S,
             )  # fmt: skip
             server = StoppableServer(config, app.state.streams)

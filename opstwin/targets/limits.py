@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Final
 
+from opstwin.domain.pod_settings import NO_POD_SETTINGS
 from opstwin.domain.workload import Port, Workload
 from opstwin.errors import InvalidInput
 from opstwin.targets.specs import clean_path
@@ -30,6 +31,12 @@ def check_limits(workload: Workload) -> None:
             f"{workload.name} cannot scale by itself here: a container engine keeps the number it is told.",
             field="autoscale",
             next_step="Name a Kubernetes cluster as its target, or give replicas.",
+        )
+    if workload.pod != NO_POD_SETTINGS:
+        raise InvalidInput(
+            f"{workload.name} has settings of a pod, and a container engine runs no pods.",
+            field="pod",
+            next_step="Name a Kubernetes cluster as its target, or leave pod out.",
         )
     _check_amounts(workload)
     _check_ports(workload.ports)

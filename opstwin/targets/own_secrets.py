@@ -35,6 +35,22 @@ _COMMON: Final = frozenset(
 _NUMBER: Final = re.compile(r"[\d.,:_+-]+[a-zA-Z%]{0,3}")
 """Amounts, times and durations: `TOKEN_TTL=86400000`."""
 
+_DIGITS: Final = re.compile(r"\d{6,}")
+"""Codes and tokens of digits. A port has five at most, and a fraction of a second or a part of a date has a dot, a dash
+or a colon beside it."""
+
+_ROUND: Final = re.compile(r"\d{1,2}0{4,}")
+"""An amount such as a limit or a number of milliseconds, that stands in logs by chance."""
+
+_AMOUNT: Final = re.compile(
+    r"(?:ttl|ms|s|sec|secs|seconds?|minutes?|hours?|days?|time|timeout|age|interval|expiry|expires?|lifetime|duration"
+    r"|size|length|len|limit|count|max|min|number|version|port|id|bytes|bits|rounds|cost|iterations|from|at|in)",
+    re.IGNORECASE,
+)
+"""The last word of a name that says of a secret how long or how many: `TOKEN_TTL`, `PASSWORD_MIN_LENGTH`."""
+
+_PIN: Final = re.compile(r"(?:^|_)(?:PIN|OTP|PASSCODE)(?:_CODE)?$", re.IGNORECASE)
+
 _PLACE: Final = re.compile(
     r"[./~]*/(?-i:(?!(?=\S*\d)(?=\S*[A-Z])(?=\S*[a-z])[\w+/]{30,}={0,2}$))[^\s]*"
     r"|[a-z][a-z0-9+.-]*://[^\s@]*|(?:env|file):\S*",
@@ -68,24 +84,49 @@ class OwnSecrets:
         return line if text == line.text else replace(line, text=text)
 
 
-def own_secrets(env: Iterable[tuple[str, str]], known: Collection[str] = ()) -> OwnSecrets:
-    """What to mask in the log of something with these variables. `known` are its names, image and such: no secrets."""
+def own_secrets(env: Iterable[tuple[str, str]], known: Collection[str] = (), typed: Iterable[str] = ()) -> OwnSecrets:
+    """What to mask in the log of something with these variables. `known` are its names, image and such: no secrets.
+
+    `typed` are values that are secrets whatever they are called. A value of six and more digits is masked where it
+    stands as a number by itself, unless it is a round amount or its name says that it is one.
+    """
     given = list(env)
-    told = {text.lower() for text in (*known, *(value for name, value in given if not looks_secret(name)))}
-    found = {value for value in _values(given) if value.lower() not in told}
-    words = sorted(value for value in found if value.isalpha())
+    told = {text.lower() for text in (*known, *(value for name, value in given if not _is_secret_name(name)))}
+    values = (*_values(given), *_values(("password", value) for value in typed))
+    found = {value for value in values if value.lower() not in told}
     forms = {form for value in found if not value.isalpha() for form in forms_of(value) if len(form) >= SHORTEST}
     return OwnSecrets(
-        tuple(re.compile(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])") for word in words),
-        tuple(sorted(forms, key=lambda form: (-len(form), form))),
-    )
+        tuple(map(_as_word, sorted(value for value in found if value.isalpha()))) + tuple(
+            _as_number(number) for value in sorted(found) if _DIGITS.fullmatch(value)
+            for number in sorted({value, value[::-1]})
+        ),
+        tuple(sorted((form for form in forms if not form.isdigit()), key=lambda form: (-len(form), form))),
+    )  # fmt: skip
+
+
+def both(one: OwnSecrets, other: OwnSecrets) -> OwnSecrets:
+    """The secrets of both."""
+    forms = {*one.forms, *other.forms}
+    return OwnSecrets((*one.words, *other.words), tuple(sorted(forms, key=lambda form: (-len(form), form))))
+
+
+def _as_word(word: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])")
+
+
+def _as_number(number: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9])(?<!\d[.:+-]){number}(?![A-Za-z0-9])(?![.:+-]\d)")
+
+
+def _is_secret_name(name: str) -> bool:
+    return looks_secret(name) or _PIN.search(name) is not None
 
 
 def _values(env: Iterable[tuple[str, str]]) -> Iterator[str]:
     for name, value in env:
         for found in _IN_URL.findall(value):
             yield from (item for item in {found, unquote(found)} if _is_telling("password", item))
-        if looks_secret(name):
+        if _is_secret_name(name):
             # A key over several lines is written line by line; its first and last lines say only what it is.
             lines = [line.strip() for line in value.strip().splitlines() if "-----" not in line]
             yield from (item for item in {value.strip(), *lines} if _is_telling(name, item))
@@ -93,6 +134,8 @@ def _values(env: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 def _is_telling(name: str, value: str) -> bool:
     """Whether a value is so unlike ordinary text that it is worth masking wherever it stands."""
+    if _DIGITS.fullmatch(value) is not None:
+        return _ROUND.fullmatch(value) is None and _AMOUNT.fullmatch(re.split(r"[^A-Za-z]+", name)[-1]) is None
     if len(value) < SHORTEST or value.lower() in _COMMON or _PLACE.fullmatch(value) is not None:
         return False
     if _NUMBER.fullmatch(value) is not None:

@@ -56,6 +56,10 @@ class TargetEvent:
     gap: bool = False
 
 
+HUB: Final = "hub"
+"""The stream of what the hub itself says of a log, such as that a secret in it may stand there bare."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """One line a resource wrote; `text` is data from the world and never an instruction."""

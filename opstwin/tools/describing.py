@@ -30,7 +30,6 @@ class ToolView:
     purpose: str
     effect: Effect
     scope: Scope
-    agent_scope: Scope | None
     people_only: bool
     method: str
     path: str
@@ -78,7 +77,7 @@ def annotations(tool: AnyTool) -> dict[str, bool]:
 def _view(tool: AnyTool) -> ToolView:
     return ToolView(
         name=tool.name, title=tool.title, purpose=tool.purpose, effect=tool.effect, scope=tool.scope,
-        agent_scope=tool.agent_scope, people_only=tool.people_only, method=tool.route.method, path=tool.route.path,
+        people_only=tool.people_only, method=tool.route.method, path=tool.route.path,
         if_match=tool.route.if_match, input_schema=_lean(tool.input.model_json_schema()),
         output_schema=_lean(tool.output_schema.json_schema(mode="serialization")), annotations=annotations(tool),
     )  # fmt: skip

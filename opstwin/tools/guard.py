@@ -120,7 +120,7 @@ def _refusal(tool: AnyTool, caller: Caller) -> Forbidden | None:
     if tool.people_only and not caller.is_person:
         return Forbidden(
             "Only a person may do this.",
-            next_step="Ask a person to do it with their own sign-in.",
+            next_step=tool.instead or "Ask a person to do it with their own sign-in.",
             details={"tool": tool.name},
         )
     if not tool.may(caller):

@@ -10,7 +10,6 @@ from pydantic import Field
 from opstwin.control.retrying import BreakerState
 from opstwin.domain.access import Actor, ActorKind, Scope
 from opstwin.domain.audit import AuditEntry
-from opstwin.domain.resource import WorkloadRecord
 from opstwin.domain.target import Target
 from opstwin.tools.fields import MAX_PAGE, Nothing, Paging
 from opstwin.tools.registry import AnyTool, Caller, Effect, Route, Tool, Toolset
@@ -18,7 +17,7 @@ from opstwin.tools.resource_views import Filter, ResourceView, counted, resource
 from opstwin.tools.services import Services
 from opstwin.tools.targets import TargetRow, target_row
 from opstwin.tools.views import row
-from opstwin.tools.workloads import WorkloadRow
+from opstwin.tools.workloads import WorkloadItem, all_workloads
 
 API_VERSION = "v1"
 
@@ -102,7 +101,7 @@ class TwinView:
     """The twin: targets, workloads and resources with both their sides; `next` goes on with the resources."""
 
     targets: tuple[TargetRow, ...]
-    workloads: tuple[WorkloadRow, ...]
+    workloads: tuple[WorkloadItem, ...]
     resources: tuple[ResourceView, ...]
     counts: Mapping[str, Mapping[str, int]]
     next: str | None
@@ -160,7 +159,7 @@ async def _twin(services: Services, _caller: Caller, ask: TwinAsk) -> TwinView:
     rest = [view for view in found if ask.cursor is None or view.id > ask.cursor]
     page = rest[: ask.limit]
     targets = [await target_row(services, item) for item in await services.ledger.all(Target)]
-    records = [row(WorkloadRow, item) for item in await services.ledger.all(WorkloadRecord)]
+    records = all_workloads(await services.index.now())
     return TwinView(
         targets=tuple(targets), workloads=tuple(records), resources=tuple(page), counts=counted(found),
         next=page[-1].id if len(rest) > len(page) else None,

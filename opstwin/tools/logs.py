@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from opstwin.control.log_patterns import Level, Pattern
-from opstwin.control.log_searching import Key, LogHit, LogSearch, LogsFound, Unread, search_logs
+from opstwin.control.log_searching import NOT_MASKED, Key, LogHit, LogSearch, LogsFound, Unread, search_logs
 from opstwin.control.subjects import containers_of
 from opstwin.domain.access import Scope
 from opstwin.domain.values import Json
@@ -111,8 +111,11 @@ def _summary(found: LogsFound, containers: int) -> str:
         f"{matched} of {found.looked_at} lines fit, in {len(found.matched)} of {containers} log(s); "
         f"{found.error_like} sound like errors."
     )
-    if found.unread:
-        text += f" {len(found.unread)} log(s) could not be read."
+    unread = sum(item.code != NOT_MASKED for item in found.unread)
+    if unread:
+        text += f" {unread} log(s) could not be read."
+    if unread < len(found.unread):
+        text += " Some secrets may stand there bare."
     if found.stopped:
         text += " Not all was looked at: it was too much for one search."
     return text
@@ -144,13 +147,18 @@ def _brief_line(item: Mapping[str, Any], *, several: bool) -> Json:
 
 def _text(brief: Mapping[str, Any]) -> str:
     lines = [str(brief["summary"])]
-    lines += [f"not read: {item['resource']} ({item['reason']})" for item in brief.get("exceptions", ())]
+    lines += [_exception(item) for item in brief.get("exceptions", ())]
     for item in brief["items"]:
         place = f" {item['resource'].rpartition('/')[2]}" if "resource" in item else ""
         lines.append(f"{item['at']}{place} {item['text']}")
     lines += [f"More: cursor={brief['next']}"] if brief.get("next") else []
     lines += [f"Next: {brief['hint']}"] if brief.get("hint") else []
     return "\n".join(lines)
+
+
+def _exception(item: Mapping[str, Any]) -> str:
+    what = "not all masked" if item["code"] == NOT_MASKED else "not read"
+    return f"{what}: {item['resource']} ({item['reason']})"
 
 
 TOOLS: tuple[AnyTool, ...] = (

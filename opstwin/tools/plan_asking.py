@@ -23,6 +23,7 @@ from opstwin.intent.words import read_request
 from opstwin.tools.fields import MAX_FILE, ResourceName, TargetName, WorkloadName
 from opstwin.tools.registry import Ask, Caller
 from opstwin.tools.services import Services
+from opstwin.tools.workloads import all_workloads
 
 _WAYS = ("words", "file", "drift", "rollback")
 
@@ -82,14 +83,31 @@ async def planned(services: Services, caller: Caller, ask: PlanAsk) -> Plan:
         return await _from_words(services, caller, ask.words, ask.target)
     if ask.file is not None:
         return await _from_file(services, caller, ask, ask.file)
-    target = await _target(services, ask.target)
     if ask.rollback is not None:
         known = ask.rollback.startswith("exec_") or "/" in ask.rollback
-        subject = ask.rollback if known else resource_id(target, "workload", ask.rollback)
+        subject = ask.rollback if known else await workload_named(services, ask.rollback, ask.target)
         taint = await services.taints.judged(caller, named_back(ask.rollback))
-        return await services.planner.rollback(subject, caller.actor, taint=taint)
+        return await services.planner.rollback(subject, caller.actor, taint=taint, plan_id=caller.plan_id)
+    target = await _target(services, ask.target)
     resources = None if ask.resources is None else [ResourceId(item) for item in ask.resources]
-    return await services.planner.from_drift(target, resources, caller.actor)
+    return await services.planner.from_drift(target, resources, caller.actor, caller.plan_id)
+
+
+async def workload_named(services: Services, name: str, target: str | None) -> ResourceId:
+    """The workload of that name on the target that is named, else on the default one, else on the only one that has it.
+
+    Raises `InvalidInput` where several others have it; else what `target_of` raises.
+    """
+    homes = [item.target for item in all_workloads(await services.index.now()) if item.name == name]
+    if target is None and len(homes) == 1:
+        return resource_id(homes[0], "workload", name)
+    home = await _target(services, target)
+    if target is None and homes and home not in homes:
+        raise InvalidInput(
+            f"{name} is on {', '.join(homes)}.", field="target", next_step="Say which one: --target",
+            details={"choices": homes},
+        )  # fmt: skip
+    return resource_id(home, "workload", name)
 
 
 def named_back(subject: str) -> list[str]:
@@ -105,22 +123,25 @@ async def _from_words(services: Services, caller: Caller, words: str, target: st
         )
     asked = read if target is None else replace(read, target=target)
     named = [asked.image or "", *run_by(asked.workload)]
-    taint = await services.taints.judged(caller, [words], named)
-    return await services.planner.from_ask(asked, request=words, actor=caller.actor, taint=taint)
+    taint = await services.taints.judged(caller, [words], named, [asked.name])
+    return await services.planner.from_ask(
+        asked, request=words, actor=caller.actor, taint=taint, plan_id=caller.plan_id
+    )
 
 
 async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str) -> Plan:
     # A hostile file of the allowed size costs a second of parsing, which must not hold up everybody else.
     shared = await _is_for_cluster(services, ask.target)
     document = await asyncio.to_thread(
-        read_document, text, project=ask.project, variables=ask.variables, shared_ports=shared
+        read_document, text, project=ask.project, variables=ask.variables, for_cluster=shared
     )
     given = [text, ask.project, ask.endpoint or "", *ask.remove, *ask.variables, *ask.variables.values()]
     if isinstance(document, ComponentRequest):
         taint = await services.taints.judged(caller, given)
         return await services.component_planner.plan(
-            document.form, ask.endpoint, ask.target, caller.actor, taint=taint, said=caller.said
-        )
+            document.form, ask.endpoint, ask.target, caller.actor, taint=taint, named=caller.named,
+            plan_id=caller.plan_id,
+        )  # fmt: skip
     if ask.endpoint is not None:
         raise _misplaced("endpoint", "a components file")
     if isinstance(document, ManifestRequest):
@@ -128,13 +149,15 @@ async def _from_file(services: Services, caller: Caller, ask: PlanAsk, text: str
     for field in ("prune", "take_over"):
         if getattr(ask, field):
             raise _misplaced(field, "a file of manifests")
-    taint = await services.taints.judged(caller, given, [name for item in document.items for name in run_by(item)])
-    names, behind = ", ".join(item.name for item in document.items), caller.behind
-    request = behind.words if behind is not None else f"{document.source} file: {names}"
+    names = [name for item in document.items for name in run_by(item)]
+    taint = await services.taints.judged(caller, given, names, [item.name for item in document.items])
+    called, behind = ", ".join(item.name for item in document.items), caller.behind
+    request = behind.words if behind is not None else f"{document.source} file: {called}"
     return await services.planner.from_workloads(
         await _target(services, ask.target), document.items, request=request[:500],
         origin=Origin.WORDS if behind is not None and behind.in_words else Origin.FILE, actor=caller.actor,
         remove=ask.remove, taint=taint, drafts=behind.drafts if behind is not None else (),
+        plan_id=caller.plan_id,
     )  # fmt: skip
 
 
@@ -146,13 +169,14 @@ async def _from_manifests(services: Services, caller: Caller, ask: PlanAsk, give
             "Only a person may take fields from their owner.", next_step="Leave them out of the manifest, or ask one."
         )
     texts = [text for item in given.documents for text in strings(dict(item))]
-    taint = await services.taints.judged(caller, [ask.project, *texts])
+    called = [ask.project, *map(_name_of, given.documents)]
+    taint = await services.taints.judged(caller, [ask.project, *texts], called=called)
     kinds = ", ".join(f"{item.get('kind')} {_name_of(item)}" for item in given.documents)
     return await services.planner.from_manifests(
         await _target(services, ask.target),
         Manifests(documents=given.documents, name=ask.project, prune=ask.prune),
         request=f"manifests: {kinds}"[:500], origin=Origin.FILE, actor=caller.actor, taint=taint,
-        take_over=ask.take_over,
+        take_over=ask.take_over, plan_id=caller.plan_id,
     )  # fmt: skip
 
 
@@ -168,11 +192,6 @@ def run_by(workload: Workload | None) -> list[str]:
     health = workload.health.command if workload.health else ()
     hosts = [mount.host_path for mount in workload.volumes if mount.host_path]
     return [workload.image, *(workload.entrypoint or ()), *(workload.command or ()), *(health or ()), *hosts]
-
-
-def run_by_spec(spec: Spec | None) -> list[str]:
-    """The same of a resource's spec."""
-    return [text for key in ("image", "entrypoint", "command", "health") for text in strings((spec or {}).get(key))]
 
 
 async def _is_for_cluster(services: Services, named: str | None) -> bool:

@@ -39,7 +39,10 @@ class ShowAsk(OfPlan):
 
 
 class DecideAsk(OfPlan):
-    """A decision. Everything that is not exactly `approve` is a reject. `digest` binds it to what was looked at."""
+    """A decision. Everything that is not exactly `approve` is a reject, which needs a `reason`.
+
+    `digest` binds it to what was looked at.
+    """
 
     decision: Annotated[str, Field(max_length=200)]
     reason: Reason = ""

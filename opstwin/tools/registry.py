@@ -67,8 +67,10 @@ class Caller:
 
     `credential_id` names the credential without giving it away; calls are counted by it. `issuer` is the authorization
     server that vouched for an AI client, empty for the hub's own tokens. `said` is the whole request that a signed-in
-    person said themselves, on which an agent of the hub acts for them; `behind` is what that agent says of the one
-    file that it plans. No face takes either from outside.
+    person said themselves, on which an agent of the hub acts for them, and `named` are the hosts that they wrote as
+    addresses in this conversation; `behind` is what that agent says of the one file that it plans, and `plan_id` names
+    the plan that this very call makes, so that it is found when the agent's process died behind it. No face takes any
+    of them from outside.
     """
 
     principal: Principal
@@ -79,7 +81,9 @@ class Caller:
     credential_id: str = ""
     issuer: str = ""
     said: str = field(default="", repr=False)
+    named: frozenset[str] = frozenset()
     behind: Behind | None = None
+    plan_id: str = ""
 
     @property
     def is_person(self) -> bool:
@@ -96,12 +100,17 @@ class StreamItem:
     id: str | None = None
 
 
+Tag = Callable[[Services, Mapping[str, Any]], Awaitable[str]]
+"""The variables of a path → the entity tag of what it names."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """Where a tool is found over HTTP, below `/api/v1`.
 
     `created` is the path of what was made, for the Location header. `etag` reads the entity tag out of the output.
-    `if_match` names the input field that the If-Match header fills; a call without the header is then refused.
+    `if_match` names the input field that the If-Match header fills; a call without the header is then refused with what
+    `tag` says that the entity tag is now.
     """
 
     method: str
@@ -110,6 +119,7 @@ class Route:
     created: str = ""
     etag: Callable[[Mapping[str, Any]], str] | None = None
     if_match: str = ""
+    tag: Tag | None = None
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -134,9 +144,9 @@ Stream = Callable[[Services, Caller, I], Awaitable[AsyncIterator[StreamItem]]]
 class Tool(Generic[I, O]):
     """One thing that can be asked of the hub, with everything that any face needs to offer it.
 
-    `agent_scope` is enough instead of `scope` for callers that are no persons. `people_only` refuses everybody but a
-    person whatever the scopes are. `secret` marks an output that holds a secret: it is never kept to answer a repeated
-    call. `stream` gives the same data as it happens; it raises before it returns what can be known before.
+    `people_only` refuses everybody but a person whatever the scopes are; `instead` says what others do then. `secret`
+    marks an output that holds a secret: it is never kept to answer a repeated call. `stream` gives the same data as it
+    happens; it raises before it returns what can be known before.
     `repeatable` says of a change that a second call with the same input has no further effect. `outward` says that it
     talks to a target or to an address that the caller names, and not to the twin alone. `ends_with_caller` says that
     what it began is ended when the caller goes away before the answer.
@@ -155,8 +165,8 @@ class Tool(Generic[I, O]):
     output: type[O]
     handler: Handler[I, O]
     route: Route
-    agent_scope: Scope | None = None
     people_only: bool = False
+    instead: str = ""
     secret: bool = False
     repeatable: bool = False
     outward: bool = False
@@ -174,6 +184,8 @@ class Tool(Generic[I, O]):
             raise ValueError(f"{self.name}: {self.route.method} is not used")
         if self.effect is not Effect.READ and self.route.method == "GET":
             raise ValueError(f"{self.name} changes something and must not be a GET")
+        if bool(self.route.if_match) is (self.route.tag is None):
+            raise ValueError(f"{self.name}: if_match needs a tag")
         unknown = {*self.route.variables, *filter(None, [self.route.if_match])} - set(self.input.model_fields)
         if unknown:
             raise ValueError(f"{self.name}: the input has no field {', '.join(sorted(unknown))}")
@@ -192,9 +204,7 @@ class Tool(Generic[I, O]):
         """Whether the caller's kind and scopes are enough."""
         if self.people_only and not caller.is_person:
             return False
-        if self.scope in caller.scopes:
-            return self.scope is not Scope.APPROVE or caller.is_person
-        return self.agent_scope in caller.scopes and not caller.is_person
+        return self.scope in caller.scopes and (self.scope is not Scope.APPROVE or caller.is_person)
 
     def dump(self, value: O) -> Any:
         """The output as JSON."""

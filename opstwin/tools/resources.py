@@ -1,22 +1,21 @@
 """Tools about resources: what is there, what should be, drift, taking over, and healing."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from opstwin.control.adopting import adopt
-from opstwin.control.desired import Wish, grant
+from opstwin.control.desired import PLAN_INSTEAD, set_desired
 from opstwin.control.drift import explain
-from opstwin.control.tainting import strings
 from opstwin.domain.access import Scope
 from opstwin.domain.drift import Drift
-from opstwin.domain.resource import Health
+from opstwin.domain.resource import Desired, Health
 from opstwin.domain.target import Target
 from opstwin.domain.values import Json, ResourceId
 from opstwin.errors import InvalidInput
 from opstwin.tools.fields import Number, OfResource, Paging, Reason, TargetName, WorkloadName
-from opstwin.tools.plan_asking import run_by_spec
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool
 from opstwin.tools.resource_views import (
     Filter,
@@ -80,9 +79,9 @@ async def _get(services: Services, _caller: Caller, ask: OfResource) -> Resource
 
 
 async def _put(services: Services, caller: Caller, ask: DesiredAsk) -> ResourceView:
-    taint = await services.taints.judged(caller, [ask.id, *strings(ask.spec or {})], run_by_spec(ask.spec))
-    wish = Wish(ask.id, ask.spec, ask.if_revision, taint)
-    await grant(services.ledger, wish, caller.actor, services.observer)
+    await set_desired(
+        services.ledger, ask.id, ask.spec, if_revision=ask.if_revision, actor=caller.actor, observer=services.observer
+    )  # fmt: skip
     return await resource(services, ask.id)
 
 
@@ -103,6 +102,11 @@ async def _adopt(services: Services, caller: Caller, ask: AdoptAsk) -> ResourceV
 async def _resume(services: Services, caller: Caller, ask: OfResource) -> ResourceView:
     await services.reconciler.resume_healing(ResourceId(ask.id), caller.actor)
     return await resource(services, ask.id)
+
+
+async def _tag(services: Services, named: Mapping[str, Any]) -> str:
+    record = await services.ledger.get(Desired, str(named["id"]))
+    return str(record.revision) if record is not None else "0"
 
 
 def _revision(view: Any) -> str:
@@ -129,14 +133,20 @@ TOOLS: tuple[AnyTool, ...] = (
         purpose="Set the desired state of one resource. The target is not touched: the reconciler plans what follows.",
         effect=Effect.APPLY,
         scope=Scope.APPLY,
-        agent_scope=Scope.PLAN,
+        people_only=True,
+        instead=PLAN_INSTEAD,
         outward=True,
         input=DesiredAsk,
         output=ResourceView,
         quotes="settings",
         handler=_put,
         route=Route(
-            method="PUT", path="/resources/{id:path}/desired", status=202, if_match="if_revision", etag=_revision
+            method="PUT",
+            path="/resources/{id:path}/desired",
+            status=202,
+            if_match="if_revision",
+            etag=_revision,
+            tag=_tag,
         ),
     ),
     Tool(

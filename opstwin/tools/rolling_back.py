@@ -4,16 +4,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from opstwin.control.asking import target_of
 from opstwin.domain.access import Scope
-from opstwin.domain.ask import Action
-from opstwin.domain.ask import Ask as Asked
 from opstwin.domain.plan import Plan
-from opstwin.domain.target import Target
-from opstwin.domain.values import resource_id
 from opstwin.errors import NotFound
 from opstwin.tools.fields import TargetName
-from opstwin.tools.plan_asking import named_back
+from opstwin.tools.plan_asking import named_back, workload_named
 from opstwin.tools.plan_briefs import plan_brief, plan_text
 from opstwin.tools.plan_views import PlanView, plan_view
 from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, Tool, Toolset
@@ -40,10 +35,9 @@ async def _back(services: Services, caller: Caller, ask: BackAsk) -> PlanView:
     if subject.startswith("plan_"):
         subject = await _execution_of(services, subject)
     elif "/" not in subject and not subject.startswith("exec_"):
-        asked = Asked(action=Action.ROLLBACK, name=subject, target=ask.target)
-        subject = resource_id(target_of(asked, await services.ledger.all(Target)), "workload", subject)
+        subject = await workload_named(services, subject, ask.target)
     taint = await services.taints.judged(caller, named_back(ask.id))
-    plan = await services.planner.rollback(subject, caller.actor, taint=taint)
+    plan = await services.planner.rollback(subject, caller.actor, taint=taint, plan_id=caller.plan_id)
     return await plan_view(services, plan, caller)
 
 

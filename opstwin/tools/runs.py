@@ -20,7 +20,7 @@ from opstwin.tools.registry import AnyTool, Ask, Caller, Effect, Route, StreamIt
 from opstwin.tools.run_views import RunRow, RunView, run_row, run_view
 from opstwin.tools.services import Services
 from opstwin.tools.views import Listed
-from opstwin.tools.wanted import Wanted, meant
+from opstwin.tools.wanted import Meant, Wanted, meant
 from opstwin.twin.store import Query
 
 _WAIT_S: Final = 10.0
@@ -64,8 +64,8 @@ async def _create(services: Services, caller: Caller, ask: RunAsk) -> RunView:
         target=target, source=source.label, sort=source.sort, options=options, actor=caller.actor,
         wish=wish_of(source, target, ask.options, with_secret=True), language=said.language,
         request=confided(ask.words or f"deploy {source.label} to {target.id}", env),
-        words=words_of(ask, said), said=said_in(ask),
-        taint=await services.taints.judged(caller, _texts(ask, options), source.names),
+        words=words_of(ask, said), said=said_in(ask), plan_id=caller.plan_id,
+        taint=await services.taints.judged(caller, _texts(ask, options), source.names, _called(ask, behind)),
     )  # fmt: skip
     return await run_view(services, caller, await _runs(services).start(asked))
 
@@ -74,6 +74,12 @@ def _texts(ask: RunAsk, options: Mapping[str, Json]) -> list[str]:
     """All that the request says."""
     said = [ask.source, ask.file, ask.words, ask.project, *ask.variables, *ask.variables.values(), *options.values()]
     return [str(text) for text in said if text]
+
+
+def _called(ask: RunAsk, behind: Meant) -> list[str]:
+    """The names that the request gives to what is to run."""
+    parts = [part.info.name for part in behind.source.parts] if ask.file is not None else []
+    return [name for name in (behind.said.name, *parts) if name]
 
 
 def _cluster(services: Services, target: Target | None) -> Target:

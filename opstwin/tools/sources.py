@@ -71,7 +71,7 @@ def seen_in(twin: Twin, named: Named) -> Observed:
 async def source_of_file(text: str, project: str, variables: Mapping[str, str]) -> Source:
     """The workloads of a workload or Compose file. Raises `InvalidInput` with path and line, and for other files."""
     # A hostile file of the allowed size costs a second of parsing, which must not hold up everybody else.
-    document = await asyncio.to_thread(read_document, text, project=project, variables=variables, shared_ports=True)
+    document = await asyncio.to_thread(read_document, text, project=project, variables=variables, for_cluster=True)
     if isinstance(document, ManifestRequest):
         raise InvalidInput(
             "These are manifests already.",

@@ -209,7 +209,7 @@ async def _discover(services: Services, caller: Caller, ask: OfTarget) -> Discov
 
 
 async def _discover_endpoint(services: Services, caller: Caller, ask: EndpointAsk) -> EndpointSeen:
-    return await services.component_planner.discover_endpoint(ask.endpoint, caller.actor, caller.said)
+    return await services.component_planner.discover_endpoint(ask.endpoint, caller.actor, caller.named)
 
 
 TOOLS: tuple[AnyTool, ...] = (

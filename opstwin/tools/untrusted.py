@@ -270,12 +270,6 @@ def _names_secret(owner: Mapping[str, Any], key: str, above: str) -> bool:
         named = owner.get("name") if key == "value" else owner.get("path")
         words = [str(word) for word in named] if isinstance(named, list | tuple) else [str(named or "")]
         return "secret_env" not in words and any(map(looks_secret, words))
-    return _looks_secret(key)
-
-
-@lru_cache(maxsize=2_000)
-def _looks_secret(key: str) -> bool:
-    """The names of fields are few and come in every answer."""
     return looks_secret(key)
 
 

@@ -7,8 +7,6 @@ from typing import Any, Final
 
 from opstwin.clock import Clock
 from opstwin.control.twin_index import Twin, TwinIndex
-from opstwin.domain.access import ActorKind
-from opstwin.domain.resource import Desired
 from opstwin.domain.secret_ends import Beginnings, Ongoing
 from opstwin.domain.secret_text import pattern_of, without_secrets
 from opstwin.domain.values import Json
@@ -81,7 +79,7 @@ class Veil:
         return without_secrets(text if self._pattern is None else self._pattern.sub(MASK, text))
 
     def _values(self, twin: Twin) -> Iterator[str]:
-        ours = [item.desired for item in twin.by_id.values() if item.desired is not None and _is_settled(item.desired)]
+        ours = [item.desired for item in twin.by_id.values() if item.desired is not None]
         specs = [item.spec for item in ours if item.spec]
         references = {str(value) for spec in specs for value in _values_of(spec.get("secret_env"))}
         yield from self._resolved(references)
@@ -101,11 +99,6 @@ class Veil:
 
 def _read_in(secrets: list[str]) -> tuple[re.Pattern[str] | None, Beginnings]:
     return pattern_of(secrets), Beginnings(secrets)
-
-
-def _is_settled(wanted: Desired) -> bool:
-    """Whether a person or an applied plan brought it: what an agent only wishes decides nothing for everybody."""
-    return wanted.plan_id is not None or wanted.set_by.kind is ActorKind.PERSON
 
 
 def _values_of(value: Json) -> Iterable[Json]:

@@ -68,11 +68,15 @@ class WorkloadView(WorkloadRow):
     health: dict[str, int]
 
 
+def all_workloads(twin: Twin) -> list[WorkloadItem]:
+    """Every workload that somebody wrote or gave as manifests, by id."""
+    return sorted((*_written(twin), *_of_manifests(twin)), key=attrgetter("id"))
+
+
 async def _list(services: Services, _caller: Caller, ask: WorkloadsAsk) -> Listed[WorkloadItem]:
     after = "" if ask.cursor is None else str(place_of(WorkloadRecord, ask.cursor))
     twin = await services.index.now()
-    there = (item for item in (*_written(twin), *_of_manifests(twin)) if ask.target in (None, item.target))
-    items = sorted((item for item in there if item.id > after), key=attrgetter("id"))
+    items = [item for item in all_workloads(twin) if ask.target in (None, item.target) and item.id > after]
     page = tuple(items[: ask.limit])
     return Listed(items=page, next=cursor_of(WorkloadRecord, page[-1].id) if len(items) > len(page) else None)
 

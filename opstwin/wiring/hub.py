@@ -198,17 +198,17 @@ def assembled(
     registries = registries_of(settings, ledger, reach)
     rules = rules_of(settings)
     pinning = Pinning(ledger.clock, registries, settings.pin_images)
-    samples = samples_of(settings, ledger.clock)
+    samples, memory = samples_of(settings, ledger.clock), memory_of(settings, ledger, rules)
     planner = Planner(
         ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood, pinning, rules=rules,
-        peaks=Peaks(ledger, samples),
+        peaks=Peaks(ledger, samples, memory),
     )  # fmt: skip
     approver = Approver(ledger, policy)
     hosts = KnownHosts(ledger, settings.agent_places)
     components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load(), hosts)
     index = TwinIndex(store, pool)
     veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
-    model, memory = model_of(settings, ledger.clock, veil), memory_of(settings, ledger, rules)
+    model = model_of(settings, ledger.clock, veil)
     generating = Generating(ledger, pool, samples, rules or RULES, memory)
     applier = Applier(
         ledger=ledger, gate=Gate(ledger, policy), readers=pool, writers=pool, observing=observer, breakers=breakers,
@@ -260,6 +260,8 @@ async def detect_docker(hub: Hub) -> bool:
 
 async def _answers(endpoint: str) -> bool:
     parts = urlsplit(endpoint)
+    if parts.scheme not in ("unix", "tcp", "http", "https"):
+        return False
     connect: Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
     if parts.scheme == "unix":
         connect = lambda: asyncio.open_unix_connection(parts.path)  # noqa: E731

@@ -86,7 +86,7 @@ async def test_a_plans_digest_holds_after_it_was_stored(twin_place: TwinPlace) -
     assert plan_digest(found) == found.digest == plan.digest
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)))
 def test_stored_text_is_read_as_the_standard_library_reads_it(value: Any) -> None:
     text = json_text(value)

@@ -55,7 +55,10 @@ def policies() -> str:
 
 def compose_keys() -> str:
     """The keys of a Compose file that are carried out."""
-    places = {"the file": advice.TOP_KEYS, "a service": advice.SERVICE_KEYS, "`deploy`": advice.DEPLOY_KEYS}
+    places = {
+        "the file": advice.TOP_KEYS, "a service": advice.SERVICE_KEYS, "`deploy`": advice.DEPLOY_KEYS,
+        "a service, for a cluster": advice.POD_KEYS,
+    }  # fmt: skip
     return _table(["in", "keys"], [[place, _codes(keys)] for place, keys in places.items()])
 
 
@@ -64,6 +67,7 @@ def compose_refused() -> str:
     tables = {
         "the file": advice.TOP, "a service": advice.SERVICE, "`deploy`": advice.DEPLOY,
         "`deploy.resources`": advice.RESOURCES, "`deploy.resources.limits`": advice.LIMITS,
+        "`deploy.resources.reservations`": advice.RESERVATIONS,
         "`healthcheck`": advice.HEALTH, "a network": advice.NETWORK, "a volume": advice.VOLUME,
         "a service's network": advice.ATTACHMENT, "a port": advice.PORT, "a mount": advice.MOUNT,
     }  # fmt: skip

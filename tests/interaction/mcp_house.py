@@ -10,6 +10,7 @@ import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from opstwin.server.heads import BoundedHeads
 from opstwin.server.serving import listening
 from opstwin.server.stopping import StoppableServer
 from tests.interaction.house import House
@@ -23,7 +24,9 @@ REVISIONS = {"stateless": "2026-07-28", "handshake": "2025-11-25"}
 @asynccontextmanager
 async def open_house(house: House) -> AsyncIterator[str]:
     """Serve the house's application; gives its URL."""
-    config = uvicorn.Config(house.app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        house.app, log_config=None, access_log=False, lifespan="on", http=BoundedHeads, timeout_graceful_shutdown=2
+    )  # fmt: skip
     server = StoppableServer(config, house.app.state.streams)
     with listening("127.0.0.1", 0) as listener:
         listener.listen(128)

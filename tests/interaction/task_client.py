@@ -176,7 +176,7 @@ async def decide(house: House, plan: str, decision: str = "approve") -> None:
     """A person decides on the plan's page."""
     digest = (await house.services.ledger.need(Plan, plan)).digest
     async with house.caller() as person:
-        answer = await person.post(f"/plans/{plan}:decide", {"decision": decision, "digest": digest})
+        answer = await person.post(f"/plans/{plan}:decide", {"decision": decision, "digest": digest, "reason": "x"})
         assert answer.status_code == 200, answer.text
 
 

@@ -60,19 +60,24 @@ async def test_setting_what_should_be_is_accepted_and_lands_without_a_further_ca
     assert house.world.containers()["web-1"].spec["memory_bytes"] == 64 * 2**20
 
 
-async def test_what_an_agent_sets_waits_for_a_human(house: House) -> None:
+@pytest.mark.proves("F1", "G1")
+async def test_an_agent_sets_nothing_directly_and_stops_no_healing(house: House) -> None:
     async with house.caller() as owner, house.caller("planner") as agent:
         await running(house, owner)
         mode = {"mode": "heal", "reason": "heal what was approved", "expires_in_s": 3600}
         await owner.post("/targets/local:mode", mode)
-        before = len(house.effects)
         spec = (await agent.get(WEB)).json()["desired"]["spec"]
-        put = await agent.put(f"{WEB}/desired", {"spec": {**spec, "memory_bytes": 64 * 2**20}}, If_Match='"1"')
-        assert put.status_code == 202
+        assert (await agent.put(f"{WEB}/desired", {"spec": None})).status_code == 403
+        for wish in ({**spec, "restart": "no"}, None):
+            put = await agent.put(f"{WEB}/desired", {"spec": wish}, If_Match='"1"')
+            assert (put.status_code, put.json()["code"]) == (403, "forbidden")
+            assert "plan_create" in put.json()["next_step"]
+        house.world.remove("web-1")
+        await house.services.observer.discover("local")
         await house.services.reconciler.tick()
-        assert len(house.effects) == before
-        waiting = (await owner.get("/plans", state="pending")).json()["items"]
-    assert [item["origin"] for item in waiting] == ["desired"]
+        assert "web-1" in house.world.containers()
+        assert (await owner.get("/plans", state="pending")).json()["items"] == []
+    assert (await house.services.ledger.need(Desired, "local/container/web-1")).revision == 1
 
 
 async def test_a_person_without_the_scope_to_apply_cannot_set_what_should_be(house: House) -> None:
@@ -89,7 +94,12 @@ async def test_setting_what_should_be_needs_the_revision_that_was_read(house: Ho
         shown = await client.get(WEB)
         assert shown.headers["ETag"] == '"1"'
         spec = shown.json()["desired"]["spec"]
-        assert (await client.put(f"{WEB}/desired", {"spec": spec})).status_code == 428
+        blind = await client.put(f"{WEB}/desired", {"spec": spec})
+        assert blind.status_code == 428
+        assert 'If-Match: "1"' in blind.json()["next_step"]
+        assert '"3"' not in blind.text
+        unset = await client.put("/resources/local/container/new/desired", {"spec": spec})
+        assert (unset.status_code, 'If-Match: "0"' in unset.json()["next_step"]) == (428, True)
         stale = await client.put(f"{WEB}/desired", {"spec": spec}, If_Match='"0"')
         assert (stale.status_code, stale.json()["code"]) == (412, "conflict")
         assert stale.json()["details"]["revision"] == 1

@@ -67,6 +67,27 @@ async def test_workloads_and_applications_are_listed_page_by_page(home: Clustere
         assert [item["id"] for item in of_prod] == ALL[1:]
 
 
+async def test_the_twin_as_a_whole_shows_applications_beside_workloads(home: Clustered) -> None:
+    async with home.house.caller() as client:
+        await everything(home, client)
+        twin = (await client.get("/twin")).json()
+        assert twin["workloads"] == (await client.get("/workloads")).json()["items"]
+        assert [item["id"] for item in twin["workloads"]] == ALL
+
+
+@pytest.mark.parametrize(("path", "key"), [("/plans", "rollback"), ("/plans:rollback", "id")])
+async def test_what_is_on_one_target_alone_is_rolled_back_by_its_bare_name(
+    home: Clustered, path: str, key: str
+) -> None:
+    async with home.house.caller() as client:
+        await everything(home, client)
+        answered = (await client.post(path, {key: "shop"})).json()
+        assert (answered["target"], answered["origin"]) == ("prod", "rollback")
+        assert {item["op"] for item in answered["changes"]} == {"delete"}
+        nowhere = (await client.post(path, {key: "nobody"})).json()
+        assert "'nobody' on local" in nowhere["detail"]
+
+
 async def test_an_application_is_shown_with_its_resources_and_how_they_do(home: Clustered) -> None:
     async with home.house.caller() as client:
         await everything(home, client)

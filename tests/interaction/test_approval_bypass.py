@@ -95,7 +95,7 @@ JUNK = [
 async def with_words_that_are_nearly_approve(house: House, client: Client, plan: dict[str, Any]) -> int:
     for word in JUNK:
         one = await client.planned(f"deploy app:1 as w{JUNK.index(word)}")
-        status = await decide(client, one, word)
+        status = await decide(client, one, word, reason="no")
         assert status in (200, 422), (word, status)
         assert await apply(client, one) == 409, word
     for value in (True, 1, None, ["approve"], {"approve": True}):

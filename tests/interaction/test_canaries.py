@@ -149,16 +149,3 @@ def _all_plans() -> Any:
     from opstwin.twin.store import Query
 
     return Query(Plan, limit=100)
-
-
-@pytest.mark.proves("H2")
-async def test_what_an_agent_only_wishes_masks_nothing_for_others(house: House) -> None:
-    spec = {"image": "app:1", "env": {"API_TOKEN": "container", "MY_SECRET": "lokalisiert"}}
-    async with house.caller("planner") as agent:
-        answer = await agent.put("/resources/local/container/evil/desired", {"spec": spec}, If_Match='"0"')
-        assert answer.status_code in (200, 202), answer.text
-    async with open_house(house) as url, ai_client(url, house.tokens["planner"], "stateless") as client:
-        seen = await client.call_tool("twin_query", {})
-    assert "local/container/evil" in str(seen.structured_content)
-    await house.services.veil.ready()
-    assert house.services.veil.over("lokalisiert container") == "lokalisiert container"

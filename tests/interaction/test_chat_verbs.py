@@ -95,6 +95,19 @@ async def test_an_answer_goes_to_stdout_and_what_was_done_for_it_to_stderr(desk:
     assert "\x1b" not in ran.out + ran.err
 
 
+@pytest.mark.parametrize(("words", "shown"), [("web 왜 이상해?", "진단"), ("why is web ill?", "diagnose")])
+async def test_a_call_is_called_what_it_does_in_korean_and_by_its_name_in_english(
+    desk: Desk, words: str, shown: str
+) -> None:
+    began = ToolBegan(call_id="c1", name="diagnose", arguments={"id": "web"}, title="진단")
+    desk.home.talk.answers.append(
+        [began, ToolEnded(call_id="c1", name="diagnose", summary="1"), Said(text="."), ANSWERED]
+    )
+    ran = await desk.run("ask", words)
+    assert f"… {shown} id=web" in ran.err
+    assert f"✓ {shown}: 1" in ran.err
+
+
 async def test_for_programs_there_is_one_document_on_stdout_and_nothing_else(desk: Desk) -> None:
     plan = await desk.home.planned()
     desk.home.talk.answers.append(proposal(plan))

@@ -60,6 +60,7 @@ async def test_a_command_that_shows_a_secret_shows_an_agent_a_mask_and_the_audit
 @pytest.mark.proves("J1")
 async def test_the_transcript_of_an_approved_command_holds_no_secret_in_any_row(leaky: House) -> None:
     async with leaky.caller("owner") as person:
+        await person.post(f"/resources/{LURE}:adopt", {})
         made = (await person.post("/exec", {"resource": LURE, "argv": ["echo", FILE]})).json()
     async with leaky.caller("operator") as person:
         body = {"decision": "approve", "digest": made["digest"], "reason": "x"}

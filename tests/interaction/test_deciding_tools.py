@@ -58,7 +58,7 @@ async def test_applying_the_plan_of_somebody_else_says_the_same_and_a_rejected_o
     assert caught.value.details["requested_by"] == "operator"
     assert caught.value.details["status"] == "waiting_for_human"
     async with model.house.caller("owner") as owner:
-        await owner.post(f"/plans/{plan['id']}:decide", {"decision": "no"})
+        await owner.post(f"/plans/{plan['id']}:decide", {"decision": "no", "reason": "no"})
     with pytest.raises(NotApproved) as refused:
         await model.whole("plan_apply", id=plan["id"])
     assert refused.value.details["status"] == "rejected"
@@ -254,7 +254,7 @@ async def test_pages_of_what_waits_fit_together_also_when_one_is_decided(model: 
         model.house.clock.advance(1)
     first = await model.whole("approvals_list", limit=2)
     async with model.house.caller() as owner:
-        await owner.post(f"/plans/{plans[1]}:decide", {"decision": "no"})
+        await owner.post(f"/plans/{plans[1]}:decide", {"decision": "no", "reason": "no"})
     rest = await model.whole("approvals_list", limit=2, cursor=first["next"])
     assert [row["id"] for page in (first, rest) for row in page["items"]] == plans
     with pytest.raises(InvalidInput):

@@ -45,7 +45,6 @@ async def hub(house: House, **changes: object) -> Answered:
     return await send(house.app, Wire(**{"path": f"{API}/hub", "headers": headers, **changes}))  # type: ignore[arg-type]
 
 
-@pytest.mark.proves("F3")
 @pytest.mark.parametrize("host", GOOD_HOSTS)
 async def test_the_hub_answers_for_its_own_names(house: House, host: str) -> None:
     assert (await hub(house, host=host)).status == 200
@@ -134,7 +133,6 @@ async def test_a_hub_on_every_address_still_answers_for_named_hosts_only(house: 
     assert (await hub(other, host="192.168.1.5:7373")).status == 421
 
 
-@pytest.mark.proves("F3")
 async def test_the_hubs_own_pages_may_call(house: House) -> None:
     assert (await hub(house, headers={"origin": "http://127.0.0.1:7373"})).status == 200
 

@@ -42,6 +42,8 @@ async def furnished(folder: Path, clock: VirtualClock) -> House:
     house = await House(folder, clock=clock).furnish()
     house.world.run("web-1", "app:1", env={"API_TOKEN": "s3cret-value", "COLOUR": "blue"})
     await house.services.observer.discover("local")
+    async with house.caller() as owner:
+        assert (await owner.post(f"/resources/{WEB}:adopt", {})).status_code == 200
     return house
 
 

@@ -21,7 +21,7 @@ WORDS = {"words": "deploy app:1 as web with 2 replicas"}
 async def approve(house: House, plan: str, decision: str = "approve") -> None:
     async with house.caller() as person:
         shown = (await person.get(f"/plans/{plan}")).json()
-        await person.post(f"/plans/{plan}:decide", {"decision": decision, "digest": shown["digest"]})
+        await person.post(f"/plans/{plan}:decide", {"decision": decision, "digest": shown["digest"], "reason": "x"})
 
 
 async def working(house: House) -> None:
@@ -345,6 +345,7 @@ async def test_the_execution_of_a_command_says_where_its_output_is(house: House,
     house.world.run("web-1", "app:1")
     await house.services.observer.discover("local")
     async with house.caller("owner") as owner, house.caller("operator") as operator:
+        await owner.post("/resources/local/container/web-1:adopt", {})
         plan = (await owner.post("/exec", {"resource": "local/container/web-1", "argv": ["echo", "hello"]})).json()
         body = {"decision": "approve", "reason": "x", "digest": plan["digest"]}
         assert (await operator.post(f"/plans/{plan['plan_id']}:decide", body)).status_code == 200

@@ -182,7 +182,8 @@ async def test_a_session_is_told_of_what_it_subscribed_to_until_it_no_longer_wan
             ai_client(url, house.tokens["planner"], "handshake", message_handler=heard) as client,
         ):
             await client.subscribe_resource(f"plan://{plan['id']}")
-            await person.post(f"/plans/{other['id']}:decide", {"decision": "reject", "digest": other["digest"]})
+            no = {"decision": "reject", "reason": "no", "digest": other["digest"]}
+            await person.post(f"/plans/{other['id']}:decide", no)
             await person.post(f"/plans/{plan['id']}:decide", {"decision": "approve", "digest": plan["digest"]})
             assert await within(10, told.get()) == f"plan://{plan['id']}"
             await client.unsubscribe_resource(f"plan://{plan['id']}")

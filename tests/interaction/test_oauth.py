@@ -140,7 +140,6 @@ def every_bad_token() -> dict[str, Bad]:
 BAD = every_bad_token()
 
 
-@pytest.mark.proves("F2")
 async def test_a_good_token_is_taken(place: tuple[House, Issuer]) -> None:
     house, issuer = place
     for token in (issuer.token(), signed(issuer.claims())):
@@ -162,7 +161,6 @@ async def test_a_bad_token_is_refused_without_a_trace_in_the_twin(place: tuple[H
     assert not house.effects
 
 
-@pytest.mark.proves("F2")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -178,7 +176,6 @@ async def test_what_servers_write_differently_is_taken_too(
     assert (await bring(house, issuer.token(**changes))).status == 200
 
 
-@pytest.mark.proves("F2")
 @pytest.mark.parametrize("typ", ["JWT", "at+JWT", "application/at+jwt", None])
 async def test_the_types_of_access_tokens_are_taken(place: tuple[House, Issuer], typ: str | None) -> None:
     house, issuer = place

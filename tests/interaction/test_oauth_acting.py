@@ -128,7 +128,7 @@ async def test_a_token_opens_what_both_its_scopes_and_its_person_may_do(place: P
         token = issuer.token(sub=subject, scope=scope)
         async with open_house(house) as url, ai_client(url, token, "stateless") as client:
             listed = {tool.name for tool in (await client.list_tools()).tools}
-        usable = {tool.name for tool in REGISTRY if {tool.scope, tool.agent_scope} & allowed and not tool.people_only}
+        usable = {tool.name for tool in REGISTRY if tool.scope in allowed and not tool.people_only}
         assert listed == usable
 
 
@@ -154,7 +154,7 @@ async def test_every_tool_that_a_person_may_use_through_a_client_names_its_scope
     house, issuer = place
     nothing = issuer.token(scope="")
     got = {tool.name: asked_for(await call(house, nothing, tool.name)) for tool in REGISTRY if not tool.people_only}
-    assert got == {tool.name: (tool.agent_scope or tool.scope).value for tool in REGISTRY if not tool.people_only}
+    assert got == {tool.name: tool.scope.value for tool in REGISTRY if not tool.people_only}
 
 
 async def test_nobody_is_sent_for_a_scope_that_would_not_help(place: Place) -> None:

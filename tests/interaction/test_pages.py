@@ -28,7 +28,7 @@ async def look(house: House, path: str, session: str = "", **headers: str) -> An
 async def press(house: House, plan: Any, session: str, **fields: str) -> Answered:
     """Send the plan's form as a browser does."""
     token = await form_token(house, plan, session)
-    body = urlencode({"token": token, "digest": plan["digest"], "reason": "", **fields})
+    body = urlencode({"token": token, "digest": plan["digest"], "reason": "no", **fields})
     headers = {"cookie": session, "origin": URL, "content-type": "application/x-www-form-urlencoded"}
     return await send(house.app, Wire(f"/plans/{plan['id']}", "POST", headers), [body.encode()])
 
@@ -385,3 +385,43 @@ async def test_a_plan_that_is_stale_can_be_rejected_and_not_approved(house: Hous
     page = Reading(await look(house, f"/plans/{plan['id']}", session))
     assert page.buttons() == {"reject"}
     assert "cannot run any more" in page.text
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Set directly, without a plan, by"), ("ko", "계획 없이 직접 설정한 사람")]
+)
+async def test_the_page_names_everybody_who_set_directly_what_the_plan_brings_about(
+    house: House, language: str, words: str
+) -> None:
+    async with house.caller("owner") as owner:
+        plan = await owner.approved("deploy app:1 as web")
+        await owner.post(f"/plans/{plan['id']}:apply")
+        await house.work()
+        path = "/resources/local/container/web-1"
+        spec = (await owner.get(path)).json()["desired"]["spec"]
+        put = await owner.put(f"{path}/desired", {"spec": {**spec, "restart": "always"}}, If_Match='"1"')
+        assert put.status_code == 202, put.text
+    session = await house.session("operator")
+    async with house.caller("operator") as operator:
+        asked = await operator.planned("restart web")
+    headers = {"cookie": session, "accept-language": language}
+    page = Reading(await send(house.app, Wire(f"/plans/{asked['id']}", "GET", headers), []))
+    facts = page.text[page.text.index(words) :]
+    assert facts.startswith(words)
+    assert "owner" in facts[: len(words) + 12]
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "\r\n \t"])
+async def test_a_reject_without_a_reason_is_told_and_decides_nothing(house: House, reason: str) -> None:
+    session = await house.session("operator")
+    async with house.caller() as client:
+        plan = await client.planned()
+        answer = await press(house, plan, session, decision="reject", reason=reason)
+        assert answer.status == 422
+        assert "--reason" in Reading(answer).text
+        posted = await client.post(f"/plans/{plan['id']}:decide", {"decision": "reject", "reason": " "})
+        assert (posted.status_code, posted.json()["code"]) == (422, "invalid_input")
+        assert posted.json()["details"]["field"] == "reason"
+        assert "--reason" in posted.json()["next_step"]
+        shown = (await client.get(f"/plans/{plan['id']}")).json()
+    assert (shown["state"], shown["approvals"]) == ("pending", [])

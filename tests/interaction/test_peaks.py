@@ -1,6 +1,7 @@
 """A plan that gives a workload less than it was measured to need says so, with the figures."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,3 +113,14 @@ async def test_what_is_noted_may_stand_beside_a_decision_in_both_languages(house
     for note in found:
         assert told_note(note, "en") == note
         assert "제한" in told_note(note, "ko")
+
+
+@pytest.mark.proves("H8")
+async def test_nobody_is_told_what_another_organisation_measured(tmp_path: Path) -> None:
+    tenants = {"knowledge": {"tenants": {"shop": ["owner"], "bank": ["operator"]}}}
+    house = await House(tmp_path, settings=tenants).furnish()
+    async with house.caller("owner") as shop, house.caller("operator") as bank:
+        await deployed(house, shop, usage=USED, oom_events=2, memory_limit=512 * MI)
+        words = "set memory of web to 128Mi"
+        assert await notes(shop, words)
+        assert await notes(bank, words) == []

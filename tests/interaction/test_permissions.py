@@ -49,7 +49,7 @@ MAY_CHANGE = {
         "execution_cancel", "rollback_plan", "component_never_created", "run_create", *OWN_TALK,
     },
     "planner": {
-        "exec_run", "desired_put", "plan_create", "plan_apply", "execution_cancel", "rollback_plan", "run_create",
+        "exec_run", "plan_create", "plan_apply", "execution_cancel", "rollback_plan", "run_create",
         *OWN_TALK,
     },
 }  # fmt: skip

@@ -68,7 +68,7 @@ async def test_the_repeated_answer_is_the_first_one_even_when_the_world_moved(ho
     async with house.caller() as client:
         body = {"words": "deploy app:1 as web"}
         first = await client.post("/plans", body, Idempotency_Key="k")
-        await client.post(f"/plans/{first.json()['id']}:decide", {"decision": "reject"})
+        await client.post(f"/plans/{first.json()['id']}:decide", {"decision": "reject", "reason": "no"})
         again = await client.post("/plans", body, Idempotency_Key="k")
     assert again.json() == first.json()
     assert again.headers["Location"] == first.headers["Location"]

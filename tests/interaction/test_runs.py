@@ -46,7 +46,8 @@ async def started(client: Client, **asked: Any) -> dict[str, Any]:
 
 async def approve(client: Client, run: dict[str, Any], decision: str = "approve") -> None:
     digest = stage(run, "review")["details"]["digest"]
-    answer = await client.post(f"/plans/{run['plan_id']}:decide", {"decision": decision, "digest": digest})
+    body = {"decision": decision, "digest": digest, "reason": "x"}
+    answer = await client.post(f"/plans/{run['plan_id']}:decide", body)
     assert answer.status_code == 200, answer.text
 
 

@@ -1,11 +1,14 @@
 """Config files in YAML, and the blocks that the seed writes in them."""
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from opstwin.configuration import config_files
+from opstwin.configuration import config_files, local_engine
 from opstwin.errors import InvalidInput
 from opstwin.settings import Settings, load_settings
 from tests.seed_configuration import SEED
@@ -139,6 +142,36 @@ def test_variables_beat_the_blocks_of_a_file(tmp_path: Path) -> None:
     found = loaded(tmp_path, SEED, environ)
     assert (found.models.temperature, found.models.providers) == (1, {})
     assert (found.docker_socket, found.clusters[0]["name"]) == ("unix:///mine", "c9")
+
+
+def test_the_engine_that_the_docker_command_uses_is_the_local_one(tmp_path: Path) -> None:
+    environ = {"DOCKER_HOST": "unix:///run/mine.sock"}
+    assert load_settings(environ, ()).docker_socket == "unix:///run/mine.sock"
+    assert load_settings(environ | {"OPSTWIN_DOCKER_SOCKET": "unix:///run/other.sock"}, ()).docker_socket.endswith(
+        "other.sock"
+    )
+    assert loaded(tmp_path, "docker_socket: unix:///run/other.sock", environ).docker_socket.endswith("other.sock")
+
+
+def test_a_rootless_engine_and_a_desktops_are_found_where_roots_is_not(tmp_path: Path) -> None:
+    environ = {"XDG_RUNTIME_DIR": str(tmp_path / "run"), "HOME": str(tmp_path / "home")}
+    nowhere = tmp_path / "docker.sock"
+    assert local_engine(environ, nowhere) == f"unix://{nowhere}"
+    desktop = tmp_path / "home/.docker/run/docker.sock"
+    with listening(desktop):
+        assert local_engine(environ, nowhere) == f"unix://{desktop}"
+        with listening(tmp_path / "run/docker.sock") as rootless:
+            assert local_engine(environ, nowhere) == f"unix://{rootless}"
+            with listening(nowhere):
+                assert local_engine(environ, nowhere) == f"unix://{nowhere}"
+
+
+@contextmanager
+def listening(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        yield path
 
 
 def test_yaml_files_stand_beside_toml_files(tmp_path: Path) -> None:

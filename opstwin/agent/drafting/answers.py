@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -52,13 +53,16 @@ class _Answers(_Strict):
 
 
 def schema_of(*, several: bool) -> dict[str, Json]:
-    """The JSON Schema of the answer to one brief, or to several."""
-    return _plain((_Answers if several else Answer).model_json_schema())
+    """The JSON Schema of the answer to one brief, or to several; the caller may change what it gets."""
+    found: dict[str, Json] = json.loads(schema_text(several=several))
+    return found
 
 
+@cache
 def schema_text(*, several: bool) -> str:
-    """The same as it stands in the prompt, in as few characters as it can."""
-    return json.dumps(schema_of(several=several), separators=(",", ":"))
+    """The same as it stands in the prompt, in as few characters as it can. Built once: it takes a millisecond."""
+    schema = _plain((_Answers if several else Answer).model_json_schema())
+    return json.dumps(schema, separators=(",", ":"))
 
 
 def answer_in(text: str) -> Answer:

@@ -26,7 +26,7 @@ LISTED: Final = frozenset(
 )  # fmt: skip
 """Fields of a `ContainerInfo` that a model is shown; of `secret_env` the names."""
 
-WITHHELD: Final = frozenset({"running", "writes", "not_in_spec", "kept_running", "renamed"})
+WITHHELD: Final = frozenset({"running", "writes", "not_in_spec", "kept_running", "renamed", "pod"})
 """Fields that say nothing about what a container needs."""
 
 MOST_ENTRIES: Final = 20

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from opstwin.agent.deploying import behind_of, file_with
 from opstwin.agent.events import PlanShown
 from opstwin.agent.failing import told_error
-from opstwin.agent.made_before import made_before, of_stages
+from opstwin.agent.made_before import made_before, of_stages, plan_id_of
 from opstwin.agent.nodes.check import taken_apart
 from opstwin.agent.nodes.retrieve import examples_for
 from opstwin.agent.state import MAX_PLANS, State, said
@@ -27,12 +27,12 @@ async def plan(state: State, turn: Turn) -> State:
     made, of_draft = await made_before(state, turn)
     state = state | of_draft
     if made is None:
-        tool, arguments = taken_apart(state)
+        (tool, arguments), key = taken_apart(state), plan_id_of(state, turn)
         behind = behind_of(state.get("draft") or {}, state["words"], arguments)
         if arguments.get("words") == state["words"] and turn.said:
             arguments["words"] = turn.said
         file = await _with_draft(state, arguments, turn) if tool == "plan_create" else None
-        answer = await (turn.call(tool, arguments) if file is None else turn.call(tool, file, behind))
+        answer = await (turn.call(tool, arguments, plan_id=key) if file is None else turn.call(tool, file, behind, key))
         if answer.error is not None:
             fallback = state.get("source") == "fallback"
             text = told_error(answer.error, state["language"]) if fallback else answer.text
@@ -74,7 +74,7 @@ async def card_of(state: State, turn: Turn, made: Plan) -> dict[str, Json]:
 async def _shown(state: State, turn: Turn, made: Plan) -> State:
     await turn.services.veil.ready()
     card = await card_of(state, turn, made)
-    done = made.state is PlanState.APPLIED
+    done = made.state is PlanState.APPLIED and made.execution_id is None
     if done:
         text = turn.say(say(state["language"], "nothing_to_do", plan=made.id))
     else:

@@ -6,6 +6,7 @@ from opstwin.agent.drafting.confidence import rate_of
 from opstwin.agent.state import State
 from opstwin.agent.turn import Turn
 from opstwin.domain.ask import Action
+from opstwin.domain.deployment import image_parts
 from opstwin.domain.example import Example
 from opstwin.domain.similarity import Sought
 from opstwin.errors import InvalidInput
@@ -31,6 +32,6 @@ async def examples_for(words: str, turn: Turn) -> tuple[Example, ...]:
         return ()
     if memory is None or ask.action not in _DEPLOYING:
         return ()
-    image = ask.image or (ask.workload.image if ask.workload is not None else "")
+    image, _ = image_parts(ask.image or (ask.workload.image if ask.workload is not None else ""))
     tenant = memory.tenant_of(turn.caller.actor.human)
     return await memory.similar(Sought(image=image, target=ask.target or ""), words=words, tenant=tenant)

@@ -6,7 +6,8 @@ model, and what they come to says nothing about one; `copying` says what can be 
 """
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 from zlib import crc32
@@ -27,6 +28,8 @@ MORE_ROOM: Final = 1.25
 GUESS: Final = "256Mi"
 SPOILT_EACH: Final = 0.16
 """Share of first answers that one more example spoils (`crowded`), or saves (`taught`)."""
+
+_PAGE: Final = re.compile(r"health check GET :(\d+)(/[^\s,]*[^\s,.])")
 
 _MOST: Final = 5
 
@@ -87,7 +90,13 @@ def _copied(asked: Asked) -> dict[str, Any]:
     if not needs:
         return {"memory": GUESS, "reasoning": "A guess."}
     need = max(needs) if own else needs[len(needs) // 2]
-    return {"memory": memory_text(need), "examples": [*used]}
+    return {"memory": memory_text(need), "probe": _page(own.values()), "examples": [*used]}
+
+
+def _page(own: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The page that the checks of the same service asked for; None where they say none."""
+    found = next(filter(None, (_PAGE.search(str(item.get("summary", ""))) for item in own)), None)
+    return None if found is None else {"path": found[2], "port": int(found[1])}
 
 
 def _is_own(example: Mapping[str, Any], asked: Asked) -> bool:

@@ -3,7 +3,7 @@
 The lists are those of the newest standard; where a control came or grew with a release, that release stands beside.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from opstwin.domain.values import Json
@@ -15,13 +15,13 @@ _CAPABILITIES: Final = frozenset({
     "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
     "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
 })  # fmt: skip
-_SYSCTLS: Final = {
+SAFE_SYSCTLS: Final[Mapping[str, int]] = {
     "kernel.shm_rmid_forced": 0, "net.ipv4.ip_local_port_range": 0, "net.ipv4.ip_unprivileged_port_start": 0,
     "net.ipv4.tcp_syncookies": 0, "net.ipv4.ping_group_range": 0, "net.ipv4.ip_local_reserved_ports": 27,
     "net.ipv4.tcp_keepalive_time": 29, "net.ipv4.tcp_fin_timeout": 29, "net.ipv4.tcp_keepalive_intvl": 29,
     "net.ipv4.tcp_keepalive_probes": 29, "net.ipv4.tcp_rmem": 32, "net.ipv4.tcp_wmem": 32,
 }  # fmt: skip
-"""The safe ones, with the release since which they are."""
+"""The settings of the kernel that are safe in a pod, with the minor release since which they are."""
 
 _SELINUX: Final = {"": 0, "container_t": 0, "container_init_t": 0, "container_kvm_t": 0, "container_engine_t": 31}
 _APP_ARMOR: Final = "container.apparmor.security.beta.kubernetes.io/"
@@ -91,7 +91,7 @@ def _normal(path: str) -> str:
 def _sysctls(breach: Breach, pod: Pod, minor: int) -> None:
     for place, item in objects(at(pod.spec, "securityContext", "sysctls")):
         name = text(item.get("name"))
-        if _SYSCTLS.get(name.replace("/", "."), 1_000) > minor:
+        if SAFE_SYSCTLS.get(name.replace("/", "."), 1_000) > minor:
             breach("sysctls", (*pod.spec_path, "securityContext", "sysctls", place, "name"), name)
 
 

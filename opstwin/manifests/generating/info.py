@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from opstwin.domain.names import checked_env_key, checked_image, checked_name
+from opstwin.domain.pod_settings import NO_POD_SETTINGS, PodSettings
 from opstwin.domain.values import Json, Spec
 from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
@@ -28,7 +29,8 @@ class ContainerInfo:
     `name`, `image`, `ports` (TCP ports inside), `env_vars`, `cpu_usage` (`250m`, `0.25` or `25%`) and `memory_usage`
     (`128Mi`) may stand alone; empty usage means not measured. `published` are the ports with a number outside.
     `user` and `writes` are facts of the image (None: not known); `entrypoint`, `working_dir` and `run_as`, the user,
-    were asked for instead of the image's own. `not_in_spec` names settings of the engine that nothing here can say.
+    were asked for instead of the image's own, and `pod` beside it.
+    `not_in_spec` names settings of the engine that nothing here can say.
     `kept_running` says that it was seen running, so it is no task that ends by itself.
     `renamed` holds names that Kubernetes does not take, each with the one that stands for it here.
     """
@@ -61,6 +63,7 @@ class ContainerInfo:
     entrypoint: tuple[str, ...] | None = None
     working_dir: str = ""
     run_as: str = ""
+    pod: PodSettings = NO_POD_SETTINGS
 
     def __post_init__(self) -> None:
         checked_name(self.name, "name")
@@ -96,6 +99,7 @@ def info_of_workload(workload: Workload) -> ContainerInfo:
         running=workload.running,
         needs=workload.needs,
         autoscale=workload.autoscale,
+        pod=workload.pod,
     )
 
 

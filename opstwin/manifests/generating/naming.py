@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from opstwin.domain.values import Json
 from opstwin.errors import InvalidInput
 from opstwin.manifests.generating.images import known_image, tag
 from opstwin.manifests.generating.info import ContainerInfo
@@ -61,6 +62,21 @@ def labels_of(info: ContainerInfo, options: GenerateOptions, notes: Notes) -> tu
         else:
             annotations[key] = value
     return labels, annotations
+
+
+def own_annotations(info: ContainerInfo, notes: Notes) -> dict[str, Json]:
+    """The annotations that the pod is given by name; what looks like a secret, or is no such name, is a finding."""
+    found: dict[str, Json] = {}
+    for key, value in sorted(info.pod.annotations.items()):
+        if is_secret(key, value):
+            notes.find("label_secret", Level.LOST, "annotations", key=key)
+        elif not _KEY.fullmatch(key):
+            notes.find("label_key", Level.LOST, "annotations", key=key[:80])
+        else:
+            found[key] = value
+    if found:
+        notes.why("metadata.annotations", found, "annotations", "request")
+    return found
 
 
 def _made(info: ContainerInfo, options: GenerateOptions) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -56,8 +57,8 @@ class Route:
 class PastDeployment:
     """A deployment that ran before, as far as its resources matter. CPU in millicores, memory in bytes.
 
-    `image` is the image's name without tag, `cpu_p95` and `memory_p95` what one replica used. `success` and `outcome`
-    say how it ended. Newer ones come first.
+    `image` is the image's name without tag, `cpu_p95`, `memory_p95` and `memory_max` what one replica used. `success`
+    and `outcome` say how it ended. Newer ones come first.
     """
 
     id: str
@@ -71,7 +72,9 @@ class PastDeployment:
     memory_limit: int | None = None
     cpu_p95: float | None = None
     memory_p95: float | None = None
+    memory_max: float | None = None
     oom_events: int = 0
+    deployed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,9 @@
 
 from opstwin.domain.values import Json
 from opstwin.manifests.generating.environment import config_marks, container_settings
+from opstwin.manifests.generating.naming import own_annotations
 from opstwin.manifests.generating.parts import Parts
+from opstwin.manifests.generating.pod_fields import container_fields, pod_context, pod_fields
 from opstwin.manifests.generating.ports import container_ports
 from opstwin.manifests.generating.probes import probes_of
 from opstwin.manifests.generating.resources import resources_of
@@ -18,10 +20,11 @@ def pod_template(parts: Parts, notes: Notes) -> dict[str, Json]:
     """A pod template. `notes` are those of its place in the manifest."""
     labels: dict[str, Json] = {**parts.labels, **network_labels(parts.info, parts.options, notes)}
     metadata: dict[str, Json] = {"labels": labels}
-    marks = config_marks(parts.environment)
+    marks, own = config_marks(parts.environment), own_annotations(parts.info, notes)
     if marks:
-        metadata["annotations"] = {**marks}
         notes.why("metadata.annotations", {**marks}, "config_mark", "env")
+    if marks or own:
+        metadata["annotations"] = {**own, **marks}
     return {"metadata": metadata, "spec": _pod(parts, notes.below("spec"))}
 
 
@@ -35,17 +38,21 @@ def _pod(parts: Parts, notes: Notes) -> dict[str, Json]:
     if parts.kind in ENDING:
         spec["restartPolicy"] = "Never"
         notes.why("restartPolicy", "Never", "restart_never", "restart policy")
-    spec["securityContext"] = pod_security(identity, has_claims=bool(parts.storage.claims), notes=notes)
+    spec |= pod_fields(parts, notes)
+    context = pod_security(identity, has_claims=bool(parts.storage.claims), notes=notes)
+    spec["securityContext"] = context | pod_context(parts, notes)
     container = _container(parts, notes.below("containers[0]"))
     within = notes.below("containers[0]")
     container["securityContext"] = container_security(parts.info, parts.options, parts.known, identity, within)
     spec["containers"] = [container]
     volumes = [*_claimed(parts), *parts.storage.volumes]
+    _tell_memory(volumes, notes)
     return {**spec, "volumes": volumes} if volumes else spec
 
 
 def _container(parts: Parts, notes: Notes) -> dict[str, Json]:
     container: dict[str, Json] = {"name": parts.name, "image": parts.info.image}
+    container.update(container_fields(parts, notes))
     container.update(container_settings(parts.environment, notes))
     ports = container_ports(parts.info, notes)
     if ports:
@@ -58,6 +65,13 @@ def _container(parts: Parts, notes: Notes) -> dict[str, Json]:
     if parts.storage.mounts:
         container["volumeMounts"] = [*parts.storage.mounts]
     return container
+
+
+def _tell_memory(volumes: list[Json], notes: Notes) -> None:
+    for place, volume in enumerate(volumes):
+        folder = volume.get("emptyDir") if isinstance(volume, dict) else None
+        if isinstance(folder, dict) and "medium" in folder:
+            notes.why(f"volumes[{place}].emptyDir", folder, "in_memory", "request")
 
 
 def _claimed(parts: Parts) -> list[Json]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from math import ceil
 from typing import Final
 
@@ -17,9 +18,15 @@ from opstwin.manifests.generating.results import Level, Notes
 ENOUGH_SAMPLES: Final = 30
 """Fewer measurements say too little about a 95th percentile: it would be one of the highest two."""
 
+RESERVED: Final = "reservation"
+"""The source of a request that was asked for in so many words."""
+
 LEAST_CPU: Final = 10.0
 LEAST_MEMORY: Final = 16.0 * MI
 """Below these a container hardly starts."""
+
+WEEK: Final = timedelta(days=7)
+"""Before the newest record of a service: as far back as its measured use counts (`opstwin.control.predicting`)."""
 
 OVER_P95: Final = 1.5
 OVER_READING: Final = 1.2
@@ -68,14 +75,30 @@ def sizes_of(info: ContainerInfo, options: GenerateOptions, known: Known | None)
 
     A limit that was too small for the same image once is exceeded, whatever else is known.
     """
-    sizes = _base(info, options, known)
+    sizes = _reserved(_base(info, options, known), info)
     return _above_failures(sizes, related(info, options))
+
+
+def _reserved(sizes: Sizes, info: ContainerInfo) -> Sizes:
+    """With what was asked for on a node in the place of any other request."""
+    cpu, memory = info.pod.requested_cpu_millicores, info.pod.requested_memory_bytes
+    if cpu is not None:
+        sizes = replace(sizes, cpu=float(cpu), cpu_source=RESERVED)
+    if memory is not None:
+        sizes = replace(sizes, memory=float(memory), memory_source=RESERVED)
+    return sizes
 
 
 def related(info: ContainerInfo, options: GenerateOptions) -> tuple[PastDeployment, ...]:
     """Past deployments of the same image, the newest first."""
     name = repository(info.image)
-    return tuple(past for past in options.history if repository(past.image) == name)
+    found = [past for past in options.history if repository(past.image) == name]
+    # A sort keeps the order of those whose moment nobody knows.
+    return tuple(sorted(found, key=_moment, reverse=True))
+
+
+def _moment(past: PastDeployment) -> float:
+    return past.deployed_at.timestamp() if past.deployed_at is not None else 0.0
 
 
 def _base(info: ContainerInfo, options: GenerateOptions, known: Known | None) -> Sizes:
@@ -102,22 +125,39 @@ def _of_usage(usage: Usage, source: str) -> Sizes:
 
 
 def _of_history(past: tuple[PastDeployment, ...]) -> Sizes | None:
-    """The newest good deployment that was measured; what it used becomes what is requested."""
-    good = next((row for row in past if row.success and not row.oom_events and _is_measured(row)), None)
-    if good is None:
+    """The newest good deployment that was measured, and those of its service within the week before it.
+
+    What was used most becomes what is requested: a quiet day shrinks nothing, and what a service has grown out of is
+    forgotten after a week.
+    """
+    good = [row for row in past if row.success and not row.oom_events and _is_measured(row)]
+    if not good:
         return None
-    source = f"history #{good.id}"
-    cpu = good.cpu_p95 if good.cpu_p95 is not None else good.cpu_request
-    memory = good.memory_p95 if good.memory_p95 is not None else good.memory_request
-    limit = max(good.memory_limit or 0, (memory or 0) * OVER_P95) or None
+    week = [row for row in good if _is_of_the_week(row, good[0])]
+    by_cpu = max(week, key=lambda row: row.cpu_p95 or 0.0)
+    by_memory = max(week, key=lambda row: row.memory_p95 or 0.0)
+    cpu = by_cpu.cpu_p95 if by_cpu.cpu_p95 is not None else by_cpu.cpu_request
+    memory = by_memory.memory_p95 if by_memory.memory_p95 is not None else by_memory.memory_request
+    peak = max(week, key=lambda row: row.memory_max or 0.0)
+    limits = (
+        (float(good[0].memory_limit or 0), good[0]), ((memory or 0.0) * OVER_P95, by_memory),
+        (above_peak(peak.memory_max or 0.0), peak),
+    )  # fmt: skip
+    limit, by_limit = max(limits, key=lambda found: found[0])
     return Sizes(
         cpu=None if cpu is None else max(float(cpu), LEAST_CPU),
         memory=None if memory is None else max(float(memory), LEAST_MEMORY),
-        memory_limit=limit,
-        cpu_source=source,
-        memory_source=source,
-        limit_source=source,
+        memory_limit=limit or None,
+        cpu_source=f"history #{by_cpu.id}",
+        memory_source=f"history #{by_memory.id}",
+        limit_source=f"history #{by_limit.id}",
     )
+
+
+def _is_of_the_week(row: PastDeployment, newest: PastDeployment) -> bool:
+    if row is newest or row.deployed_at is None or newest.deployed_at is None:
+        return row is newest
+    return row.service == newest.service and newest.deployed_at - row.deployed_at <= WEEK
 
 
 def _of_reading(info: ContainerInfo) -> Sizes | None:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from opstwin.domain.pod_settings import ALL_CAPABILITIES
 from opstwin.domain.values import Json
 from opstwin.manifests.generating.images import USERS, Known, user_of
 from opstwin.manifests.generating.info import ContainerInfo
@@ -84,12 +85,13 @@ def container_security(
     }
     notes.why("securityContext.allowPrivilegeEscalation", False, "no_escalation", "default")
     writes = writes_of(info, options, known)
-    if writes is None:
+    if writes is None and not info.pod.read_only:
         notes.find("root_file_system", Level.ADVICE, "writes")
     else:
         context["readOnlyRootFilesystem"] = True
-        source = "image writes" if info.writes is not None or options.image_writes is not None else "image"
-        notes.why("securityContext.readOnlyRootFilesystem", True, "read_only", source)
+        learned = "image writes" if info.writes is not None or options.image_writes is not None else "image"
+        code, source = ("read_only_asked", "request") if info.pod.read_only else ("read_only", learned)
+        notes.why("securityContext.readOnlyRootFilesystem", True, code, source)
     return context
 
 
@@ -107,12 +109,21 @@ def _capabilities(info: ContainerInfo, known: Known | None, identity: Identity, 
     added = _added(info, known, identity)
     if not added:
         return {"drop": ["ALL"]}
-    code = "add_port" if added == (_LOW_PORT,) else "add_root"
-    notes.why("securityContext.capabilities.add", [*added], code, identity.source)
+    asked = bool(info.pod.capabilities_added)
+    code = "add_asked" if asked else "add_port" if added == (_LOW_PORT,) else "add_root"
+    notes.why("securityContext.capabilities.add", [*added], code, "request" if asked else identity.source)
     return {"drop": ["ALL"], "add": [*added]}
 
 
 def _added(info: ContainerInfo, known: Known | None, identity: Identity) -> tuple[str, ...]:
+    """What the image is known to need, without what was dropped, and what was asked for."""
+    dropped, asked = info.pod.capabilities_dropped, info.pod.capabilities_added
+    needed = () if ALL_CAPABILITIES in dropped else _needed(info, known, identity)
+    kept = tuple(name for name in needed if name not in dropped)
+    return (*kept, *(name for name in asked if name not in kept))
+
+
+def _needed(info: ContainerInfo, known: Known | None, identity: Identity) -> tuple[str, ...]:
     low = (_LOW_PORT,) if any(port < 1024 for port in (*info.ports, *info.udp_ports)) else ()
     if identity.is_plain or identity.named:
         return low

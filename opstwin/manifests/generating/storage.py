@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from opstwin.domain.values import Json
 from opstwin.domain.workload import Mount
-from opstwin.manifests.generating.amounts import checked_storage
+from opstwin.manifests.generating.amounts import checked_storage, exact_memory_text
 from opstwin.manifests.generating.images import Known
 from opstwin.manifests.generating.info import ContainerInfo
 from opstwin.manifests.generating.options import GenerateOptions
@@ -45,9 +45,15 @@ def storage_of(
             notes.find("host_path_used", Level.DIFFERS, "volumes.host_path", path=mount.host_path)
         else:
             notes.find("host_path", Level.LOST, "volumes.host_path", path=mount.host_path, inside=mount.path)
-    for number, path in enumerate(_empty_folders(writes, mounts)):
+    memory = {**info.pod.memory_folders, **_shared_memory(info)}
+    for number, (path, amount) in enumerate(memory.items()):
+        volumes.append({"name": f"memory-{number}", "emptyDir": _in_memory(amount)})
+        mounted.append({"name": f"memory-{number}", "mountPath": path})
+    for number, path in enumerate(_empty_folders(writes, [*(mount.path for mount in mounts), *memory])):
         volumes.append({"name": f"scratch-{number}", "emptyDir": {}})
         mounted.append({"name": f"scratch-{number}", "mountPath": path})
+    if memory:
+        notes.find("memory_folders", Level.ADVICE, "tmpfs", paths=", ".join(memory))
     return Storage(claims=claims, volumes=tuple(volumes), mounts=tuple(mounted))
 
 
@@ -75,8 +81,18 @@ def _mounted(name: str, mount: Mount, known: Known | None) -> dict[str, Json]:
     return {**made, "readOnly": True} if mount.read_only else made
 
 
-def _empty_folders(writes: tuple[str, ...] | None, mounts: list[Mount]) -> Iterator[str]:
-    taken = [mount.path for mount in mounts]
+def _shared_memory(info: ContainerInfo) -> dict[str, int | None]:
+    amount = info.pod.shared_memory_bytes
+    return {} if amount is None else {"/dev/shm": amount}  # noqa: S108 - where every program looks for it
+
+
+def _in_memory(amount: int | None) -> dict[str, Json]:
+    limit: dict[str, Json] = {} if amount is None else {"sizeLimit": exact_memory_text(amount)}
+    return {"medium": "Memory", **limit}
+
+
+def _empty_folders(writes: tuple[str, ...] | None, given: list[str]) -> Iterator[str]:
+    taken = [*given]
     for path in dict.fromkeys(writes or ()):
         if not any(_covers(other, path) for other in taken):
             taken.append(path)

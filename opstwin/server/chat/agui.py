@@ -128,7 +128,7 @@ class Scribe:
             yield StepFinishedEvent(step_name=name)
         self._steps.clear()
 
-    def _called(self, call_id: str, name: str, arguments: Mapping[str, Json]) -> "Iterator[BaseEvent]":
+    def _called(self, call_id: str, name: str, arguments: Mapping[str, Json], title: str = "") -> "Iterator[BaseEvent]":
         from ag_ui.core import ToolCallArgsEvent, ToolCallEndEvent, ToolCallStartEvent
 
         said = json.dumps(dict(arguments), ensure_ascii=False, default=str)
@@ -136,7 +136,8 @@ class Scribe:
         # AG-UI's clients call the message by the call's id, where no other message is named as its parent.
         self.messages.append({"id": call_id, "role": "assistant", "toolCalls": [call]})
         self._calls.append(call_id)
-        yield ToolCallStartEvent(tool_call_id=call_id, tool_call_name=name)
+        more = {"title": title} if title else None
+        yield ToolCallStartEvent(tool_call_id=call_id, tool_call_name=name, metadata=more)
         yield ToolCallArgsEvent(tool_call_id=call_id, delta=said)
         yield ToolCallEndEvent(tool_call_id=call_id)
 
@@ -165,7 +166,7 @@ class Scribe:
             yield StepFinishedEvent(step_name=event.name)
 
     def _tool(self, event: agent.ToolBegan) -> "Iterator[BaseEvent]":
-        yield from self._called(self._own(event.call_id), event.name, event.arguments)
+        yield from self._called(self._own(event.call_id), event.name, event.arguments, event.title)
 
     def _tool_over(self, event: agent.ToolEnded) -> "Iterator[BaseEvent]":
         if self._own(event.call_id) in self._calls:

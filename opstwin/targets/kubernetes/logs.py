@@ -12,9 +12,11 @@ from opstwin.errors import NotFound, Rejected
 from opstwin.targets.kubernetes.cleaning import secrets_of
 from opstwin.targets.kubernetes.confluence import Confluence
 from opstwin.targets.kubernetes.health import at
+from opstwin.targets.kubernetes.pod_secrets import PodSecrets, Ref, refs_of
+from opstwin.targets.kubernetes.sending import Sender
 from opstwin.targets.kubernetes.streaming import Streams
-from opstwin.targets.own_secrets import OwnSecrets
-from opstwin.targets.ports import LogLine
+from opstwin.targets.own_secrets import OwnSecrets, both
+from opstwin.targets.ports import HUB, LogLine
 
 IDLE_S: Final = 3600.0
 """A followed log may be silent for long; a log that is only read ends by itself."""
@@ -22,6 +24,8 @@ IDLE_S: Final = 3600.0
 READ_S: Final = 30.0
 MOST_PODS: Final = 20
 """Logs read at the same time; of a larger workload the pods that come first by name."""
+
+_UNREAD: Final = "Opstwin could not read Secret {name} ({why}), so its values are not masked in this log."
 
 Object = Mapping[str, Any]
 Lines = AsyncGenerator[LogLine, None]
@@ -31,7 +35,7 @@ Lines = AsyncGenerator[LogLine, None]
 class Source:
     """One container of a pod; `start` is the id of its newest start, empty before the first, `began` when that was.
 
-    `own` are the secrets of its pod, which are masked in what it writes.
+    `own` are the secrets of its pod, which are masked in what it writes, and so are those that `refs` name.
     """
 
     namespace: str
@@ -41,13 +45,14 @@ class Source:
     start: str = ""
     began: str = ""
     own: OwnSecrets = field(default=OwnSecrets(), compare=False)
+    refs: tuple[Ref, ...] = field(default=(), compare=False)
 
 
 class Logs:
     """Reads logs over one connection."""
 
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
+    def __init__(self, streams: Streams, sender: Sender) -> None:
+        self._streams, self._secrets = streams, PodSecrets(sender)
 
     async def lines(self, resource: ResourceId, pods: Sequence[Object], *, tail: int, follow: bool) -> Lines:
         """See `Reader.logs`; with more than one container each line begins with the name of who wrote it."""
@@ -68,7 +73,9 @@ class Logs:
                 found += [line async for line in lines]
         if labelled:
             found.sort(key=lambda line: line.at.timestamp() if line.at else 0.0)
-        for line in found[-tail:] if tail else ():
+        told = dict.fromkeys(line for line in found if line.stream == HUB)
+        written = [line for line in found if line.stream != HUB]
+        for line in (*told, *written[-tail:]) if tail else ():
             yield line
 
     def followed(self, source: Source, tail: int | None, labelled: Callable[[], bool]) -> Lines:
@@ -82,10 +89,16 @@ class Logs:
     ) -> Lines:
         path = f"/api/v1/namespaces/{source.namespace}/pods/{source.pod}/log"
         asked = {"container": source.container, "timestamps": "true", **query}
+        own = source.own
+        if source.refs:
+            known = await self._secrets.of(source.namespace, source.refs, (source.pod, source.container))
+            own = both(own, known.own)
+            for secret, why in known.unread:
+                yield LogLine(at=None, stream=HUB, text=_UNREAD.format(name=f"{source.namespace}/{secret}", why=why))
         try:
             async with aclosing(self._streams.lines(path, asked, idle_s=idle_s)) as lines:
                 async for raw in lines:
-                    line = source.own.line(_line(raw))
+                    line = own.line(_line(raw))
                     label = f"{source.pod}/{source.container}: " if labelled() else ""
                     yield replace(line, text=label + line.text) if label else line
         except Rejected as refused:
@@ -107,12 +120,12 @@ def sources_in(pod: Object) -> list[Source]:
     """The containers of a pod."""
     namespace, name, uid = (str(at(pod, "metadata", key)) for key in ("namespace", "name", "uid"))
     states = {item.get("name"): item for item in at(pod, "status", "containerStatuses") or ()}
-    own = secrets_of(pod)
+    own, refs = secrets_of(pod), refs_of(pod)
     found = []
     for container in at(pod, "spec", "containers") or ():
         state = states.get(container.get("name")) or {}
         start, began = str(state.get("containerID") or ""), _began(state)
-        found.append(Source(namespace, name, uid, str(container.get("name")), start, began, own))
+        found.append(Source(namespace, name, uid, str(container.get("name")), start, began, own, refs))
     return found
 
 

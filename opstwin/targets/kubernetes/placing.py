@@ -1,6 +1,7 @@
 """What manifests stand for on one cluster: resource ids, kinds, namespaces."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
@@ -9,11 +10,30 @@ from opstwin.domain.values import Json, Spec, TargetId
 from opstwin.errors import InvalidInput
 from opstwin.manifests.forms import text_at
 from opstwin.targets.kubernetes.renderer import rendered
+from opstwin.targets.kubernetes.sending import Place
 from opstwin.targets.kubernetes.serving import ServedKind, Serving, kind_of
 from opstwin.targets.ports import Facts, Rendered
 
 _CRD: Final = "CustomResourceDefinition"
 _SHOWN: Final = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinedKind:
+    """A custom kind as its definition says it, which no cluster need serve yet. `kind` is as in resource ids."""
+
+    kind: str
+    group: str
+    plural: str
+    namespaced: bool
+
+    def place(self, name: str, api_version: str) -> Place:
+        """Where `name` (with its namespace, where it has one) will stand."""
+        namespace, _, own = name.rpartition("/")
+        return Place(
+            kind=self.kind, group=self.group, version=api_version.rpartition("/")[2], plural=self.plural, name=own,
+            namespace=namespace if self.namespaced else "",
+        )  # fmt: skip
 
 
 class Placing:
@@ -27,7 +47,8 @@ class Placing:
 
         A custom kind may be defined by one of the manifests. Raises `InvalidInput` naming the manifest and the field.
         """
-        defined = {defined_kind(item): _scope(item) for item in manifests if text_at(item, "kind") == _CRD}
+        named = (defined_kind(item) for item in manifests if text_at(item, "kind") == _CRD)
+        defined = {item.kind: item.namespaced for item in named if item is not None}
         return [await self._one(number, item, defined) for number, item in enumerate(manifests, start=1)]
 
     async def facts(self) -> Facts:
@@ -68,14 +89,14 @@ class Placing:
         )  # fmt: skip
 
 
-def defined_kind(definition: Spec) -> str:
-    """The kind, as in resource ids, that a CustomResourceDefinition brings; empty when it does not say."""
+def defined_kind(definition: Spec) -> DefinedKind | None:
+    """What a CustomResourceDefinition brings; None when it does not say."""
     group, name = text_at(definition, "spec", "group"), text_at(definition, "spec", "names", "kind")
-    return kind_of(f"{group}/v1", name) if group and name else ""
-
-
-def _scope(definition: Spec) -> bool:
-    return text_at(definition, "spec", "scope") != "Cluster"
+    if not group or not name:
+        return None
+    plural = text_at(definition, "spec", "names", "plural") or f"{name.lower()}s"
+    namespaced = text_at(definition, "spec", "scope") != "Cluster"
+    return DefinedKind(kind=kind_of(f"{group}/v1", name), group=group, plural=plural, namespaced=namespaced)
 
 
 def _named(number: int, manifest: Spec) -> str:

@@ -12,7 +12,7 @@ from opstwin.errors import InvalidInput, Rejected
 from opstwin.manifests.forms import text_at
 from opstwin.manifests.volatile import without_volatile
 from opstwin.targets.kubernetes.applying import Applied, Trial
-from opstwin.targets.kubernetes.placing import Placing, defined_kind
+from opstwin.targets.kubernetes.placing import DefinedKind, Placing, defined_kind
 from opstwin.targets.kubernetes.rights import Rights
 from opstwin.targets.kubernetes.schema import check_schema
 from opstwin.targets.kubernetes.sending import Place, Wire
@@ -49,21 +49,24 @@ class KubernetesPreviewer:
     async def preview(self, changes: Sequence[Change]) -> Sequence[Preview]:
         """One answer for each change, in that order; see the port.
 
-        What lies in a namespace, or is of a kind, that the same plan makes is checked without the cluster.
+        What lies in a namespace, or is of a kind, that the same plan makes is checked without the cluster; only
+        whether it is allowed is asked of it too. Raises `Forbidden` for what is not.
         """
-        made = _made_by(changes)
-        places = [None if _is_ahead(change, made) else await self._place(change) for change in changes]
-        pairs = list(zip(changes, places, strict=True))
-        await self._rights.check((change, place) for change, place in pairs if place)
+        namespaces, kinds = _made_by(changes)
+        places = [await self._place(change, kinds.get(change.kind)) for change in changes]
+        await self._rights.check(zip(changes, places, strict=True))
+        asked = [None if place.namespace in namespaces or place.kind in kinds else place for place in places]
         slots = asyncio.Semaphore(AT_ONCE)
 
         async def one(change: Change, place: Place | None) -> Preview:
             async with slots:
                 return await self._one(change, place)
 
-        return await asyncio.gather(*(one(change, place) for change, place in pairs))
+        return await asyncio.gather(*map(one, changes, asked))
 
-    async def _place(self, change: Change) -> Place:
+    async def _place(self, change: Change, defined: DefinedKind | None) -> Place:
+        if defined is not None:
+            return defined.place(change.name, text_at(change.after or {}, "apiVersion"))
         return await self._wire.locator.place(change.kind, change.name, text_at(change.after or {}, "apiVersion"))
 
     async def _one(self, change: Change, place: Place | None) -> Preview:
@@ -110,14 +113,10 @@ def _without_the_cluster(change: Change, wanted: Spec) -> Preview:
     return Preview(resource=change.resource)
 
 
-def _made_by(changes: Sequence[Change]) -> tuple[frozenset[str], frozenset[str]]:
+def _made_by(changes: Sequence[Change]) -> tuple[frozenset[str], dict[str, DefinedKind]]:
     """The namespaces and the custom kinds that the changes themselves make."""
     made = [change for change in changes if change.op is Op.CREATE]
-    kinds = (defined_kind(change.after or {}) for change in made if change.kind == "customresourcedefinition")
-    return frozenset(change.name for change in made if change.kind == "namespace"), frozenset(kinds)
-
-
-def _is_ahead(change: Change, made: tuple[frozenset[str], frozenset[str]]) -> bool:
-    """Whether the cluster cannot know yet what this change is about."""
-    namespaces, kinds = made
-    return change.name.rpartition("/")[0] in namespaces or change.kind in kinds
+    named = (defined_kind(change.after or {}) for change in made if change.kind == "customresourcedefinition")
+    return frozenset(change.name for change in made if change.kind == "namespace"), {
+        item.kind: item for item in named if item is not None
+    }

@@ -27,6 +27,7 @@ from opstwin.targets.kubernetes.serving import ServedKind, Serving
 from opstwin.targets.kubernetes.sightings import full_name, maker_of, sighting_of, unreadable
 from opstwin.targets.kubernetes.streaming import Streams
 from opstwin.targets.kubernetes.throttling import HeldBack
+from opstwin.targets.kubernetes.unserved import is_nowhere_defined
 from opstwin.targets.kubernetes.usage import Uses
 from opstwin.targets.kubernetes.watching import Watch
 from opstwin.targets.ports import ALL_OF_A_KIND, LogLine, Permission, Sighting, TargetEvent, TargetInfo, UsageReading
@@ -47,7 +48,7 @@ class KubernetesReader:
         self, target: TargetId, sender: Sender, streams: Streams, serving: Serving, scope: Scope, clock: Clock
     ) -> None:
         self._target, self._sender, self._serving, self._scope = target, sender, serving, scope
-        self._logs, self._uses, self._held_back = Logs(streams), Uses(sender, clock), HeldBack(streams, clock)
+        self._logs, self._uses, self._held_back = Logs(streams, sender), Uses(sender, clock), HeldBack(streams, clock)
         self._streams, self._clock = streams, clock
         self._probes = Probes(sender, clock)
         self._watch = Watch(target, sender, streams, serving, scope, clock)
@@ -156,9 +157,12 @@ class KubernetesReader:
         return {item: replace(reading, throttled_periods=held_back.get(item)) for item, reading in found.items()}
 
     async def _looked(self, resource: ResourceId, kind: str, name: str) -> Sighting:
+        absent = Sighting(resource=resource, kind=kind, name=name, presence=Presence.ABSENT)
+        if await self._serving.find(kind) is None and await is_nowhere_defined(self._sender, kind):
+            return absent
         found = await self._live(await self._serving.place(kind, name))
         if found is None:
-            return Sighting(resource=resource, kind=kind, name=name, presence=Presence.ABSENT)
+            return absent
         pods = await self._newest_of(kind, found)
         return await self._probes.over(self._one(kind, found, pods), pods)
 

@@ -61,6 +61,7 @@ class Serving:
     def __init__(self, sender: Sender, clock: Clock) -> None:
         self._sender, self._clock = sender, clock
         self._kinds: tuple[ServedKind, ...] = ()
+        self._by_kind: dict[str, list[ServedKind]] = {}
         self._release = (0, 0)
         self._asked_s: float | None = None
         self._turn = asyncio.Lock()
@@ -75,7 +76,10 @@ class Serving:
 
     async def find(self, kind: str, api_version: str = "") -> ServedKind | None:
         """The kind in `api_version` when that is served, else in the version preferred; None when it is not served."""
-        return _best(await self.kinds(), kind, api_version) or _best(await self.kinds(fresh=True), kind, api_version)
+        await self.kinds()
+        if kind not in self._by_kind:
+            await self.kinds(fresh=True)
+        return _best(self._by_kind.get(kind, ()), api_version)
 
     async def place(self, kind: str, name: str, api_version: str = "") -> Place:
         """See `Locator`."""
@@ -121,6 +125,9 @@ class Serving:
                 raise answer
             found += _kinds_in(answer, ranked.get(path, 0))
         self._kinds, self._release = tuple(found), _release_of(version)
+        self._by_kind = {}
+        for item in found:
+            self._by_kind.setdefault(item.kind, []).append(item)
         self._asked_s = self._clock.monotonic_s()
 
     async def _get(self, path: str) -> Mapping[str, Any]:
@@ -140,10 +147,9 @@ def _kinds_in(answer: Mapping[str, Any], rank: int) -> Iterable[ServedKind]:
             )  # fmt: skip
 
 
-def _best(kinds: Iterable[ServedKind], kind: str, api_version: str) -> ServedKind | None:
-    """The kind in the version asked for when it is served, else in the best one."""
-    found = [item for item in kinds if item.kind == kind]
-    return min(found, key=lambda item: (item.api_version != api_version, preference(item)), default=None)
+def _best(versions: Iterable[ServedKind], api_version: str) -> ServedKind | None:
+    """A kind in the version asked for when it is served, else in the best one."""
+    return min(versions, key=lambda item: (item.api_version != api_version, preference(item)), default=None)
 
 
 def preference(item: ServedKind) -> tuple[int, bool, int]:

@@ -119,17 +119,18 @@ def _of_metrics(item: Object) -> tuple[str, Use] | None:
     cpu = sum(float(amount_of(at(entry, "usage", "cpu")) or 0) for entry in containers)
     memory = sum(int(amount_of(at(entry, "usage", "memory")) or 0) for entry in containers)
     name = f"{at(item, 'metadata', 'namespace')}/{at(item, 'metadata', 'name')}"
-    return name, Use(moment, cpu * 1000, memory)
+    return (name, Use(moment, cpu * 1000, memory)) if memory > 0 else None
 
 
 def _of_summary(summary: Object) -> Iterable[tuple[str, Use]]:
-    """The pods of a kubelet's summary; CPU comes in nanocores."""
+    """The pods of a kubelet's summary; CPU comes in nanocores. A pod that was not looked at twice yet has none of it,
+    or zeros."""
     for pod in summary.get("pods") or ():
         moment = _moment(at(pod, "cpu", "time")) or _moment(at(pod, "memory", "time"))
-        memory = at(pod, "memory", "workingSetBytes")
-        if moment is not None and isinstance(memory, int):
+        memory, cpu = at(pod, "memory", "workingSetBytes"), at(pod, "cpu", "usageNanoCores")
+        if moment is not None and isinstance(memory, int) and memory > 0 and isinstance(cpu, int):
             name = f"{at(pod, 'podRef', 'namespace')}/{at(pod, 'podRef', 'name')}"
-            yield name, Use(moment, float(at(pod, "cpu", "usageNanoCores") or 0) / 1_000_000, memory)
+            yield name, Use(moment, cpu / 1_000_000, memory)
 
 
 def _moment(value: Any) -> datetime | None:

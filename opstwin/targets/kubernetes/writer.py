@@ -16,7 +16,7 @@ from opstwin.targets.kubernetes.deleting import deleted, gone
 from opstwin.targets.kubernetes.execing import Execs
 from opstwin.targets.kubernetes.marks import execution_of
 from opstwin.targets.kubernetes.restarting import restarted
-from opstwin.targets.kubernetes.sending import Wire, is_leaving, uid_of
+from opstwin.targets.kubernetes.sending import Place, Wire, is_leaving, uid_of
 from opstwin.targets.kubernetes.sightings import sighting_of
 from opstwin.targets.kubernetes.step import Live, Step, replaced_worker
 from opstwin.targets.ports import ExecResult, Order, Reader, Sighting
@@ -24,6 +24,11 @@ from opstwin.targets.secrets import SecretSource
 
 RACES: Final = 10
 """Controllers write to an object several times while it is rolled out; each costs one more look."""
+
+SERVED_S: Final = 20.0
+POLL_S: Final = 0.5
+"""How long a custom kind is waited for: its definition is served a second after it was made, in clusters with several
+API servers some seconds later."""
 
 MAX_FENCES: Final = 10_000
 
@@ -40,10 +45,7 @@ class KubernetesWriter:
         """Make one change, or finish what an earlier try of it began; see the port."""
         self._check_fence(order)
         change = order.change
-        wanted = text_at(change.after or {}, "apiVersion")
-        step = Step(
-            order, await self._wire.locator.place(change.kind, change.name, wanted), self._wire.sender, self._clock
-        )
+        step = Step(order, await self._place(order), self._wire.sender, self._clock)
         made: Live | None = None
         try:
             made = await self._work(change.op)(step)
@@ -57,6 +59,20 @@ class KubernetesWriter:
         if made is not None and not runs(change.kind):  # all that a look would show is in the server's answer
             return sighting_of(change.target, change.kind, made)
         return await self._reader.observe(change.resource)
+
+    async def _place(self, order: Order) -> Place:
+        """Where the object is. A custom kind is waited for: its definition may be new. Raises `TargetError`."""
+        change = order.change
+        wanted = text_at(change.after or {}, "apiVersion")
+        waits_s = min(SERVED_S, order.deadline_s) if change.op is Op.CREATE and "." in change.kind else 0.0
+        ends_s = self._clock.monotonic_s() + waits_s
+        while True:
+            try:
+                return await self._wire.locator.place(change.kind, change.name, wanted)
+            except Rejected:
+                if self._clock.monotonic_s() >= ends_s:
+                    raise
+            await self._clock.sleep(POLL_S)
 
     async def exec(
         self, resource: ResourceId, argv: Sequence[str], *, timeout_s: float, limit_bytes: int

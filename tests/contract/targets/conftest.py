@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.targets.clusters import cluster_place, real_cluster_place
-from tests.contract.targets.engines import LACKS, ON_A_REAL_CLUSTER, Place, docker_place, sim_place
+from tests.contract.targets.engines import LACKS, Place, docker_place, sim_place
 from tests.plugins.cluster import TEST_S
 
 ENGINES = [
@@ -29,10 +29,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def is_beyond(item: pytest.Function) -> bool:
-    """Whether a test needs what its engine lacks, or is not one of those for the real cluster."""
+    """Whether a test needs what its engine lacks."""
     engine = str(item.callspec.params.get("place")) if hasattr(item, "callspec") else ""
-    if engine == "real-cluster" and item.originalname not in ON_A_REAL_CLUSTER:
-        return True
     wanted = {what for mark in item.iter_markers("needs") for what in mark.args}
     return bool(wanted & set(LACKS.get(engine, ())))
 

@@ -40,6 +40,7 @@ class Can(StrEnum):
     REFUSES_EARLY = "what cannot start, or is in use, is refused before anything changes"
     CHECKS = "the command of a health check is run"
     TIMED = "commands take their time"
+    ENDS = "a command that takes too long is ended"
     BARE = "variables whose names say secret are given as they are"
 
 
@@ -57,14 +58,9 @@ LACKS: Final[Mapping[str, Mapping[Can, str]]] = {
         Can.CHECKS: "simulated nodes go by what is declared of an image",
         Can.TIMED: "simulated nodes answer commands at once",
     },
-    "real-cluster": _CLUSTER,
+    "real-cluster": _CLUSTER | {Can.ENDS: "Kubernetes cannot end a command; it is told that it may be running still"},
 }  # fmt: skip
 """What each engine does not have, and why."""
-
-ON_A_REAL_CLUSTER: Final = frozenset(
-    {"test_the_identity_of_a_target_stays_the_same", "test_what_was_created_is_observed_as_it_was_desired"}
-)
-"""What the real cluster is asked here: each rollout takes seconds there, and `tests/e2e/kube` has its own tests."""
 
 NAMED: Final = {"container": "deployment", "volume": "persistentvolumeclaim"}
 """What stands in a cluster for a kind of container engines."""

@@ -2,23 +2,29 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from opstwin.domain.kinds import runs
 from opstwin.domain.plan import Change, Op
+from opstwin.domain.pod_settings import NO_POD_SETTINGS, PodSettings
 from opstwin.domain.resource import Health
 from opstwin.domain.values import Json, ResourceId, Spec
 from opstwin.domain.workload import HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
-from opstwin.targets.ports import Order, Rendered, Sighting
+from opstwin.errors import NotFound
+from opstwin.targets.ports import Order, Rendered, Sighting, UsageReading
 from tests.contract.targets.engines import TARGET, Can, Place
 
 DEADLINE_S = 30.0
+MEASURED_S = 60.0
 SLEEP = ("/bin/sleep", "3600")
 
 
 def workload(place: Place, **fields: object) -> Workload:
     restart = RestartPolicy.NEVER if place.can(Can.PROCESS) else RestartPolicy.UNLESS_STOPPED
-    base = Workload(name=place.name("web"), image=place.image, command=SLEEP, restart=restart)
+    # A program that is the first of its container passes over the wish to end, so a cluster would wait for 30 seconds.
+    pod = PodSettings(stop_grace_s=0) if place.namespace else NO_POD_SETTINGS
+    base = Workload(name=place.name("web"), image=place.image, command=SLEEP, restart=restart, pod=pod)
     return replace(base, **fields)  # type: ignore[arg-type]
 
 
@@ -61,6 +67,14 @@ async def created(place: Place, **fields: object) -> Rendered:
     return main(await create(place, workload(place, **fields)))
 
 
+async def running(place: Place, **fields: object) -> Rendered:
+    """What runs of a workload that was made, once it runs: on a cluster that takes some time."""
+    item = await created(place, **fields)
+    if place.namespace:
+        await until(place, item.resource, Health.HEALTHY)
+    return item
+
+
 def wanted(place: Place, **fields: object) -> Rendered:
     """What runs of a workload that was not made."""
     return main(place.driver.renderer.render(workload(place, **fields)))
@@ -101,6 +115,15 @@ async def owned_by_others(place: Place, item: Rendered, before: Spec) -> tuple[s
         return ()
     [said] = await place.driver.previewer.preview([order(item, Op.UPDATE, "preview.0", before=before).change])
     return tuple(f"{owner} {field}" for owner, field in said.conflicts)
+
+
+async def measured(place: Place, resource: ResourceId) -> UsageReading:
+    """What it uses, once its target has measured it."""
+    async with asyncio.timeout(MEASURED_S):
+        while True:
+            with suppress(NotFound):
+                return await place.driver.reader.usage(resource)
+            await place.clock.sleep(place.wait_s)
 
 
 async def until(place: Place, resource: ResourceId, health: Health) -> Sighting:

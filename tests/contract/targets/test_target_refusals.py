@@ -41,8 +41,9 @@ async def test_a_worker_that_was_replaced_changes_nothing_more(place: Place) -> 
         order(wanted(place, resources=SMALLER), Op.UPDATE, "later.1", fence=5, before=item.spec)
     )
     now = await settled(place, item, Health.HEALTHY)
-    late = order(wanted(place, running=False), Op.UPDATE, "later.2", fence=4, before=now.spec)
-    with pytest.raises(Rejected):
+    stopped = wanted(place, resources=SMALLER, running=False)
+    late = order(stopped, Op.UPDATE, "later.2", fence=4, before=now.spec)
+    with pytest.raises(Rejected, match="worker that was replaced"):
         await place.driver.writer.apply(late)
     seen = await place.driver.reader.observe(item.resource)
     assert (seen.health, seen.spec) == (Health.HEALTHY, now.spec)

@@ -16,7 +16,9 @@ from tests.contract.targets.steps import (
     DEADLINE_S,
     create,
     created,
+    measured,
     rich_workload,
+    running,
 )
 
 
@@ -60,8 +62,8 @@ async def test_following_logs_gives_new_lines_as_they_come(place: Place) -> None
 
 
 async def test_usage_is_measured(place: Place) -> None:
-    item = await created(place, resources=Resources(memory_bytes=32 * 1024 * 1024))
-    reading = await place.driver.reader.usage(item.resource)
+    item = await running(place, resources=Resources(memory_bytes=32 * 1024 * 1024))
+    reading = await measured(place, item.resource)
     assert 0 < reading.memory_bytes <= 32 * 1024 * 1024
     assert reading.cpu_millicores >= 0
     assert reading.at.tzinfo is not None
@@ -78,7 +80,7 @@ async def test_what_is_absent_has_no_logs_no_usage_and_runs_no_command(place: Pl
 
 
 async def test_a_command_runs_inside_and_gives_its_exit_code(place: Place) -> None:
-    item = await created(place)
+    item = await running(place)
     said = await place.driver.writer.exec(item.resource, ["/bin/echo", "hello"], timeout_s=30, limit_bytes=1000)
     assert (said.exit_code, said.stdout, said.stderr, said.truncated) == (0, "hello\n", "", False)
     failed = await place.driver.writer.exec(item.resource, ["/bin/false"], timeout_s=30, limit_bytes=1000)
@@ -87,22 +89,22 @@ async def test_a_command_runs_inside_and_gives_its_exit_code(place: Place) -> No
 
 @pytest.mark.proves("E2")
 async def test_a_command_meets_no_shell(place: Place) -> None:
-    item = await created(place)
+    item = await running(place)
     words = ["/bin/echo", "$(id)", "; exit 3", "`id`", "a\nb"]
     said = await place.driver.writer.exec(item.resource, words, timeout_s=30, limit_bytes=1000)
     assert said.stdout == " ".join(words[1:]) + "\n"
 
 
 async def test_the_output_of_a_command_is_cut_at_the_limit(place: Place) -> None:
-    item = await created(place)
+    item = await running(place)
     said = await place.driver.writer.exec(item.resource, ["/bin/echo", "x" * 50], timeout_s=30, limit_bytes=10)
     assert (said.stdout, said.truncated) == ("x" * 10, True)
 
 
 @pytest.mark.proves("I2")
-@pytest.mark.needs(Can.TIMED)
+@pytest.mark.needs(Can.TIMED, Can.ENDS)
 async def test_a_command_that_takes_too_long_is_ended_and_says_so(place: Place) -> None:
-    item = await created(place)
+    item = await running(place)
     said = await place.driver.writer.exec(item.resource, ["/bin/sleep", "60"], timeout_s=0.3, limit_bytes=100)
     assert (said.exit_code, said.stopped) == (137, "time")
     after = await place.driver.writer.exec(item.resource, ["/bin/true"], timeout_s=30, limit_bytes=100)
@@ -110,7 +112,7 @@ async def test_a_command_that_takes_too_long_is_ended_and_says_so(place: Place) 
 
 
 async def test_a_program_that_is_not_there_is_told_by_its_exit_code(place: Place) -> None:
-    item = await created(place)
+    item = await running(place)
     said = await place.driver.writer.exec(item.resource, ["/bin/no-such-program"], timeout_s=30, limit_bytes=1000)
     assert said.exit_code in (126, 127)
 

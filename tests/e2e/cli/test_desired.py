@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from opstwin.cli.exits import Exit
 from tests.e2e.cli.conftest import Shell
 from tests.e2e.cli.test_loop import WEB, with_wait
 
@@ -26,6 +27,31 @@ def test_a_change_of_desired_lands_in_the_twin_and_the_service_follows_without_a
     database.close()
     assert json.loads(spec)["memory_bytes"] == 134217728
     with_wait(lambda: shell.world.containers()["web-1"].spec.get("memory_bytes") == 134217728)
+
+
+def test_an_agents_token_sets_nothing_and_is_told_to_make_a_plan(shell: Shell) -> None:
+    shell.ok("apply", shell.file("web.yaml", WEB), "--yes")
+    agent = shell.ok("people", "add", "bot", "--agent", "--scopes", "twin:read twin:plan twin:apply").strip()
+    refused = shell.run("set", "web-1", "image=app:9", OPSTWIN_TOKEN=agent)
+    assert refused.returncode == Exit.REFUSED, refused.stderr
+    assert "Only a person may do this." in refused.stderr
+    assert "plan_create" in refused.stderr
+    desired = shell.json("get", "web-1")["desired"]
+    assert (desired["revision"], desired["spec"]["image"]) != (2, "app:9")
+
+
+def test_show_names_who_set_directly_what_a_plan_brings_about_and_a_reject_needs_a_reason(shell: Shell) -> None:
+    shell.ok("apply", shell.file("web.yaml", WEB), "--yes")
+    shell.ok("set", "web-1", "restart=always")
+    with_wait(lambda: any(item["origin"] == "desired" for item in shell.json("get", "plans")["items"]))
+    [plan] = [item for item in shell.json("get", "plans")["items"] if item["origin"] == "desired"]
+    [who] = shell.json("show", plan["id"])["changes"][0]["asked_by"]
+    assert f"set directly, without a plan, by {who}." in shell.ok("show", plan["id"])
+    for reason in ("", "  "):
+        refused = shell.run("reject", plan["id"], "--reason", reason)
+        assert refused.returncode != Exit.OK
+        assert "--reason" in refused.stderr
+    assert "pending" in shell.ok("show", plan["id"])
 
 
 @pytest.mark.req("S1.20")

@@ -18,7 +18,12 @@ def test_a_command_that_only_reads_prints_what_it_said_and_nothing_else(shell: S
 
 @pytest.mark.req("S3.G3")
 def test_any_other_command_waits_for_a_human_and_then_tells_what_it_said(shell: Shell) -> None:
-    waiting = shell.run("exec", "legacy-db", "--", "echo", "-o", "json", "rm", "-rf", "/")
+    command = ("exec", "legacy-db", "--", "echo", "-o", "json", "rm", "-rf", "/")
+    refused = shell.run(*command)
+    assert refused.returncode not in (Exit.OK, Exit.WAITING)
+    assert "opstwin adopt local/container/legacy-db" in refused.stderr
+    shell.ok("adopt", "legacy-db")
+    waiting = shell.run(*command)
     assert waiting.returncode == Exit.WAITING
     assert waiting.stdout == ""
     assert "Next: opstwin approve plan_" in waiting.stderr

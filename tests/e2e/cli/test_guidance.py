@@ -171,3 +171,28 @@ def test_an_exported_head_is_checked_against_the_chain(shell: Shell) -> None:
     assert "belong together" in refused(shell, "audit", "verify", "--head", head)
     assert "no file" in refused(shell, "audit", "verify", "--head", "heat.json", "--key", key)
     assert "no JSON" in refused(shell, "audit", "verify", "--head", key, "--key", key)
+
+
+def test_a_plan_that_was_asked_for_in_korean_is_korean_to_its_last_line(shell: Shell) -> None:
+    ended = shell.run("plan", "nginx:1.27을 web이라는 이름으로 2개 복제본으로 배포해줘")
+    assert ended.returncode == Exit.OK, ended.stderr
+    assert "상태: 결정 대기" in ended.stdout
+    assert "승인하기: opstwin approve plan_" in ended.stderr
+    assert "State:" not in ended.stdout
+    assert "Approve it" not in ended.stderr
+
+
+def test_plans_are_told_with_who_asked_and_are_rejected_several_at_once(shell: Shell) -> None:
+    ids = [
+        json.loads(shell.run("plan", f"deploy nginx:1.27 as web{number}", "-o", "json").stdout)["id"]
+        for number in range(3)
+    ]
+    assert "ASKED BY" in shell.run("get", "plans").stdout
+    ended = shell.run("reject", *ids, "--reason", "not today")
+    assert ended.returncode == Exit.OK, ended.stderr
+    assert all(shell.run("show", id, "-o", "json").stdout.count('"rejected"') for id in ids)
+
+
+def test_an_execution_that_is_not_there_is_told_with_where_they_are_listed(shell_once: Shell) -> None:
+    for verb in ("watch", "cancel"):
+        assert "opstwin get executions" in refused(shell_once, verb, "exec_7f3k2m9x1q")

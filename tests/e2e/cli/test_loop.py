@@ -40,7 +40,8 @@ def test_applying_a_file_of_which_a_part_is_there_makes_what_is_missing_and_no_m
     assert after["web-2"].id != before["web-2"].id
 
 
-@pytest.mark.req("S1.40", "S5.63", "S5.121")
+@pytest.mark.req("S1.40", "S5.63")
+@pytest.mark.proves("G1")
 def test_a_sentence_becomes_a_verified_change_only_through_an_approval(shell: Shell) -> None:
     planned = shell.run("plan", "deploy nginx:1.27 as web with 2 replicas on port 8080", "--detailed-exitcode")
     assert planned.returncode == Exit.CHANGES

@@ -60,6 +60,31 @@ async def test_a_container_is_observed_exactly_as_it_was_desired(spot: Spot, fie
     assert made.managed
 
 
+MIB = 1024 * 1024
+LIMITED: dict[str, Json] = {"memory_bytes": 32 * MIB, "cpu_millicores": 250, "restart": "no"}
+CHANGING = {f"container.{word}:ok" for word in ("create", "start", "stop", "restart", "remove", "rename", "update")}
+
+
+@pytest.mark.req("S1.21")
+@pytest.mark.parametrize(
+    ("change", "asked"),
+    [
+        ({}, []), ({"memory_bytes": 48 * MIB}, ["container.update:ok"]),
+        ({"restart": "always"}, ["container.update:ok"]), ({"running": False}, ["container.stop:ok"]),
+        ({"running": False, "cpu_millicores": 500}, ["container.update:ok", "container.stop:ok"]),
+    ],
+    ids=["nothing", "memory", "restart policy", "whether it runs", "both"],
+)  # fmt: skip
+async def test_only_what_differs_is_asked_of_the_engine(spot: Spot, change: dict[str, Json], asked: list[str]) -> None:
+    made = await spot.create(spot.spec(**LIMITED))
+    first = spot.raw()["Id"]
+    spot.calls.clear()
+    wanted = spot.spec(**{**LIMITED, **change})
+    seen = await spot.driver.writer.apply(spot.order(Op.UPDATE, "second.0", after=wanted, found=made.spec))
+    assert [call for call in spot.calls if call in CHANGING] == asked
+    assert (seen.spec, spot.raw()["Id"]) == (wanted, first)
+
+
 async def test_published_ports_are_observed_as_desired(spot: Spot) -> None:
     low, high = sorted([free_port(), free_port()])
     ports = [port(80, free_port()), port(81, low, address="127.0.0.1"), port(81, high, "udp")]

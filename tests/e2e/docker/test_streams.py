@@ -137,10 +137,13 @@ async def test_the_halves_of_a_replacement_are_not_heard_of(spot: Spot) -> None:
 
 @pytest.mark.req("S5.15", "S5.34")
 async def test_logs_are_followed_with_their_streams_and_moments(spot: Spot) -> None:
-    script = "echo one; echo two >&2; while true; do echo tick; sleep 0.1; done"
+    # It goes on only once somebody reads: what follows cannot have been there when the stream was opened.
+    script = "echo one; echo two >&2; until [ -e /go ]; do sleep 0.05; done; while :; do echo tick; sleep 0.1; done"
     await spot.create(spot.spec(command=["/bin/sh", "-c", script]))
     async with aclosing(spot.driver.reader.logs(spot.id(), tail=1000, follow=True)) as lines:  # type: ignore[type-var]
-        found = await collected(lines, lambda found: sum(line.text == "tick" for line in found) == 3)
+        found = await collected(lines, lambda found: len(found) == 2)
+        spot.client.containers.get(spot.name()).exec_run(["/bin/touch", "/go"])
+        found += await collected(lines, lambda found: len(found) == 3)
     streams = {line.text: line.stream for line in found}
     assert streams == {"one": "stdout", "two": "stderr", "tick": "stdout"}
     moments = [line.at for line in found if line.at is not None and line.stream == "stdout"]

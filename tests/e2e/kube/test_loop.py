@@ -177,6 +177,30 @@ async def test_what_somebody_else_made_is_adopted_and_then_ours_to_change(shop: 
     assert shop.spot.there("configmap", "shop")["data"] == {"MODE": "ours"}
 
 
+async def test_a_kind_and_an_object_of_it_are_made_by_one_plan(shop: Shop) -> None:
+    """The cluster serves the kind a moment after its definition was made."""
+    group = f"{shop.spot.namespace}.example.com"
+    labels = {"app.kubernetes.io/part-of": "shop"}
+    shape = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"widgets.{group}", "labels": labels},
+        "spec": {
+            "group": group, "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": shape}}],
+        },
+    }  # fmt: skip
+    metadata = {"name": "one", "namespace": shop.spot.namespace, "labels": labels}
+    widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": metadata, "spec": {"size": 1}}
+    try:
+        made = await shop.apply(definition, widget)
+        assert made.state is ExecutionState.SUCCEEDED, made.error
+        assert shop.spot.there(f"widgets.{group}", "one")["spec"] == {"size": 1}
+        assert (await shop.plan(definition, widget)).changes == ()
+    finally:
+        shop.spot.kubectl("delete", "customresourcedefinition", f"widgets.{group}", "--ignore-not-found", check=False)
+
+
 async def _replicas(shop: Shop) -> object:
     found = await shop.rig.ledger.need(Observed, shop.resource("deployment/web"))
     assert found.health in (Health.HEALTHY, Health.STARTING)

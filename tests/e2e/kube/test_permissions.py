@@ -4,11 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from opstwin.domain.plan import Op
+from opstwin.errors import Forbidden
 from tests.e2e.cli.conftest import Shell
-from tests.e2e.kube.spot import IMAGE, Object, Spot
+from tests.e2e.kube.spot import IMAGE, Object, Spot, fresh_namespace, spot_at
 
 RBAC = {"apiVersion": "rbac.authorization.k8s.io/v1"}
 READS = [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]}]
@@ -74,6 +77,33 @@ async def test_a_test_of_a_cluster_lists_what_the_account_may_do_and_what_it_lac
     assert {"what": "secrets", "namespace": here, "may": ["get"], "lacks": ["create", "patch", "delete"]} in told[
         "permissions"
     ]
+
+
+@pytest.mark.req("S5.77")
+async def test_rights_are_asked_for_where_the_cluster_has_nothing_yet(spot: Spot, reader: Path) -> None:
+    """In a namespace, and to a kind, that the plan itself would make."""
+    ahead, far = fresh_namespace(), spot_at(reader, spot.namespace)
+    spot.beside.append(far)
+    inside = spot.configmap()
+    inside["metadata"]["namespace"] = ahead
+    widget: Object = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "one"}}
+    definition: Object = {
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Widget", "plural": "widgets"}},
+    }  # fmt: skip
+    space: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": ahead}}
+    changes = [
+        spot.order(Op.CREATE, space, "run.0", full=ahead).change,
+        spot.order(Op.CREATE, inside, "run.1", full=f"{ahead}/settings").change,
+        spot.order(Op.CREATE, definition, "run.2", full="widgets.example.com").change,
+        spot.order(Op.CREATE, widget, "run.3", full="one", kind="widget.example.com").change,
+    ]
+    with pytest.raises(Forbidden) as refused:
+        await far.previewer.preview(changes)
+    lacking: Any = refused.value.details["lacking"]
+    assert {f"create configmaps in namespace {ahead}", "create widgets.example.com"} <= {*lacking}
+    assert len(await spot.previewer.preview(changes)) == len(changes)
 
 
 async def test_what_makes_pods_is_shown_with_its_images(spot: Spot, shell: Shell) -> None:

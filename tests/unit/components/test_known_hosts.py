@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from opstwin.control.component_planning import ComponentPlanner
-from opstwin.control.known_hosts import KnownHosts, names
+from opstwin.control.known_hosts import KnownHosts
+from opstwin.control.written_hosts import written_hosts
 from opstwin.domain.plan import Plan
 from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId
@@ -81,7 +82,9 @@ async def test_what_a_person_planned_once_an_ai_client_may_name_from_then_on(sit
 
 async def test_what_an_ai_client_planned_makes_its_host_known_only_when_a_person_approved_it(site: Site) -> None:
     planner, _ = scripted(site)
-    plan = await planner.plan(document(endpoint=OWN), None, None, ROBOT, said=f"bring the network up at {OWN}")
+    plan = await planner.plan(
+        document(endpoint=OWN), None, None, ROBOT, named=written_hosts([f"bring the network up at {OWN}"])
+    )
     with pytest.raises(Forbidden):
         await planner.plan(document(endpoint=OWN), None, None, ROBOT)
     await site.rig.approved(plan)
@@ -90,11 +93,11 @@ async def test_what_an_ai_client_planned_makes_its_host_known_only_when_a_person
 
 async def test_the_agent_may_have_asked_what_the_person_it_acts_for_named(site: Site) -> None:
     planner, _ = scripted(site)
-    said = f"{OWN}에 network를 배포해줘"
-    assert (await planner.plan(document(endpoint=OWN), None, None, ROBOT, said=said)).mode == "bootstrap"
+    named = written_hosts([f"{OWN}에 network를 배포해줘"])
+    assert (await planner.plan(document(endpoint=OWN), None, None, ROBOT, named=named)).mode == "bootstrap"
     with pytest.raises(Forbidden):
-        await planner.plan(document(endpoint=STRANGE), None, None, ROBOT, said=said)
-    assert (await planner.discover_endpoint(OWN, ROBOT, said)).exists is None
+        await planner.plan(document(endpoint=STRANGE), None, None, ROBOT, named=named)
+    assert (await planner.discover_endpoint(OWN, ROBOT, named)).exists is None
 
 
 async def test_the_host_of_a_target_is_known(site: Site) -> None:
@@ -119,18 +122,3 @@ async def test_an_address_that_the_settings_list_may_be_named(site: Site) -> Non
     for url in ("http://10.3.2.3/health", "http://10.2.0.5:8081/health"):
         with pytest.raises(Forbidden):
             await hosts.check(url, ROBOT)
-
-
-@pytest.mark.parametrize(
-    ("said", "host", "named"),
-    [
-        ("look at ctrl.example:8080 please", "ctrl.example", True), ("Look at CTRL.example.", "ctrl.example", True),
-        ("ctrl.example에 배포", "ctrl.example", True), ("at 10.0.0.5", "10.0.0.5", True),
-        ("at ctrl.example.evil.example", "ctrl.example", False), ("at my-ctrl.example", "ctrl.example", False),
-        ("at x.ctrl.example", "ctrl.example", False), ("at 10.0.0.55", "10.0.0.5", False),
-        ("deploy web", "web", False), ("what runs at web:8080?", "web", True), ("see http://web", "web", True),
-        ("http://web.example", "web", False), ("", "web", False), ("at [::1]:80", "::1", True),
-    ],
-)  # fmt: skip
-def test_words_name_a_host_as_a_whole_or_not_at_all(said: str, host: str, named: bool) -> None:
-    assert names(said, host) is named

@@ -259,22 +259,6 @@ async def test_what_cannot_be_undone_without_losing_data_stops_and_asks(rig: Rig
     assert rig.world.containers()["web-2"].spec["image"] == "app:1"
 
 
-@pytest.mark.proves("B3")
-async def test_a_reply_lost_after_the_effect_is_read_back_and_not_repeated(rig: Rig) -> None:
-    rig.world.faults.add(Fault(kind=FaultKind.TIMEOUT_AFTER, nth=1))
-    ended = await rig.carry_out(await rig.plan_workloads(app()))
-    assert ended.state is ExecutionState.SUCCEEDED
-    assert len(rig.world.effects) == 2
-
-
-@pytest.mark.proves("B2")
-async def test_a_target_that_hangs_is_observed_before_the_step_is_tried_again(rig: Rig) -> None:
-    rig.world.faults.add(Fault(kind=FaultKind.HANG, nth=1, call="apply"))
-    ended = await rig.carry_out(await rig.plan_workloads(app()))
-    assert ended.state is ExecutionState.SUCCEEDED
-    assert len(rig.world.effects) == 2
-
-
 async def test_a_target_that_stays_away_leaves_the_execution_open_and_it_goes_on_later(rig: Rig) -> None:
     plan = await rig.approved(await rig.plan_workloads(app()))
     execution = await rig.applier.start(plan.id, ANNA)

@@ -13,7 +13,7 @@ from opstwin.domain.audit import AuditEntry, AuditRow, verify_chain
 from opstwin.domain.execution import Execution
 from opstwin.domain.plan import Plan, PlanState, Risk
 from opstwin.domain.values import Digest, TargetId
-from opstwin.errors import Conflict, Forbidden, NotApproved, NotFound, RequestError, StalePlan
+from opstwin.errors import Conflict, Forbidden, InvalidInput, NotApproved, NotFound, RequestError, StalePlan
 from opstwin.twin.memory import MemoryStore
 from opstwin.twin.store import Put
 from tests.unit.control.planning_bench import ANNA, ANNA_TOO, BEN, RECONCILER, ROBOT, Bench, InTurns, web
@@ -234,7 +234,7 @@ async def test_a_refused_attempt_is_audited_with_who_tried_and_why_not(bench: Be
 async def test_waiting_lists_what_is_pending_oldest_first(bench: Bench, plan: Plan) -> None:
     second = await bench.plan(web(1, name="api"))
     third = await bench.plan(web(1, name="db"))
-    await bench.approver.decide(second.id, BEN, "reject", "")
+    await bench.approver.decide(second.id, BEN, "reject", "no")
     assert [item.id for item in await bench.approver.waiting()] == [plan.id, third.id]
 
 
@@ -247,7 +247,7 @@ async def test_of_fifty_decisions_at_once_one_counts_and_a_reject_outweighs_an_a
         words = ["approve", "reject"] * 25
         actors = [BEN, ANNA, BEN, ANNA, ANNA_TOO]
         attempts = [
-            bench.approver.decide(plan.id, actors[(number + round_number) % 5], word, "")
+            bench.approver.decide(plan.id, actors[(number + round_number) % 5], word, "why")
             for number, word in enumerate(words)
         ]
         results = await asyncio.gather(*attempts, return_exceptions=True)
@@ -305,3 +305,16 @@ def mutated(plan: Plan, field: str) -> Plan:
 
 def entry_for(plan: Plan) -> AuditEntry:
     return AuditEntry(action="test.tamper", subject=plan.id, actor=ANNA)
+
+
+@pytest.mark.parametrize("word", ["reject", "no", "Approve"])
+@pytest.mark.parametrize("reason", ["", " ", "\u3000 "])
+async def test_a_reject_without_a_reason_is_refused_audited_and_decides_nothing(
+    bench: Bench, plan: Plan, word: str, reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match="--reason") as refused:
+        await bench.approver.decide(plan.id, BEN, word, reason)
+    assert refused.value.field == "reason"
+    assert await approvals(bench) == []
+    assert (await bench.ledger.need(Plan, plan.id)).state is PlanState.PENDING
+    assert [row.outcome for row in await bench.audit("plan.reject")] == ["refused"]

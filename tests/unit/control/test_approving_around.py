@@ -21,7 +21,6 @@ from tests.unit.control.planning_bench import (
     BEN,
     LOCAL,
     RECONCILER,
-    ROBOT,
     Bench,
     container,
     web,
@@ -124,7 +123,7 @@ async def test_an_approval_by_mandate_counts_only_while_the_mandate_holds(bench:
     assert await mandate_holds(bench.ledger, replace(approval, mandate_id=None), plan, bench.clock.now())
 
 
-@pytest.mark.parametrize("setter", [ANNA, ANNA_TOO, ROBOT])
+@pytest.mark.parametrize("setter", [ANNA, ANNA_TOO])
 async def test_nobody_approves_high_risk_that_he_asked_for_through_desired_state(bench: Bench, setter: Actor) -> None:
     plan = await stopped_by(bench, setter)
     assert plan.requested_by == RECONCILER

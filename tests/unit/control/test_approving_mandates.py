@@ -135,14 +135,15 @@ async def test_it_covers_its_own_resource_and_target_alone(bench: Bench) -> None
     assert (await bench.approver.approve_by_mandate(plan, mine)).state is PlanState.APPROVED
 
 
-async def test_what_an_agent_wants_is_never_brought_about_without_an_approval(bench: Bench) -> None:
+async def test_an_agent_that_tries_to_set_desired_state_ends_no_healing(bench: Bench) -> None:
     mandate = await heal(bench)
     record = await bench.ledger.need(Desired, container("web-1"))
-    spec = {**(record.spec or {}), "memory_bytes": 64 << 20}
-    await set_desired(bench.ledger, record.id, spec, if_revision=None, actor=ROBOT)
-    plan = await bench.planner.from_drift(LOCAL, None, RECONCILER)
-    assert "never approved by a person" in await refused(bench, plan, mandate)
-    assert (await bench.approver.decide(plan.id, BEN, "approve", "")).state is PlanState.APPROVED
+    with pytest.raises(Forbidden, match="only a person"):
+        await set_desired(
+            bench.ledger, record.id, {**(record.spec or {}), "restart": "no"}, if_revision=None, actor=ROBOT
+        )
+    plan = await drifted(bench)
+    assert (await bench.approver.approve_by_mandate(plan, mandate)).state is PlanState.APPROVED
 
 
 async def test_what_a_person_set_directly_is_healed(bench: Bench) -> None:
@@ -207,17 +208,17 @@ async def test_a_new_mandate_takes_the_place_of_the_old_one(bench: Bench) -> Non
 
 
 @pytest.mark.proves("G1", "G3")
-async def test_a_person_who_sets_more_does_not_make_an_agents_wish_their_own() -> None:
+async def test_a_person_who_sets_more_does_not_make_the_wish_of_who_may_not_approve_their_own() -> None:
     from datetime import timedelta
 
     from opstwin.control.desired import set_desired
     from opstwin.control.modes import Setting, set_mode
     from opstwin.control.reconciling import Reconciler
+    from opstwin.domain.access import Principal, Scope
     from opstwin.domain.resource import Desired as Wanted
     from opstwin.domain.target import Mode
     from tests.rig import ANNA as OWNER
     from tests.rig import BEN as OTHER
-    from tests.rig import ROBOT as AGENT
     from tests.rig import Rig, app
 
     rig = await Rig().ready()
@@ -225,7 +226,9 @@ async def test_a_person_who_sets_more_does_not_make_an_agents_wish_their_own() -
     week = rig.clock.now() + timedelta(days=7)
     await set_mode(rig.ledger, "local", Setting(mode=Mode.HEAL, reason="keep it up", expires_at=week), OWNER)
     reconciler = Reconciler(rig.ledger, rig.observer, rig.planner, rig.approver, rig.applier, rig.breakers)
-    for actor, fields in ((AGENT, {"image": "app:2"}), (OTHER, {"memory_bytes": 64 * 2**20})):
+    other = await rig.ledger.need(Principal, OTHER.id)
+    await rig.put(replace(other, scopes=frozenset({Scope.READ, Scope.APPLY})))
+    for actor, fields in ((OTHER, {"image": "app:2"}), (OWNER, {"memory_bytes": 64 * 2**20})):
         found = await rig.ledger.need(Wanted, "local/container/web-1")
         spec = {**(found.spec or {}), **fields}
         await set_desired(rig.ledger, found.id, spec, if_revision=found.revision, actor=actor)

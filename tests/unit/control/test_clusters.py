@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
+from opstwin.control.adopting import adopt
+from opstwin.domain.command import Command
 from opstwin.domain.deployment import Deployment
 from opstwin.domain.event import Event
 from opstwin.domain.execution import Execution, ExecutionState
 from opstwin.domain.plan import Op, Risk
 from opstwin.domain.resource import Desired, Observed, Presence
-from opstwin.errors import Conflict, Forbidden, InvalidInput, Rejected, StalePlan, TargetError
+from opstwin.domain.target import Target
+from opstwin.domain.values import ResourceId
+from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, Rejected, StalePlan, TargetError
 from opstwin.targets.sim.kube.faults import Fault, FaultKind
 from opstwin.targets.sim.kube.life.images import Image
-from tests.cluster_rig import PROD, ClusterRig, cluster_rig
+from tests.cluster_rig import PATIENT, PROD, ClusterRig, cluster_rig
 from tests.rig import ANNA
 
 
@@ -153,12 +157,104 @@ async def test_what_leaves_the_files_stays_until_it_is_pruned_and_others_things_
     assert "web-config" not in names
 
 
+async def test_what_was_given_as_manifests_is_restarted_in_words(shop: ClusterRig) -> None:
+    await shop.apply(config(), workload())
+    before = shop.owned("Deployment", "web")["spec"]["template"]["metadata"].get("annotations")
+    plan = await shop.rig.plan("restart shop on prod")
+    assert [(item.op, item.name) for item in plan.changes] == [(Op.RESTART, "default/web")]
+    assert (await shop.rig.carry_out(plan)).state is ExecutionState.SUCCEEDED
+    assert shop.owned("Deployment", "web")["spec"]["template"]["metadata"]["annotations"] != before
+
+
+@pytest.mark.parametrize("words", ["scale shop to 3 on prod", "scale web to 3 on prod", "restart web on prod"])
+async def test_what_words_cannot_change_of_manifests_is_told_with_the_way_to_change_it(
+    shop: ClusterRig, words: str
+) -> None:
+    await shop.apply(config(), workload())
+    with pytest.raises(NotFound) as refused:
+        await shop.rig.plan(words)
+    assert refused.value.next_step.startswith("shop was given as manifests: change those")
+    assert "opstwin rollback shop --target prod" in refused.value.next_step
+
+
+async def test_only_what_can_fail_is_watched_for_a_while_before_a_plan_has_succeeded(shop: ClusterRig) -> None:
+    clock = shop.rig.clock
+    began_s = clock.monotonic_s()
+    assert (await shop.apply(config())).state is ExecutionState.SUCCEEDED
+    assert clock.monotonic_s() == began_s
+    assert (await shop.apply(config(), workload())).state is ExecutionState.SUCCEEDED
+    assert clock.monotonic_s() - began_s >= PATIENT.patience.hold_s
+
+
+async def test_an_application_of_which_nothing_runs_goes_back_by_its_name_and_by_its_execution(
+    shop: ClusterRig,
+) -> None:
+    await shop.apply(config(A="1"))
+    newer = await shop.apply(config(A="2"))
+    back = await shop.rig.planner.rollback("prod/workload/shop", ANNA)
+    assert (await shop.rig.carry_out(back)).state is ExecutionState.SUCCEEDED
+    assert shop.owned("ConfigMap", "web-config")["data"] == {"A": "1"}
+    with pytest.raises(NotFound, match="left nothing behind"):
+        await shop.rig.planner.rollback(newer.id, ANNA)
+    with pytest.raises(NotFound, match="Nothing was ever applied"):
+        await shop.rig.planner.rollback("prod/workload/bank", ANNA)
+
+
+async def test_what_an_execution_brought_and_nothing_runs_of_is_taken_away_again(shop: ClusterRig) -> None:
+    made = await shop.apply(config(A="1"))
+    back = await shop.rig.planner.rollback(made.id, ANNA)
+    assert (await shop.rig.carry_out(back)).state is ExecutionState.SUCCEEDED
+    assert [item["metadata"]["name"] for item in shop.cluster.all("ConfigMap", "default")] == ["kube-root-ca.crt"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "application"),
+    [
+        ({}, "settings-example-com"),
+        ({"app.kubernetes.io/part-of": "My_Shop.v2"}, "my-shop-v2"),
+    ],
+)
+async def test_manifests_whose_names_no_application_can_have_are_planned_under_one_like_it(
+    shop: ClusterRig, labels: dict[str, str], application: str
+) -> None:
+    named = {**config("settings.example.com"), "metadata": {"name": "settings.example.com", "labels": labels}}
+    plan = await shop.from_manifests(named)
+    assert [item.workload for item in plan.changes] == [application]
+
+
 async def test_a_thing_that_is_there_and_not_ours_is_not_touched(shop: ClusterRig) -> None:
     shop.cluster.create({**workload(), "metadata": {"name": "web", "namespace": "default"}})
     await shop.discover()
     with pytest.raises(Conflict, match="did not make it") as refused:
         await shop.from_manifests(workload("shop:2"))
     assert "opstwin adopt prod/deployment/default/web" in refused.value.next_step
+
+
+async def test_in_pods_of_what_is_not_ours_only_reading_commands_run_until_their_maker_is_adopted(
+    shop: ClusterRig,
+) -> None:
+    shop.cluster.create({**workload(), "metadata": {"name": "web", "namespace": "default"}})
+    shop.cluster.advance(30)
+    await shop.discover()
+    pod = (await shop.rig.ledger.all(Observed, {"kind": "pod"}))[0].id
+    web = ResourceId("prod/deployment/default/web")
+    touch = Command(argv=("touch", "/x"))
+    for resource in (pod, web):
+        with pytest.raises(Forbidden, match="did not make") as refused:
+            await shop.rig.planner.for_command(resource, touch, ANNA)
+        assert refused.value.next_step == f"Take it over first: opstwin adopt {web}"
+    target = await shop.rig.ledger.need(Target, PROD)
+    assert shop.rig.places is not None
+    await adopt(shop.rig.ledger, web, ANNA, renderer=shop.rig.places.renderer(target))
+    for resource in (pod, web):
+        assert (await shop.rig.planner.for_command(resource, touch, ANNA)).changes[0].resource == resource
+
+
+async def test_in_pods_of_what_opstwin_made_a_command_is_planned(shop: ClusterRig) -> None:
+    await shop.apply(config(), workload())
+    await shop.discover()
+    for pod in await shop.rig.ledger.all(Observed, {"kind": "pod"}):
+        assert (await shop.rig.planner.for_command(pod.id, Command(argv=("touch", "/x")), ANNA)).changes
 
 
 @pytest.mark.proves("E7")

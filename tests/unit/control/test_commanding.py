@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from opstwin.control.adopting import adopt
 from opstwin.control.commanding import AT_ONCE, Commander
 from opstwin.control.running import Ran
 from opstwin.domain.access import Actor
@@ -114,7 +115,35 @@ async def bench(*, held: asyncio.Event | None = None) -> Bench:
     await rig.ready()
     rig.world.run("legacy-1", "app:1", env={"DB_PASSWORD": "correct-horse", "COLOUR": "blue"})
     await rig.observer.discover(LOCAL, ANNA)
+    await adopt(rig.ledger, WEB, ANNA)
     return Bench(rig, places, Commander(rig.ledger, rig.planner, rig.applier))
+
+
+async def test_in_what_opstwin_did_not_make_only_reading_commands_run_until_it_is_adopted() -> None:
+    on = await bench()
+    theirs = ResourceId("local/container/theirs")
+    on.rig.world.run("theirs", "app:1")
+    await on.rig.observer.discover(LOCAL, ANNA)
+    for actor in (ANNA, ROBOT):
+        with pytest.raises(Forbidden, match="did not make") as refused:
+            await on.commander.run(theirs, Command(argv=("touch", "/x")), actor)
+        assert refused.value.next_step == "Take it over first: opstwin adopt local/container/theirs"
+    assert [(row.subject, row.actor, row.outcome) for row in await on.rows("exec.refused")] == [
+        (theirs, ANNA, "refused"), (theirs, ROBOT, "refused"),
+    ]  # fmt: skip
+    assert await on.rig.ledger.all(Plan) == []
+    assert isinstance(await on.commander.run(theirs, Command(argv=("hostname",)), ROBOT), Ran)
+    await adopt(on.rig.ledger, theirs, ANNA)
+    assert isinstance(await on.commander.run(theirs, Command(argv=("touch", "/x")), ANNA), Plan)
+
+
+async def test_a_stranger_under_the_name_of_one_that_was_adopted_is_a_stranger() -> None:
+    on = await bench()
+    on.rig.world.remove("legacy-1")
+    on.rig.world.run("legacy-1", "app:1")
+    await on.rig.observer.discover(LOCAL, ANNA)
+    with pytest.raises(Forbidden, match="did not make"):
+        await on.planned("touch", "/x")
 
 
 @pytest.mark.req("S3.G3")
@@ -214,7 +243,6 @@ async def test_a_command_that_was_stopped_by_its_time_is_handed_to_a_human() -> 
     assert (row.outcome, row.details["stopped"], row.details["exit_code"]) == ("failed", "time", 137)
 
 
-@pytest.mark.proves("C6")
 @pytest.mark.parametrize("kind", [FaultKind.CRASH, FaultKind.CRASH_AFTER])
 async def test_after_a_crash_a_command_is_not_run_again_and_its_outcome_is_called_unknown(kind: FaultKind) -> None:
     on = await bench()

@@ -16,7 +16,18 @@ from opstwin.domain.values import Json
 from opstwin.errors import Conflict, Forbidden, InvalidInput, NotFound, Unreachable
 from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.twin.memory import MemoryStore
-from tests.unit.control.planning_bench import ANNA, BEN, LOCAL, ROBOT, Bench, InTurns, container, ops, web
+from tests.unit.control.planning_bench import (
+    ANNA,
+    BEN,
+    LOCAL,
+    RECONCILER,
+    ROBOT,
+    Bench,
+    InTurns,
+    container,
+    ops,
+    web,
+)
 
 
 @pytest.fixture
@@ -213,13 +224,18 @@ async def test_what_was_adopted_is_ours_and_what_took_its_name_is_not(bench: Ben
         await bench.ask(Action.UPGRADE, "box", image="app:2")
 
 
-async def test_an_agent_needs_the_scope_to_plan(bench: Bench) -> None:
-    assert (await put(bench, {"image": "app:1"}, actor=ROBOT)).set_by == ROBOT
+@pytest.mark.parametrize("scopes", [frozenset(Scope) - {Scope.APPROVE}, frozenset({Scope.READ})])
+async def test_an_agent_sets_nothing_directly_and_is_told_to_make_a_plan(
+    bench: Bench, scopes: frozenset[Scope]
+) -> None:
     agent = await bench.ledger.need(Principal, "robot")
-    await bench.put(replace(agent, scopes=frozenset({Scope.READ})))
-    for actor in (ROBOT, Actor(kind=ActorKind.AGENT, id="nobody")):
-        with pytest.raises(Forbidden, match="twin:plan"):
+    await bench.put(replace(agent, scopes=scopes))
+    for actor in (ROBOT, RECONCILER, Actor(kind=ActorKind.AGENT, id="nobody")):
+        with pytest.raises(Forbidden, match="only a person") as refused:
             await put(bench, {"image": "app:2"}, actor=actor)
+        assert "plan_create" in refused.value.next_step
+    assert await bench.ledger.get(Desired, container("box")) is None
+    assert [row.outcome for row in await bench.audit("desired.set")] == ["refused"] * 3
 
 
 async def test_volumes_and_networks_have_a_desired_state_too(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from opstwin.control.desired import set_desired
 from opstwin.control.diagnosing import Diagnostician
 from opstwin.control.diagnosing_calls import NextCall, call_text
 from opstwin.control.diagnosing_findings import Diagnosis, Finding
@@ -12,6 +13,7 @@ from opstwin.control.diagnosing_logs import with_last_lines
 from opstwin.domain.diagnosis import Code, Severity
 from opstwin.domain.event import Event
 from opstwin.domain.healing import Heal, HealRecord
+from opstwin.domain.resource import Desired
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId
 from opstwin.domain.workload import Mount, Port, Resources
@@ -121,6 +123,17 @@ async def test_an_image_that_is_gone_is_found_for_what_runs_and_for_what_must_be
     missing = found["local/container/web-2"]
     assert missing.severity is Severity.CRITICAL
     assert said(missing.next_calls[0]) == "plan_create(drift=true, target=local, resources=[local/container/web-2])"
+
+
+async def test_an_image_that_is_wanted_and_never_was_there_is_not_called_gone(rig: Rig) -> None:
+    record = await rig.ledger.need(Desired, WEB1)
+    await set_desired(
+        rig.ledger, WEB1, {**(record.spec or {}), "image": "app:9"}, if_revision=record.revision, actor=ANNA
+    )
+    found = await only(rig, Code.IMAGE_MISSING, subject=WEB1)
+    assert found.why == (
+        "web-1 runs another image. app:9, which it should run, is not on local: it would have to be fetched."
+    )
 
 
 async def test_a_port_that_somebody_took_is_found_with_its_holder() -> None:

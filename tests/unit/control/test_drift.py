@@ -125,7 +125,7 @@ async def test_a_rejected_or_expired_plan_against_drift_is_not_given_again(bench
     bench.world.remove("web-1")
     await bench.observer.discover(LOCAL)
     first = await bench.planner.from_drift(LOCAL, None, RECONCILER)
-    await bench.approver.decide(first.id, BEN, "reject", "")
+    await bench.approver.decide(first.id, BEN, "reject", "no")
     second = await bench.planner.from_drift(LOCAL, None, RECONCILER)
     assert second.id != first.id
     bench.later(hours=25)

@@ -82,11 +82,12 @@ async def test_a_target_is_added_with_its_defaults_and_audited() -> None:
 
 @pytest.mark.req("S2.27", "S2.28", "S2.29", "S2.30")
 @pytest.mark.parametrize("field", ["id", "display_name", "backend_type", "agent_endpoint"])
-@pytest.mark.parametrize("value", [None, ""])
-async def test_a_field_that_is_needed_and_missing_is_named(field: str, value: str | None) -> None:
+@pytest.mark.parametrize("value", [..., None, ""], ids=["not given", "null", "empty"])
+async def test_a_field_that_is_needed_and_missing_is_named(field: str, value: object) -> None:
     places, _ = empty()
-    with pytest.raises(InvalidInput) as refused:
-        await places.add({**NEW, field: value}, ANNA)
+    given = {name: item for name, item in {**NEW, field: value}.items() if item is not ...}
+    with pytest.raises(InvalidInput, match="is missing") as refused:
+        await places.add(given, ANNA)
     assert refused.value.field == field
     assert await places.list() == []
 

@@ -7,6 +7,7 @@ from opstwin.control.places import Places
 from opstwin.domain.audit import AuditRow
 from opstwin.domain.plan import Origin, Plan
 from opstwin.domain.plan_text import plan_lines
+from opstwin.errors import InvalidInput
 from tests.rig import ANNA, LOCAL, Rig, app
 
 SECRET = "hunter2"
@@ -81,3 +82,10 @@ async def test_settings_of_a_target_that_look_secret_are_masked_in_the_audit(rig
     assert stored.settings == settings
     assert SECRET not in await written(rig)
     assert "lab" in await written(rig)
+
+
+def test_a_setting_of_the_hub_is_given_to_no_workload_and_that_is_said_before_anything_is_planned() -> None:
+    with pytest.raises(InvalidInput, match="is a setting of the hub itself") as caught:
+        app(secret_env={"DSN": "env:OPSTWIN_DATABASE_URL"})
+    assert caught.value.field == "secret_env"
+    assert caught.value.next_step

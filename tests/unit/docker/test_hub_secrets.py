@@ -56,6 +56,20 @@ def test_what_is_no_reference_is_refused_without_being_repeated(secrets: HubSecr
     assert refused.value.details["field"] == "secret_env"
 
 
+@pytest.mark.proves("E4")
+@pytest.mark.parametrize("where", ["outside", "../outside", "../{folder}/../outside", "elsewhere/outside", "link"])
+def test_no_link_leads_out_of_the_secrets_folder(secrets: HubSecrets, tmp_path: Path, where: str) -> None:
+    """Straight, relative, through the folder itself, through a linked folder, and over another link."""
+    folder = tmp_path / "secrets"
+    (folder / "elsewhere").symlink_to(tmp_path, target_is_directory=True)
+    named = where.format(folder=folder.name)
+    (folder / "trap").symlink_to(tmp_path / named if named == "outside" else named)
+    assert (folder / "trap").read_text() == VALUE
+    with pytest.raises(Rejected, match="leads out of the secrets folder") as refused:
+        secrets.resolve("file:trap")
+    assert VALUE not in f"{refused.value} {refused.value.details}"
+
+
 def test_a_hub_without_a_folder_says_what_to_set() -> None:
     with pytest.raises(Rejected) as refused:
         HubSecrets({}).resolve("file:plain")

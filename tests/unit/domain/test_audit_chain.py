@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -182,12 +183,28 @@ def test_what_is_injected_into_any_text_stays_one_record(text: str) -> None:
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.text(max_size=20), min_size=9, max_size=9))
 def test_no_two_different_entries_give_the_same_row(texts: list[str]) -> None:
-    """No text can pretend to be the border between two fields."""
     names = ("action", "subject", "outcome", "plan_id", "digest", "approval_id", "execution_id", "reason")
     one = chain([entry(0, **dict(zip(names, texts, strict=False)), details={"x": texts[8]})])[0]
     for place, name in enumerate(names):
         for other in {*texts} - {texts[place]}:
             assert row_hash(replace(one, **{name: other})) != one.hash  # type: ignore[arg-type]
+
+
+BORDERS = list(pairwise(("action", "subject", "outcome", "plan_id", "digest", "approval_id", "execution_id", "reason")))
+PIECES = st.text(max_size=20) | st.sampled_from(('","', '":"', '","subject":"', "\\", '"', "null", "\n", "\x00"))
+
+
+@pytest.mark.proves("K6")
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(BORDERS), PIECES, PIECES.filter(bool), PIECES)
+def test_no_text_moves_over_the_border_between_two_fields(
+    border: tuple[str, str], before: str, moved: str, after: str
+) -> None:
+    first, second = border
+    row = chain([entry(0)])[0]
+    here = replace(row, **{first: before + moved, second: after})  # type: ignore[arg-type]
+    there = replace(row, **{first: before, second: moved + after})  # type: ignore[arg-type]
+    assert row_hash(here) != row_hash(there)
 
 
 def test_a_row_says_who_acted_for_whom() -> None:

@@ -225,6 +225,10 @@ class TestImageMissing:
         found = clue(image_missing(case(image_presence=Presence.ABSENT)))
         assert (found.severity, found.words) == (Severity.NOTICE, "image_missing_runs")
 
+    def test_one_that_runs_another_image_has_lost_none(self) -> None:
+        found = clue(image_missing(case(image_presence=Presence.ABSENT, runs_another=True)))
+        assert (found.severity, found.words) == (Severity.NOTICE, "image_missing_wanted")
+
     @pytest.mark.parametrize("presence", [None, Presence.UNKNOWN])
     def test_where_nobody_looked_nothing_can_be_told(self, presence: Presence | None) -> None:
         verdict = image_missing(case(GONE, image_presence=presence))

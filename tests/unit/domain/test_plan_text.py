@@ -197,3 +197,17 @@ def test_safe_text_is_one_visible_line(value: str) -> None:
     for line in (safe(value), shown(value), shown({value: [value]})):
         assert len(line.splitlines()) <= 1
         assert all(unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for char in line)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "What should be was set directly, without a plan, by anna, ben."),
+        ("ko", "계획 없이 직접 설정된 상태입니다. 설정한 사람: anna, ben"),
+    ],
+)
+def test_everybody_who_set_directly_what_a_plan_brings_about_is_named(language: str, line: str) -> None:
+    first = changed(Op.UPDATE, "web-1", {"a": 1}, {"a": 2}, asked_by=("ben",))
+    second = changed(Op.UPDATE, "web-2", {"a": 1}, {"a": 2}, asked_by=("anna", "ben"))
+    assert f"  {line}" in plan_lines(plan_of(first, second), language)
+    assert line[:12] not in text(plan_of(replace(first, asked_by=())), language)

@@ -88,6 +88,7 @@ def test_a_plan_is_at_least_as_risky_as_each_change_and_never_less_with_more(one
     assert whole(one + more).rank >= whole(one).rank
 
 
+@pytest.mark.proves("G6")
 def test_very_many_small_changes_are_high_risk_together() -> None:
     few = [plain(Op.UPDATE, risk=Risk.LOW)] * (MANY_CHANGES - 1)
     assert together(few, AMONG)[0] is Risk.LOW

@@ -65,6 +65,8 @@ async def test_what_the_examples_tell_is_known_with_them_and_not_without() -> No
     assert right.is_seen
     assert found.shares[0]["right"].value < 0.5
     assert found.shares[3]["right"].value > 0.9
+    assert found.shares[0]["page"].value == 0.0
+    assert found.shares[3]["page"].value > 0.8, "the examples say which page their health checks ask for"
     assert found.means[3]["brier"].value < found.means[0]["brier"].value
     assert found.enough == 3
 

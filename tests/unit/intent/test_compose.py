@@ -324,7 +324,7 @@ SHARED = "services: {web: {image: app:1, scale: 3, ports: ['8080:80', '8443-8445
 
 
 def test_in_a_cluster_all_replicas_stand_behind_one_port() -> None:
-    document = read_document(SHARED, project="shop", shared_ports=True)
+    document = read_document(SHARED, project="shop", for_cluster=True)
     assert isinstance(document, Workloads)
     [web] = document.items
     assert (web.replicas, [(port.host, port.container) for port in web.ports]) == (3, [(8080, 80), (8443, 443)])

@@ -73,7 +73,7 @@ SERVICE_LINES = {
     "placement": ("deploy: {placement: {constraints: []}}", "deploy.placement", "one target"),
     "deploy restart": ("deploy: {restart_policy: {condition: any}}", "deploy.restart_policy", "restart:"),
     "global mode": ("deploy: {mode: global}", "deploy.mode", "replicas:"),
-    "reservations": ("deploy: {resources: {reservations: {cpus: '1'}}}", "deploy.resources.reservations", "limits"),
+    "reservations": ("deploy: {resources: {reservations: {cpus: '1'}}}", "deploy.resources.reservations", "requests"),
     "pids": ("deploy: {resources: {limits: {pids: 5}}}", "deploy.resources.limits.pids", "remove it"),
     "replicas 0": ("deploy: {replicas: 0}", "", "1 to 1000"),
     "replicas word": ("deploy: {replicas: many}", "deploy.replicas", "digits"),

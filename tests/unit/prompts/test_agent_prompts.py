@@ -1,12 +1,13 @@
 """What a model is sent: word for word, within its budget, and never more than the listed fields."""
 
+import json
 from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from opstwin.agent.drafting.answers import schema_text
+from opstwin.agent.drafting.answers import schema_of, schema_text
 from opstwin.agent.drafting.briefs import DraftBrief
 from opstwin.agent.drafting.composing import (
     composed,
@@ -68,7 +69,8 @@ def test_every_prompt_keeps_its_budget_whatever_the_container_holds(brief: Draft
 
 @pytest.mark.req("S5.92")
 def test_examples_that_are_too_long_together_are_left_out_the_least_similar_first() -> None:
-    long = [replace(HELD, id=f"dep_{n}", score=n / 10, service="\u202e" * 250) for n in range(5)]
+    plain = replace(HELD, service="\u202e" * 250, manifest_summary="")
+    long = [replace(plain, id=f"dep_{n}", score=n / 10) for n in range(5)]
     text = examples_text(long, without_secrets)
     assert tokens_in(text) <= prompts("agent")["examples"].budget
     assert "dep_4" in text
@@ -146,6 +148,13 @@ def test_more_than_five_examples_are_left_out_and_none_are_said_to_be_none() -> 
 def test_the_answer_is_asked_for_in_the_language_of_the_person() -> None:
     assert "in Korean" in composed(briefs()["korean"], without_secrets).user
     assert "in English" in composed(brief_of(), without_secrets).user
+
+
+def test_the_schema_is_built_once_and_what_a_provider_changes_in_it_is_its_own() -> None:
+    assert schema_text(several=True) is schema_text(several=True)
+    schema_of(several=False)["properties"] = {}
+    assert "memory" in str(schema_of(several=False))
+    assert json.dumps(schema_of(several=True), separators=(",", ":")) == schema_text(several=True)
 
 
 @pytest.mark.proves("J5")

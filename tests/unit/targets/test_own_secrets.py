@@ -37,6 +37,41 @@ def test_a_telling_value_is_masked(value: str) -> None:
     assert value not in over({"DB_PASSWORD": value}, f"auth failed: {value}, giving up")
 
 
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize(
+    ("name", "value"), [("API_TOKEN", "483920174"), ("DOOR_PIN", "482913"), ("DB_PASSWORD", "90817263"),
+                        ("OTP_CODE", "771204"), ("ACCESS_KEY", "1234567890123456")]
+)  # fmt: skip
+@pytest.mark.parametrize("line", ["sent {}", "pin={}", "code:{}.", '{{"code":"{}"}}', "{}", "is it {}?", "got {}, {}"])
+def test_a_code_of_digits_is_masked_where_it_stands_as_a_number(name: str, value: str, line: str) -> None:
+    assert over({name: value}, line.format(value, value)) == line.format("***", "***")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("DOOR_PIN", "482913", "2026-11-21T10:11:12.482913Z took 1482913 of 4829130 ns, 482913ms, id a482913"),
+        ("DOOR_PIN", "20261121", "at 20261121-101112 and 20261121:10"), ("DOOR_PIN", "8080", "on port 8080"),
+        ("API_TOKEN", "54321", "on port 54321"), ("API_TOKEN", "300000", "waited 300000 ms"),
+        ("TOKEN_TTL", "86399999", "for 86399999 ms"), ("PASSWORD_MAX_AGE", "7775999", "7775999 s"),
+        ("PINNED_VERSION", "482913", "version 482913"), ("SHIPPING", "482913", "order 482913"),
+    ],
+)  # fmt: skip
+def test_moments_ports_amounts_and_parts_of_numbers_stay_readable(name: str, value: str, line: str) -> None:
+    assert over({name: value}, line) == line
+
+
+def test_a_code_of_digits_is_masked_as_base64_and_in_an_address_too() -> None:
+    env = {"DATABASE_URL": "postgres://shop:55512398@db/shop"}
+    assert over(env, "password 55512398") == "password ***"
+    assert "NTU1MTIzOT" not in over(env, base64.b64encode(b"55512398").decode())
+
+
+def test_values_that_are_typed_as_secrets_are_masked_whatever_they_are_called() -> None:
+    own = own_secrets((), ("web",), typed=["Zx9-kk21q", "482913", "web", "5432", "postgres"])
+    assert own.over("web: Zx9-kk21q at postgres:5432 with 482913") == "web: *** at postgres:5432 with ***"
+
+
 def test_the_password_in_an_address_is_masked_where_it_stands_alone() -> None:
     assert over({"DATABASE_URL": "postgres://shop:Qw9-zz81x@db/shop"}, "using Qw9-zz81x") == "using ***"
 

@@ -97,6 +97,7 @@ _ROWS: Final[tuple[_Row, ...]] = (
      ("api-extensions",), (), _V1),
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", False, "",
      ("api-extensions",), (), _V1),
+    ("apiregistration.k8s.io", "apiservices", "APIService", False, "", ("api-extensions",), _S, _V1),
     ("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", False, "crd,crds",
      ("api-extensions",), _S, _V1),
 )  # fmt: skip

@@ -42,8 +42,9 @@ def _node(cluster: Cluster, name: str) -> Doc:
         "lastHeartbeatTime": cluster.stamp(), "lastTransitionTime": cluster.stamp(),
     }  # fmt: skip
     info = {"kubeletVersion": cluster.git_version, "operatingSystem": "linux", "architecture": "amd64"}
+    labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
     return {
-        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}},
+        "metadata": {"name": name, "labels": labels},
         "status": {
             "capacity": _CAPACITY, "allocatable": _CAPACITY, "conditions": [ready], "nodeInfo": info,
             "addresses": [{"type": "Hostname", "address": name}],

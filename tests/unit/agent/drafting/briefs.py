@@ -28,6 +28,8 @@ USAGE = Usage(
 HELD = Example(
     id="dep_1", score=0.9, service="shop", image="acme/api", purpose="api", language="python", outcome="succeeded",
     success=True, cpu_request=120, memory_request=160 * MI, memory_limit=256 * MI, usage=USAGE,
+    manifest_summary="2 × acme/api:2.0, requests 120m CPU, requests 160 MiB, at most 256 MiB, ports 8080, health check "
+    "GET :8080/healthz.",
 )  # fmt: skip
 STARVED = Example(
     id="dep_2", score=0.7, service="orders", image="acme/api", outcome="succeeded", success=True, oom_events=2,

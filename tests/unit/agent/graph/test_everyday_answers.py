@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from opstwin.targets.probing import ProbeAnswer
+from opstwin.targets.scripted_prober import REFUSED, says
 from tests.interaction.planner_home import Heard, Talks, talking
 
 COMMAND = re.compile(r"opstwin [a-z]+(?: [\w./:…-]+| --[a-z-]+)*|“[^”]*”|\"[^\"]*\"|\S*[/:=_\d]\S*")
@@ -158,3 +160,35 @@ async def test_a_target_that_was_looked_at_and_runs_nothing_is_not_called_unknow
         async with talks.house.caller() as person:
             assert (await person.post("/targets/local:discover")).status_code == 200
         assert said in (await talks.say(words)).text
+
+
+@pytest.mark.parametrize(
+    ("words", "answers", "said"),
+    [
+        ("is http://ctl.corp:8080 up?", says({"status": "ok"}), "Yes: something answers at ctl.corp:8080"),
+        ("does ctl.corp:8080 answer?", REFUSED, "No: nothing listens at ctl.corp:8080"),
+        ("http://ctl.corp:8080 살아 있어?", says({"status": "ok"}), "네, ctl.corp:8080이(가) 응답합니다"),
+        ("ctl.corp:8080은 응답해?", REFUSED, "아니요, ctl.corp:8080"),
+        ("http://ctl.corp:8080 살아 있어?", None, "알 수 없습니다: ctl.corp:8080"),
+    ],
+)  # fmt: skip
+async def test_an_address_that_somebody_asks_about_is_asked(
+    talks: Talks, words: str, answers: ProbeAnswer | None, said: str
+) -> None:
+    if answers is not None:
+        talks.house.prober.answers["http://ctl.corp:8080"] = answers
+    heard = await talks.say(words)
+    assert heard.tools == ["discover_endpoint"]
+    assert heard.text.startswith(said)
+    assert talks.house.prober.asked == ["http://ctl.corp:8080"]
+
+
+@pytest.mark.parametrize(
+    "words", [
+        "is redis:7 there?", "logs of web?", "is web up?", "deploy app:1 as w2 on port 8080",
+        "could you bring the network up at http://ctl.corp:8080", "http://ctl.corp:8080 에 network 를 붙여줄 수 있어?",
+    ]
+)  # fmt: skip
+async def test_no_address_is_asked_where_nobody_asks_whether_it_is_up(talks: Talks, words: str) -> None:
+    assert "discover_endpoint" not in (await talks.say(words)).tools
+    assert talks.house.prober.asked == []

@@ -12,6 +12,7 @@ import pytest
 
 from opstwin.agent.checkpoints import FILE, plain_serde, sqlite
 from opstwin.agent.conversing import Conversations
+from opstwin.agent.own_words import Spoken
 from opstwin.agent.state import SCHEMA
 from opstwin.domain.execution import Execution
 from opstwin.domain.plan import Plan
@@ -68,7 +69,7 @@ async def test_a_resume_value_decides_nothing(tmp_path: Path) -> None:
     async with talking(tmp_path) as talks:
         await talks.say(DEPLOY)
         assert talks.talk._graph is not None
-        turn = await talks.talk._turn(await talks.person())
+        turn = talks.talk._turn(talks.thread, await talks.person(), Spoken())
         config: Any = {"configurable": {"thread_id": talks.thread}}
         for value in (True, "approve", {"decision": "approve", "approved": True}, [{"type": "approve"}]):
             await talks.talk._graph.ainvoke(Command(resume=value), config, context=turn)

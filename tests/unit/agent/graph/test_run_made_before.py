@@ -1,14 +1,11 @@
 """A deployment to a cluster whose process dies when its run and plan are made: taken up again, there is one of each."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from opstwin.agent.checkpoints import FILE, sqlite
 from opstwin.agent.conversing import Conversations
 from opstwin.control.ledger import Ledger
 from opstwin.domain.audit import AuditRow
@@ -19,6 +16,7 @@ from opstwin.tools.all_tools import REGISTRY
 from tests.crashing import Boundaries, MortalStore, crash
 from tests.interaction.clustered import Clustered, clustered
 from tests.interaction.planner_home import Talks, talking
+from tests.unit.agent.graph.dying import dead_in_plan, died
 
 DEPLOY = "deploy app:1 as shop with 2 replicas on prod"
 
@@ -52,40 +50,13 @@ async def died_in_the_store(home: Clustered, place: str) -> None:
     await talk.close()
 
 
-async def died_before_its_step_was_kept(home: Clustered, folder: Path) -> None:
-    """The conversation up to the moment in which what the step `plan` found would be written down."""
-
-    @asynccontextmanager
-    async def dying() -> AsyncIterator[Any]:
-        async with sqlite(folder / FILE) as kept:
-
-            async def aput_writes(config: Any, writes: Sequence[tuple[str, Any]], *given: Any) -> None:
-                if {"digest", "outcome"} <= {name for name, _ in writes}:
-                    crash()
-                await type(kept).aput_writes(kept, config, writes, *given)
-
-            async def aput(config: Any, checkpoint: Any, *given: Any) -> Any:
-                if "plan" in checkpoint["versions_seen"]:
-                    crash()
-                return await type(kept).aput(kept, config, checkpoint, *given)
-
-            kept.aput_writes = aput_writes  # type: ignore[method-assign, assignment]
-            kept.aput = aput  # type: ignore[method-assign, assignment]
-            yield kept
-
-    talk = Conversations(services=home.house.services, registry=REGISTRY, opener=dying)
-    with pytest.raises(Crash):
-        await Talks(home.house, talk).say(DEPLOY)
-    await talk.close()
-
-
 @pytest.mark.proves("A3")
 @pytest.mark.parametrize("place", ["before run.plan", "after run.plan", "the step"])
 async def test_a_run_whose_process_died_behind_its_plan_is_not_made_twice(
     tmp_path: Path, home: Clustered, place: str
 ) -> None:
     if place == "the step":
-        await died_before_its_step_was_kept(home, tmp_path)
+        await died(home.house, dead_in_plan(tmp_path), DEPLOY)
     else:
         await died_in_the_store(home, place)
     [before] = await home.house.services.ledger.all(Plan)

@@ -140,6 +140,7 @@ async def test_an_unclear_request_gets_an_example_and_no_plan(talks: Talks) -> N
     assert not heard.tools
 
 
+@pytest.mark.proves("J1")
 async def test_a_secret_in_the_words_is_planned_and_never_kept(talks: Talks, tmp_path: Path) -> None:
     await talks.deployed()
     heard = await talks.say("set PASSWORD=hunter2hunter2 on web")

@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -154,6 +155,36 @@ def test_history_gives_what_the_same_image_used() -> None:
     assert requests(result) == (90, 180 * MI)
     assert memory_limit(result) == 300 * MI
     assert why(result, f"{BOX}.requests.cpu") == "history #41"
+
+
+MOMENT = datetime(2026, 11, 20, tzinfo=UTC)
+BUSY = past(
+    id="40", deployed_at=MOMENT - timedelta(days=6), cpu_p95=400.0, memory_p95=500.0 * MI, memory_max=900.0 * MI
+)
+QUIET = past(
+    id="41", deployed_at=MOMENT, cpu_p95=20.0, memory_p95=60.0 * MI, memory_max=70.0 * MI, memory_limit=90 * MI
+)
+
+
+@pytest.mark.req("S5.41")
+@pytest.mark.parametrize("history", [(QUIET, BUSY), (BUSY, QUIET)], ids=["newest first", "most alike first"])
+def test_one_quiet_record_does_not_shrink_a_service(history: tuple[PastDeployment, ...]) -> None:
+    result = made(API, GenerateOptions(history=history))
+    assert requests(result) == (400, 500 * MI)
+    assert memory_limit(result) == 1035 * MI
+    assert why(result, f"{BOX}.requests.cpu") == "history #40"
+
+
+@pytest.mark.parametrize(
+    "old",
+    [replace(BUSY, deployed_at=MOMENT - timedelta(days=8)), replace(BUSY, service="another"),
+     replace(BUSY, deployed_at=None), replace(BUSY, success=False)],
+    ids=["older", "of another service", "nobody knows when", "failed"],
+)  # fmt: skip
+def test_what_a_service_has_grown_out_of_counts_no_more(old: PastDeployment) -> None:
+    result = made(API, GenerateOptions(history=(QUIET, old)))
+    assert requests(result) == (20, 60 * MI)
+    assert memory_limit(result) == 90 * MI
 
 
 def test_measured_use_is_better_than_history() -> None:

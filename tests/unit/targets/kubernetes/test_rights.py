@@ -76,6 +76,70 @@ async def test_what_lacks_of_the_change_and_of_the_way_back_is_told_apart(tmp_pa
     )
 
 
+SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fresh"}}
+WIDGETS = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.example.com"},
+    "spec": {
+        "group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets"},
+        "versions": [{
+            "name": "v1", "served": True, "storage": True,
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+        }],
+    },
+}  # fmt: skip
+WIDGET = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "one"}, "spec": {"size": 1}}
+ALL = ("create", "patch", "delete")
+
+
+def definitions() -> dict[str, Any]:
+    return {"apiGroups": ["apiextensions.k8s.io"], "resources": ["customresourcedefinitions"], "verbs": [*ALL]}
+
+
+def widgets(*verbs: str) -> dict[str, Any]:
+    return {"apiGroups": ["example.com"], "resources": ["widgets"], "verbs": [*verbs]}
+
+
+@pytest.mark.req("S5.77")
+async def test_a_plan_that_would_stop_in_the_namespace_that_it_makes_is_not_offered(tmp_path: Path) -> None:
+    inside = configmap(mode="fast")
+    inside["metadata"]["namespace"] = "fresh"
+    async with cluster_rig(tmp_path, token="half") as here:
+        here.cluster.user("half", "half", rules=[READS, may(*ALL, what="namespaces")])
+        await here.discover()
+        told = await refused(here, SPACE, inside)
+        assert told.details["lacking"] == [
+            "create configmaps in namespace fresh", "patch configmaps in namespace fresh",
+        ]  # fmt: skip
+        here.cluster.edit("ClusterRole", "", "half", {"rules": [READS, may(*ALL, what="*")]})
+        assert len((await here.from_manifests(SPACE, inside)).changes) == 2
+
+
+@pytest.mark.req("S5.77")
+async def test_a_plan_that_would_stop_at_the_kind_that_it_defines_is_not_offered(tmp_path: Path) -> None:
+    async with cluster_rig(tmp_path, token="half") as here:
+        here.cluster.user("half", "half", rules=[READS, definitions(), widgets("create")])
+        await here.discover()
+        told = await refused(here, WIDGETS, WIDGET)
+        assert told.details == {
+            "lacking": ["patch widgets.example.com in namespace default"],
+            "lacking_to_undo": ["delete widgets.example.com in namespace default"],
+        }
+        here.cluster.edit("ClusterRole", "", "half", {"rules": [READS, definitions(), widgets(*ALL)]})
+        done = await here.apply(WIDGETS, WIDGET)
+        assert done.state is ExecutionState.SUCCEEDED
+
+
+async def test_rights_to_a_kind_of_the_whole_cluster_are_asked_for_the_whole_cluster(tmp_path: Path) -> None:
+    definition = {**WIDGETS, "spec": {**WIDGETS["spec"], "scope": "Cluster"}}  # type: ignore[dict-item]
+    async with cluster_rig(tmp_path, token="half") as here:
+        here.cluster.user("half", "half", rules=[READS, definitions()])
+        here.cluster.user("half", "half", rules=[widgets(*ALL)], namespace="default")
+        await here.discover()
+        told = await refused(here, definition, WIDGET)
+    assert told.details["lacking"] == ["create widgets.example.com", "patch widgets.example.com"]
+
+
 def test_what_no_inverse_brings_back_needs_no_rights_for_one() -> None:
     name = "default/data"
     change = Change(

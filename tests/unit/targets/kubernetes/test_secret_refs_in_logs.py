@@ -1,0 +1,87 @@
+"""What a pod gets from a Secret is masked in its log; where the hub may not read the Secret, the log says so."""
+
+import base64
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opstwin.domain.values import ResourceId
+from opstwin.targets.ports import HUB, LogLine
+from opstwin.targets.sim.kube.life.images import Image
+from tests.unit.targets.kubernetes.clusters import Cluster, cluster, deployment, text_of
+
+SECRET, PIN, SAID = "Zx9-kk21q-canary", "482913", "logged in with Zx9-kk21q-canary and 482913"
+BY_KEY = {"env": [{"name": "DB", "valueFrom": {"secretKeyRef": {"name": "db", "key": "word"}}},
+                  {"name": "P", "valueFrom": {"secretKeyRef": {"name": "db", "key": "pin"}}}]}  # fmt: skip
+WHOLE = {"envFrom": [{"secretRef": {"name": "db"}}]}
+
+
+def furnished(here: Cluster, container: dict[str, Any], *, replicas: int = 1) -> None:
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in (("word", SECRET), ("pin", PIN))}
+    here.world.create({"kind": "Secret", "metadata": {"name": "db", "namespace": "default"}, "data": data})
+    here.world.image("web:1", Image(log=(SAID,)))
+    here.world.create(deployment("web", "web:1", replicas=replicas, container=container))
+    here.world.advance(30)
+
+
+async def read(here: Cluster, lines: int, *, follow: bool = False, tail: int = 10) -> list[LogLine]:
+    found: Any = here.driver.reader.logs(ResourceId("prod/deployment/default/web"), tail=tail, follow=follow)
+    heard: list[LogLine] = []
+    async with aclosing(found) as all_of_them:
+        async for line in all_of_them:
+            heard.append(line)
+            if len(heard) == lines:
+                break
+    return heard
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize("container", [BY_KEY, WHOLE], ids=["by key", "whole"])
+@pytest.mark.parametrize("follow", [False, True])
+async def test_the_values_of_a_pods_secrets_are_masked_in_its_log(
+    tmp_path: Path, container: dict[str, Any], follow: bool
+) -> None:
+    async with cluster(tmp_path) as here:
+        furnished(here, container)
+        [line] = await read(here, 1, follow=follow)
+        assert line.text == "logged in with *** and ***"
+        kept = text_of(await here.seen())
+    assert SECRET not in kept
+    assert base64.b64encode(SECRET.encode()).decode() not in kept
+
+
+async def test_only_the_keys_that_it_gets_are_masked(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as here:
+        furnished(here, {"env": BY_KEY["env"][:1]})
+        assert (await read(here, 1))[0].text == "logged in with *** and 482913"
+
+
+@pytest.mark.parametrize(("replicas", "follow"), [(1, False), (1, True), (3, False)])
+async def test_where_the_account_may_not_read_the_secret_the_log_says_that_it_is_not_masked(
+    tmp_path: Path, replicas: int, follow: bool
+) -> None:
+    async with cluster(tmp_path) as here:
+        furnished(here, BY_KEY, replicas=replicas)
+        groups = ("", "apps")
+        rules = [
+            {"apiGroups": [group], "resources": ["pods", "pods/log", "deployments", "replicasets"],
+             "verbs": ["get", "list", "watch"]}
+            for group in groups
+        ]  # fmt: skip
+        here.world.user("reader", "reading", rules=rules)
+        here.use("reading")
+        said, *lines = await read(here, 2 if follow else 10, follow=follow, tail=2)
+    assert said.stream == HUB
+    assert said.text.startswith("Opstwin could not read Secret default/db (the hub's account may not get it)")
+    assert [line.text.rpartition(": ")[2] for line in lines] == [SAID] * min(replicas, 2)
+
+
+async def test_a_secret_that_has_gone_is_told_and_hides_no_line(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as here:
+        furnished(here, BY_KEY)
+        here.world.remove("Secret", "default", "db")
+        said, line = await read(here, 2)
+    assert "it is not there any more" in said.text
+    assert line.text == SAID
