@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 
 from opstwin.agent.models.failures import Reason
@@ -98,3 +99,21 @@ async def test_the_network_is_closed_to_these_tests() -> None:
     )
     with only_loopback(), pytest.raises(SocketBlocked, match=r"api\.openai\.com"):
         await model.complete(asked())
+
+
+@pytest.mark.proves("J5")
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "m", "messages": [], "metadata": {"target": "prod"}},
+        {"model": "m", "messages": [{"role": "user", "content": "x", "name": "anna"}]},
+    ],
+    ids=["beside", "in a message"],
+)
+async def test_a_field_that_no_provider_may_be_sent_is_refused_in_every_test(path: str, body: dict[str, Any]) -> None:
+    server = ScriptedServer(["never said"])
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(server), base_url="http://local") as http:
+        answer = await http.post(path, json=body)
+    assert answer.status_code == 400
+    assert "Unknown fields" in answer.text

@@ -75,6 +75,9 @@ class ScriptedServer:
         self.requests.append(got)
         if not got.path.endswith(("/chat/completions", "/messages")):
             return _told(404, wire.openai_error(404, f"no such path: {got.path}"), {})
+        unlisted = wire.unlisted(got.data, anthropic=_is_anthropic(got))
+        if unlisted:
+            return _failed(got, Fault(status=400, text=f"Unknown fields: {', '.join(unlisted)}."))
         turn = self._turns.pop(0) if self._turns else self._otherwise
         made = turn(got.data) if callable(turn) else turn
         return _failed(got, made) if isinstance(made, Fault) else _answered(got, reply_to(made))

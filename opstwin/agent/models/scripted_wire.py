@@ -20,8 +20,30 @@ _KINDS: Final[Mapping[int, str]] = {
     400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
     429: "rate_limit_error", 500: "api_error", 529: "overloaded_error",
 }  # fmt: skip
+OPENAI_FIELDS: Final = frozenset(
+    {
+        "model", "max_completion_tokens", "tools", "messages", "prompt_cache_key", "temperature", "response_format",
+        "stream", "stream_options",
+    }
+)  # fmt: skip
+COMPATIBLE_FIELDS: Final = OPENAI_FIELDS - {"max_completion_tokens", "prompt_cache_key"} | {"max_tokens"}
+ANTHROPIC_FIELDS: Final = frozenset(
+    {"model", "max_tokens", "tools", "system", "messages", "output_config", "temperature", "stream"}
+)
+"""All that a provider may be sent. Their servers refuse fields that they do not know, and so does the script."""
+
+_OPENAI_MESSAGE: Final = frozenset({"role", "content", "tool_calls", "tool_call_id"})
+_ANTHROPIC_MESSAGE: Final = frozenset({"role", "content"})
 _PIECE: Final = 7
 """Characters of one piece of a stream."""
+
+
+def unlisted(body: Mapping[str, Any], *, anthropic: bool) -> list[str]:
+    """The fields of a request, and of its messages, that no provider may be sent."""
+    allowed = ANTHROPIC_FIELDS if anthropic else OPENAI_FIELDS | COMPATIBLE_FIELDS
+    within = _ANTHROPIC_MESSAGE if anthropic else _OPENAI_MESSAGE
+    messages = [item for item in body.get("messages") or () if isinstance(item, Mapping)]
+    return sorted({*(set(body) - allowed), *(f"messages.{key}" for item in messages for key in set(item) - within)})
 
 
 def openai_body(reply: ModelReply, model: str) -> dict[str, Any]:

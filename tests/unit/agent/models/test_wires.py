@@ -20,21 +20,12 @@ def to_anthropic(request: ModelRequest, *, streaming: bool = False) -> dict[str,
     return anthropic_wire.body_of(request, "m-1", shape=lambda schema: schema, room=1000, streaming=streaming)
 
 
-# Every field of a body that any provider may see (reliability J5), with the lists that hold our own texts.
-OPENAI_FIELDS = {
-    "model", "max_completion_tokens", "tools", "messages", "prompt_cache_key", "temperature", "response_format",
-    "stream", "stream_options",
-}  # fmt: skip
-COMPATIBLE_FIELDS = OPENAI_FIELDS - {"max_completion_tokens", "prompt_cache_key"} | {"max_tokens"}
-ANTHROPIC_FIELDS = {"model", "max_tokens", "tools", "system", "messages", "output_config", "temperature", "stream"}
-
-
 @pytest.mark.proves("J5")
 def test_a_body_has_the_fields_of_the_list_and_no_others() -> None:
     full = asked(tools=[TOOL], schema=SCHEMA, temperature=0.3, purpose="purpose-stays-here")
-    assert set(to_openai(full, streaming=True)) == OPENAI_FIELDS
-    assert set(to_openai(full, compatible=True, streaming=True)) == COMPATIBLE_FIELDS
-    assert set(to_anthropic(full, streaming=True)) == ANTHROPIC_FIELDS
+    assert set(to_openai(full, streaming=True)) == scripted_wire.OPENAI_FIELDS
+    assert set(to_openai(full, compatible=True, streaming=True)) == scripted_wire.COMPATIBLE_FIELDS
+    assert set(to_anthropic(full, streaming=True)) == scripted_wire.ANTHROPIC_FIELDS
     for body in (to_openai(full), to_openai(full, compatible=True), to_anthropic(full)):
         assert "purpose-stays-here" not in json.dumps(body)
 
