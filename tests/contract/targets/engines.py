@@ -27,7 +27,7 @@ from opstwin.targets.sim.faults import Fault, FaultKind
 from opstwin.targets.sim.world import World
 
 TARGET = TargetId("place")
-SECRET_NAME, SECRET = "OPSTWIN_TEST_SECRET", "correct horse battery"
+SECRET_NAME, SECRET = "CONTRACT_SECRET", "correct horse battery"
 
 
 class Can(StrEnum):
