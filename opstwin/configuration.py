@@ -40,7 +40,14 @@ def local_engine(environ: Mapping[str, str], usual: Path = _ROOTS_SOCKET) -> str
         return environ["DOCKER_HOST"]
     folders = [(environ.get("XDG_RUNTIME_DIR"), "docker.sock"), (environ.get("HOME"), ".docker/run/docker.sock")]
     sockets = [usual, *(Path(folder, name) for folder, name in folders if folder)]
-    return f"unix://{next((path for path in sockets if path.is_socket()), usual)}"
+    return f"unix://{next((path for path in sockets if _is_socket(path)), usual)}"
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return path.is_socket()
+    except OSError:  # in a folder that is somebody else's
+        return False
 
 
 def config_files(environ: Mapping[str, str]) -> tuple[Path, ...]:

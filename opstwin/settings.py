@@ -323,10 +323,12 @@ def load_settings(
     Raises `InvalidInput` naming the setting and its source.
     """
     variables = os.environ if environ is None else environ
-    merged: dict[str, Any] = {"docker_socket": local_engine(variables)}
+    merged: dict[str, Any] = {}
     for path in files if files is not None else config_files(variables):
         merged |= read_config(path, variables)
     merged |= _from_environment(variables) | dict(options or {})
+    if "docker_socket" not in merged:
+        merged["docker_socket"] = local_engine(variables)
     try:
         settings = Settings.model_validate(merged)
     except ValidationError as error:

@@ -19,14 +19,17 @@ _OF_RUN: Final = re.compile(r"(run_[0-9]+): ")
 """How the request of a run's plan begins."""
 
 
-def plan_id_of(state: State, turn: Turn) -> str:
+async def plan_id_of(state: State, turn: Turn) -> str:
     """The id of the plan that this call of this turn of this conversation makes: the same after a kill, and no other's.
 
-    The plans before it tell turns apart that begin at one moment.
+    The plans before it tell turns apart that begin at one moment. A plan that was withdrawn keeps its id to itself.
     """
     tool, arguments = taken_apart(state)
     whole: list[Json] = [turn.thread, state["began_at"], state["words"], [*state.get("plans", [])], tool, arguments]
-    return id_from("plan", hashlib.sha256(canonical(whole).encode("utf-8", "surrogatepass")).digest())
+    id = _id_from(whole)
+    while (made := await turn.services.ledger.get(Plan, id)) is not None and _is_withdrawn(made):
+        id = _id_from([*whole, id])
+    return id
 
 
 async def made_before(state: State, turn: Turn) -> tuple[Plan | None, State]:
@@ -34,7 +37,7 @@ async def made_before(state: State, turn: Turn) -> tuple[Plan | None, State]:
 
     None where it made none. A run whose plan was stored and not yet joined to it is joined now.
     """
-    made = await turn.services.ledger.get(Plan, plan_id_of(state, turn))
+    made = await turn.services.ledger.get(Plan, await plan_id_of(state, turn))
     if made is None or made.requested_by != turn.caller.actor or _is_to_be_checked(made):
         return None, State()
     run = await turn.services.ledger.get(Run, _run_of(made)) if taken_apart(state)[0] == "run_create" else None
@@ -61,6 +64,15 @@ def of_analysis(found: Mapping[str, Any]) -> State:
         draft=told | {"confidence": confidence}, confidence=confidence,
         examples=[str(item) for item in found.get("cited", [])][:MAX_PLANS],
     )  # fmt: skip
+
+
+def _id_from(whole: Json) -> str:
+    return id_from("plan", hashlib.sha256(canonical(whole).encode("utf-8", "surrogatepass")).digest())
+
+
+def _is_withdrawn(made: Plan) -> bool:
+    """Whether the tool took its plan back, or it became stale before anything ran: then nothing was made."""
+    return made.origin is Origin.COMPONENT and made.state is PlanState.STALE and made.execution_id is None
 
 
 def _is_to_be_checked(made: Plan) -> bool:

@@ -123,6 +123,10 @@ def reject(
     token: Token = None,
 ) -> None:
     """Reject one plan or several; what was rejected can never run."""
+    if not reason.strip():
+        raise CliError(
+            Exit.ERROR, "--reason is empty.", next_step='Say why, for whoever asked: --reason "…"', code="invalid_input"
+        )
     hub = hub_of(url, token)
     found = [hub.get(path_of("plans", id)) for id in dict.fromkeys(plan_ids)]
     decided = [_decide(hub, plan, "reject", reason) for plan in found]

@@ -26,7 +26,7 @@ from opstwin.domain.kinds import CONTAINER
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, plan_digest
 from opstwin.domain.resource import Desired
 from opstwin.domain.values import ApprovalId, PlanId, ResourceId
-from opstwin.errors import Conflict, Forbidden, InvalidInput, RequestError, StalePlan
+from opstwin.errors import Conflict, Forbidden, RequestError, StalePlan
 from opstwin.twin.store import Put, Require, Write
 
 _TRIES: Final = 5
@@ -56,8 +56,7 @@ class Approver:
         """The plan after the decision; every `word` that is not exactly `approve` is a reject.
 
         `digest`, where given, must be the plan's. Raises `NotFound`, `Forbidden` (not a person, or not this one),
-        `InvalidInput` (a reject without a reason), `StalePlan` (expired, or another digest) or `Conflict` (says who
-        decided). Refused attempts are audited.
+        `StalePlan` (expired, or another digest) or `Conflict` (says who decided). Refused attempts are audited.
         """
         verdict = Verdict(actor=actor, decision=decision_from(word), reason=reason[:2000])
         return await self._settled(plan_id, verdict, digest)
@@ -124,7 +123,6 @@ class Approver:
         if not takes_back and (plan.state is not PlanState.APPROVED or enough):
             _check_open(plan, given)
         self._check_fresh(plan, digest)
-        _check_reason(plan, verdict)
         check_decider(plan, verdict.actor, self._policy[plan.risk], people, verdict.decision)
         if not takes_back:
             _check_first(plan, verdict.actor, counting, people)
@@ -234,15 +232,6 @@ def _entry(plan: Plan, verdict: Verdict, approval: Approval | None) -> AuditEntr
         digest=plan.digest, approval_id=approval.id if approval else None, reason=verdict.reason,
         details={"risk": plan.risk.value, **({"mandate": verdict.mandate.id} if verdict.mandate else {})},
     )  # fmt: skip
-
-
-def _check_reason(plan: Plan, verdict: Verdict) -> None:
-    if verdict.decision is Decision.REJECT and not verdict.reason.strip():
-        raise InvalidInput(
-            "A reject needs a reason, and --reason is empty.",
-            field="reason",
-            next_step=f'Say why, for whoever asked: opstwin reject {plan.id} --reason "…"',
-        )
 
 
 def _state(decision: Decision, *, enough: bool) -> PlanState:

@@ -14,8 +14,9 @@ from opstwin.control.scene import Scene, made_sure
 from opstwin.control.sequencing import sequenced
 from opstwin.control.wording import worded
 from opstwin.domain.command import Command
+from opstwin.domain.kinds import RESTARTS
 from opstwin.domain.plan import Change, Op, WorkloadChange
-from opstwin.domain.resource import Presence
+from opstwin.domain.resource import Desired, Presence
 from opstwin.domain.values import ResourceId, Spec, TargetId
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput, NotFound
@@ -61,13 +62,15 @@ class Drafter:
         draft = Draft(changes=tuple(changes), workloads=workloads, after=after, notes=shown)
         return self.ordered(scene, draft)
 
-    async def restarting(self, name: str) -> "Drafted":
+    async def restarting(self, name: str, language: str = "en") -> "Drafted":
         """Restart every replica, one at a time; one that is not as desired is brought back to it instead.
 
-        Of what was given as manifests, that is everything that runs.
+        Of what was given as manifests, that is everything that can be restarted; a note tells of what runs beside it.
+        Raises `InvalidInput` for what is stopped, and when nothing of it can be restarted.
         """
-        replicas = self.scene.runners_of(name)
-        given = self.scene.records.get(name) is None and bool(replicas)
+        runners = self.scene.runners_of(name)
+        replicas, left = _restartable(name, runners)
+        given = self.scene.records.get(name) is None and bool(runners)
         if not given and not current_workload(name, self.scene).running:
             raise InvalidInput(
                 f"{name} is stopped.", field="name", next_step=f'Start it: opstwin plan "start {name}"'
@@ -78,7 +81,8 @@ class Drafter:
             for item in replicas
         ]  # fmt: skip
         changes = [change_of(scene, self.renderer, item) or _restart(item) for item in wanted]
-        return self.ordered(scene, Draft(changes=tuple(changes), after=_workloads(scene)))
+        notes = (worded("not_restarted", language, names=left),) if left else ()
+        return self.ordered(scene, Draft(changes=tuple(changes), after=_workloads(scene), notes=notes))
 
     async def running(self, resource: ResourceId, command: Command, language: str) -> "Drafted":
         """Run one command. Raises `NotFound` when the resource is not there, `Unreachable` when nobody can say.
@@ -135,6 +139,19 @@ def check_ports(scene: Scene, wanted: Sequence[Wanted]) -> None:
             next_step="Use another port of the host, or stop the other container first.",
             details={"port": claim.port, "protocol": claim.protocol, "holder": holder},
         )
+
+
+def _restartable(name: str, runners: Sequence[Desired]) -> tuple[list[Desired], str]:
+    """What can be restarted of these, and the names of the others, empty when there are none."""
+    replicas = [item for item in runners if item.kind in RESTARTS]
+    names = [f"{item.kind} {item.name}" for item in runners if item.kind not in RESTARTS]
+    left = ", ".join([*names[:5], *(["…"] if len(names) > 5 else [])])
+    if left and not replicas:
+        raise InvalidInput(
+            f"Nothing of {name} can be restarted: {left}.", field="name",
+            next_step="Only Deployments, StatefulSets and DaemonSets are restarted. See what runs: opstwin get",
+        )  # fmt: skip
+    return replicas, left
 
 
 def _restart(wanted: Wanted) -> Change:

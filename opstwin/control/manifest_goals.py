@@ -8,6 +8,7 @@ from typing import Final
 from opstwin.control.building import Goal, gone
 from opstwin.control.comparing import Wanted
 from opstwin.control.drivers import Readers
+from opstwin.control.generating import no_cluster
 from opstwin.control.scene import Scene
 from opstwin.control.wording import worded
 from opstwin.domain.kinds import runs
@@ -44,11 +45,7 @@ async def goal_of_manifests(readers: Readers, scene: Scene, asked: Manifests) ->
     """
     previewer = readers.previewer(scene.target)
     if previewer is None:
-        raise InvalidInput(
-            f"{scene.target.id} is no Kubernetes cluster and takes no manifests.",
-            field="target",
-            next_step="Name a cluster as the target; list targets: opstwin targets list",
-        )
+        raise no_cluster(scene.target)
     placed = await previewer.placed(asked.documents)
     _check_once(placed)
     name = checked_name(asked.name or _application(placed), "project")

@@ -14,7 +14,7 @@ from opstwin.control.ledger import Ledger
 from opstwin.control.peaks import Peaks, PlannedFor
 from opstwin.control.pinning_images import Pinning
 from opstwin.control.previewing import Asking, previewed
-from opstwin.control.setters import asked_by, left_out
+from opstwin.control.setters import asked_by, brings_a_wish, left_out
 from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy, requesters
@@ -162,9 +162,10 @@ class PlanRecords:
         ]
         judged = await judgement(self._ledger, scene, asked, occasion.actor)
         taint = occasion.taint
-        tainted = occasion.tainted or taint is not None
+        doubted = occasion.tainted or await brings_a_wish(self._ledger, scene.desired, asked)
+        tainted = doubted or taint is not None
         images = [item.name for item in scene.observed.values() if item.kind == "image"]
-        if occasion.tainted or (taint is not None and not taint.is_listed_as(images)):
+        if doubted or (taint is not None and not taint.is_listed_as(images)):
             judged = _at_least_high(judged)
         left = await left_out(self._ledger, scene.desired, judged.changes, occasion.language)
         occasion = replace(occasion, notes=(*occasion.notes, *left))

@@ -111,7 +111,7 @@ class Planner:
             return await self._back(resource_id(target, "workload", ask.name), occasion)
         drafter = await self._drafter(target)
         if ask.action is Action.RESTART:
-            return await self._records.store(await drafter.restarting(ask.name), occasion)
+            return await self._records.store(await drafter.restarting(ask.name, ask.language), occasion)
         if ask.action in MOVES:
             goal, notes = await goal_of_move(self._ledger, ask, drafter.scene, drafter.renderer)
         else:

@@ -139,7 +139,10 @@ class Reconciler:
 
     async def _drifts(self, target: TargetId, observed: Mapping[ResourceId, Observed]) -> Sequence[Drift]:
         """What differs, after a look at what is desired and has never been seen: it may simply not be there yet."""
-        drifts = await differing(self.ledger, self.observer.readers, target, observed)
+        if not await differing(self.ledger, self.observer.readers, target, observed):
+            return ()
+        # What moved on during the look is no drift.
+        drifts = await differing(self.ledger, self.observer.readers, target)
         unseen = [item.resource for item in drifts if item.kind is DriftKind.UNKNOWN and item.observed_revision == 0]
         if not unseen:
             return drifts

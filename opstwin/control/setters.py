@@ -5,7 +5,7 @@ from typing import Final
 
 from opstwin.control.ledger import Ledger
 from opstwin.control.wording import worded
-from opstwin.domain.access import Actor
+from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.audit import AuditRow
 from opstwin.domain.diff import diff
 from opstwin.domain.plan import Change, Plan, PlanState
@@ -34,6 +34,17 @@ async def setters_of(ledger: Ledger, desired: Desired) -> tuple[str, ...]:
     for row in await _settings(ledger, desired):
         names |= _accounts(row.actor)
     return tuple(sorted(names))
+
+
+async def brings_a_wish(ledger: Ledger, desired: Mapping[ResourceId, Desired], changes: Iterable[Change]) -> bool:
+    """Whether one of the changes, which name their `asked_by`, brings about what an agent set without a plan."""
+    for change in changes:
+        record = desired.get(change.resource)
+        if record is None or not change.asked_by:
+            continue
+        if not record.is_ours or any(row.actor.kind is not ActorKind.PERSON for row in await _settings(ledger, record)):
+            return True
+    return False
 
 
 async def left_out(

@@ -135,10 +135,14 @@ class Taints:
         return frozenset({_account(actor), human} | same)
 
     async def _known(self, accounts: frozenset[str], found: Collection[str], said: str) -> set[str]:
-        """Words of `found` that are ours already: of what should run, of resources by their id, of the human."""
+        """Words of `found` that are ours already: of what should run, of resources by their id, of the human.
+
+        What an agent set without a plan is no such word.
+        """
         texts: set[str] = {said}
         async for record in self._ledger.each(Desired):
-            texts.update((record.id, record.name, record.workload or "", *strings(dict(record.spec or {}))))
+            if record.is_ours:
+                texts.update((record.id, record.name, record.workload or "", *strings(dict(record.spec or {}))))
         texts.update([item.id async for item in self._ledger.each(Observed) if item.managed])
         page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
         asked = (plan for plan in page.items if plan.requested_by.kind is ActorKind.PERSON)

@@ -131,6 +131,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Nothing is taken away on {source} by this plan. When it runs well on {target}, do: {steps}",
         "이 계획은 {source}에서 아무것도 제거하지 않습니다. {target}에서 잘 실행되면 다음을 실행하세요. {steps}",
     ),
+    "not_restarted": (
+        "{names} stays as it is: only Deployments, StatefulSets and DaemonSets can be restarted.",
+        "{names}은(는) 그대로 둡니다. 다시 시작할 수 있는 것은 Deployment, StatefulSet, DaemonSet뿐입니다.",
+    ),
     "back_to_nothing": (
         "Back to what was before: {name} did not exist.",
         "이전 상태로 되돌립니다: {name}은(는) 없었습니다.",

@@ -10,6 +10,12 @@ POD_MAKERS: Final = frozenset({"deployment", "statefulset", "daemonset", "replic
 RUNS: Final = frozenset({CONTAINER}) | POD_MAKERS
 """Kinds that run something."""
 
+ROLLED_OUT: Final = frozenset({"daemonset", "deployment", "statefulset"})
+"""Kinds whose pods are made anew when their template changes, which is how they are restarted."""
+
+RESTARTS: Final = frozenset({CONTAINER}) | ROLLED_OUT
+"""Kinds that can be restarted; what ends by itself, or stands for itself, cannot."""
+
 HOLDS_DATA: Final = frozenset(
     {"volume", "persistentvolumeclaim", "persistentvolume", "namespace", "customresourcedefinition"}
 )

@@ -76,6 +76,11 @@ def is_storable(value: str) -> bool:
     return not _UNSTORABLE.search(value)
 
 
+def plain_path(path: str) -> str:
+    """The one way to write an absolute path: `/tmp` for `/tmp/`, `//tmp` and `/./tmp`."""
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
 def checked_path(value: str, field: str) -> str:
     """`value` when it is an absolute path without `..` segments; else InvalidInput."""
     checked_text(value, field)

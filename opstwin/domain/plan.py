@@ -12,6 +12,7 @@ from opstwin.domain.diff import FieldChange, diff
 from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.kinds import HOLDS_DATA
 from opstwin.domain.ordering import in_order
+from opstwin.domain.pod_settings import NO_POD_SETTINGS
 from opstwin.domain.taint import Taint
 from opstwin.domain.values import (
     Digest,
@@ -309,13 +310,9 @@ def _workload_json(item: WorkloadChange) -> Json:
         # Plans from before these fields were there keep their digest.
         if isinstance(workload, dict) and not workload[field]:
             workload.pop(field)
-    if isinstance(workload, dict) and not any(_values(workload.get("pod"))):
-        workload.pop("pod", None)  # as above
+    if isinstance(workload, dict) and workload.get("pod") == to_json(NO_POD_SETTINGS):
+        workload.pop("pod")  # as above
     return shown
-
-
-def _values(value: Json) -> list[Json]:
-    return list(value.values()) if isinstance(value, dict) else []
 
 
 def _sorted_json(items: list[Json]) -> list[Json]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
 
-from opstwin.domain.names import checked_path, checked_text
+from opstwin.domain.names import checked_path, checked_text, plain_path
 from opstwin.errors import InvalidInput
 
 MOST_GRACE_S: Final = 86_400
@@ -29,6 +29,8 @@ CAPABILITIES: Final = frozenset({
 """The capabilities of Linux (include/uapi/linux/capability.h) without `CAP_`."""
 
 ALL_CAPABILITIES: Final = "ALL"
+
+SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108 - where every program looks for it
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _HOST: Final = re.compile(rf"(?=.{{1,253}}\Z){_LABEL.pattern}(?:\.{_LABEL.pattern})*", re.ASCII)
@@ -77,11 +79,17 @@ class PodSettings:
     requested_cpu_millicores: int | None = None
     requested_memory_bytes: int | None = None
 
+    @property
+    def folders(self) -> Mapping[str, int | None]:
+        """All folders in memory, `/dev/shm` among them when its size is said, each with the bytes it may hold."""
+        shared = self.shared_memory_bytes
+        return {**self.memory_folders, **({} if shared is None else {SHARED_MEMORY: shared})}
+
     def __post_init__(self) -> None:
         self._check_folders()
         for name in ("shared_memory_bytes", "requested_cpu_millicores", "requested_memory_bytes"):
             _above_0(name, getattr(self, name))
-        if self.stop_grace_s is not None and not 0 <= self.stop_grace_s <= MOST_GRACE_S:
+        if self.stop_grace_s is not None and not _is_within(self.stop_grace_s, 0, MOST_GRACE_S):
             raise _wrong("stop_grace_s", f"must be 0 to {MOST_GRACE_S}", "Use seconds, for example 30.")
         self._check_names()
         self._check_dns()
@@ -91,8 +99,9 @@ class PodSettings:
             checked_text(value, "annotations", 4096)
 
     def _check_folders(self) -> None:
-        folders = [*self.memory_folders, *(["/dev/shm"] if self.shared_memory_bytes is not None else [])]  # noqa: S108
-        if len({path.rstrip("/") for path in folders}) < len(folders):
+        shared = [SHARED_MEMORY] if self.shared_memory_bytes is not None else []
+        folders = [plain_path(path) for path in (*self.memory_folders, *shared)]
+        if len(set(folders)) < len(folders):
             raise _wrong("memory_folders", "names a folder twice", "Keep one of the two: /dev/shm is shared memory.")
         for path, amount in self.memory_folders.items():
             checked_path(path, "memory_folders")
@@ -146,8 +155,12 @@ def _check_address(name: str, address: str) -> None:
         raise _wrong(name, f"{address[:80]!r} is no IP address", "Write it like 10.0.0.5.") from error
 
 
+def _is_within(number: object, least: int, most: int) -> bool:
+    return isinstance(number, int) and least <= number <= most
+
+
 def _above_0(name: str, amount: int | None) -> None:
-    if amount is not None and not 0 < amount < 2**53:
+    if amount is not None and not _is_within(amount, 1, 2**53 - 1):
         raise _wrong(name, "must be above 0", "Use for example 64Mi.")
 
 

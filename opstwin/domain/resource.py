@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from opstwin.domain.access import Actor
+from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.target import Mode
 from opstwin.domain.values import Json, PlanId, ResourceId, Spec, TargetId
 from opstwin.domain.workload import Workload
@@ -54,6 +54,11 @@ class Desired:
     plan_id: PlanId | None = None
     set_at: datetime
     version: int = 0
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a person or a plan brought it. What an agent set, as earlier versions let it, is a wish."""
+        return self.plan_id is not None or self.set_by.kind is ActorKind.PERSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

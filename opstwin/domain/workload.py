@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from opstwin.domain.names import checked_env_key, checked_image, checked_name, checked_path, checked_text, is_storable
+from opstwin.domain.names import (
+    checked_env_key,
+    checked_image,
+    checked_name,
+    checked_path,
+    checked_text,
+    is_storable,
+    plain_path,
+)
 from opstwin.domain.pod_settings import NO_POD_SETTINGS, PodSettings
 from opstwin.errors import InvalidInput
 
@@ -213,12 +221,20 @@ class Workload:
         self._check_ports()
 
     def _check_folders(self) -> None:
-        mounted = {mount.path.rstrip("/") for mount in self.volumes}
-        twice = next((path for path in self.pod.memory_folders if path.rstrip("/") in mounted), None)
+        mounted: set[str] = set()
+        for mount in self.volumes:
+            if plain_path(mount.path) in mounted:
+                raise InvalidInput(
+                    f"Two volumes are mounted at {mount.path}.",
+                    field="volumes.path",
+                    next_step="Keep one of the two.",
+                )
+            mounted.add(plain_path(mount.path))
+        twice = next((path for path in self.pod.folders if plain_path(path) in mounted), None)
         if twice is not None:
             raise InvalidInput(
                 f"{twice} is a volume and a folder in memory.", field="pod.memory_folders",
-                next_step="Keep one of the two.",
+                next_step="Keep one of the two: the size of shared memory is that of the folder /dev/shm.",
             )  # fmt: skip
 
     def _check_process(self) -> None:

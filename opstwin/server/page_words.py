@@ -54,7 +54,7 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "approve_done": ("approved", "승인"),
     "reject_done": ("rejected", "거절"),
     "reason": ("Reason", "이유"),
-    "reason_hint": ("Kept in the audit; a reject needs one", "감사 기록에 남습니다. 거절하려면 이유가 필요합니다"),
+    "reason_hint": ("Kept in the audit", "감사 기록에 남습니다"),
     "confirm": (
         "This cannot be undone. Type {target} to approve",
         "되돌릴 수 없습니다. 승인하려면 {target}을(를) 입력하세요",

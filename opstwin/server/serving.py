@@ -81,7 +81,6 @@ async def _serve(settings: Settings, ready: Ready, any_port: bool) -> None:
     import uvicorn
 
     from opstwin.server.app import create_app
-    from opstwin.server.heads import BoundedHeads
     from opstwin.server.instruments import Instruments
     from opstwin.server.stopping import StoppableServer
     from opstwin.wiring.clusters import check_clusters, import_clusters
@@ -98,7 +97,7 @@ async def _serve(settings: Settings, ready: Ready, any_port: bool) -> None:
             await import_clusters(settings, hub.services.places, STARTER)
             app = create_app(hub.services, instruments=instruments, talks=hub.talks)
             config = uvicorn.Config(
-                app, log_config=None, access_log=False, lifespan="on", server_header=False, http=BoundedHeads,
+                app, log_config=None, access_log=False, lifespan="on", server_header=False, http="h11",
                 timeout_graceful_shutdown=STOP_WITHIN_S,
             )  # fmt: skip
             server = StoppableServer(config, app.state.streams)

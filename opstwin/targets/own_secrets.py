@@ -95,13 +95,11 @@ def own_secrets(env: Iterable[tuple[str, str]], known: Collection[str] = (), typ
     values = (*_values(given), *_values(("password", value) for value in typed))
     found = {value for value in values if value.lower() not in told}
     forms = {form for value in found if not value.isalpha() for form in forms_of(value) if len(form) >= SHORTEST}
+    numbers = {number for value in found if _DIGITS.fullmatch(value) for number in (value, value[::-1])}
     return OwnSecrets(
-        tuple(map(_as_word, sorted(value for value in found if value.isalpha()))) + tuple(
-            _as_number(number) for value in sorted(found) if _DIGITS.fullmatch(value)
-            for number in sorted({value, value[::-1]})
-        ),
-        tuple(sorted((form for form in forms if not form.isdigit()), key=lambda form: (-len(form), form))),
-    )  # fmt: skip
+        (*map(_as_word, sorted(value for value in found if value.isalpha())), *map(_as_number, sorted(numbers))),
+        tuple(sorted(forms - numbers, key=lambda form: (-len(form), form))),
+    )
 
 
 def both(one: OwnSecrets, other: OwnSecrets) -> OwnSecrets:

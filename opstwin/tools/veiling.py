@@ -79,7 +79,7 @@ class Veil:
         return without_secrets(text if self._pattern is None else self._pattern.sub(MASK, text))
 
     def _values(self, twin: Twin) -> Iterator[str]:
-        ours = [item.desired for item in twin.by_id.values() if item.desired is not None]
+        ours = [item.desired for item in twin.by_id.values() if item.desired is not None and item.desired.is_ours]
         specs = [item.spec for item in ours if item.spec]
         references = {str(value) for spec in specs for value in _values_of(spec.get("secret_env"))}
         yield from self._resolved(references)

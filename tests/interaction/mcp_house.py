@@ -10,7 +10,6 @@ import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from opstwin.server.heads import BoundedHeads
 from opstwin.server.serving import listening
 from opstwin.server.stopping import StoppableServer
 from tests.interaction.house import House
@@ -25,7 +24,7 @@ REVISIONS = {"stateless": "2026-07-28", "handshake": "2025-11-25"}
 async def open_house(house: House) -> AsyncIterator[str]:
     """Serve the house's application; gives its URL."""
     config = uvicorn.Config(
-        house.app, log_config=None, access_log=False, lifespan="on", http=BoundedHeads, timeout_graceful_shutdown=2
+        house.app, log_config=None, access_log=False, lifespan="on", http="h11", timeout_graceful_shutdown=2
     )  # fmt: skip
     server = StoppableServer(config, house.app.state.streams)
     with listening("127.0.0.1", 0) as listener:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import httpx2
 import pytest
 import structlog
 
-from opstwin.domain.audit import AuditRow
+from opstwin.domain.access import Actor, ActorKind
+from opstwin.domain.audit import AuditEntry, AuditRow
 from opstwin.domain.event import Event
 from opstwin.domain.records import Reply
+from opstwin.domain.resource import Desired
 from opstwin.domain.taint import Evidence
+from opstwin.domain.values import Spec
 from opstwin.logs import configure_logs
+from opstwin.twin.store import Put
 from tests.interaction.house import URL, House
 from tests.interaction.mcp_house import ERAS, ai_client, open_house
 from tests.interaction.test_injection import READS, Lures
@@ -142,6 +147,24 @@ async def test_a_secret_that_was_replaced_in_its_file_is_known_soon(house: House
     house.clock.advance(61)
     await veil.ready()
     assert "brand-new-value" not in veil.over("it is brand-new-value")
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize(("kind", "masked"), [(ActorKind.AGENT, False), (ActorKind.PERSON, True)])
+async def test_what_an_agent_set_before_it_had_to_plan_names_no_secret(
+    house: House, kind: ActorKind, masked: bool
+) -> None:
+    """An agent could find secrets out by naming them, and make words of others unreadable."""
+    await poisoned(house)
+    (house.folder / "secrets" / "other").write_text("some-other-value")
+    record = await house.services.ledger.need(Desired, "local/container/db-1")
+    spec: Spec = {"image": "app:1", "secret_env": {"A_PASSWORD": "file:other"}, "env": {"A_TOKEN": "container-seven"}}
+    wish = replace(record, spec=spec, set_by=Actor(kind=kind, id="planner"), plan_id=None)
+    entry = AuditEntry(action="test.put", subject=wish.id, actor=wish.set_by)
+    await house.services.ledger.commit([Put(wish)], [entry])
+    veil = house.services.veil
+    await veil.ready()
+    assert [veil.over(word) != word for word in ("some-other-value", "container-seven")] == [masked, masked]
 
 
 def _all_plans() -> Any:

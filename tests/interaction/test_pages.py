@@ -409,19 +409,3 @@ async def test_the_page_names_everybody_who_set_directly_what_the_plan_brings_ab
     facts = page.text[page.text.index(words) :]
     assert facts.startswith(words)
     assert "owner" in facts[: len(words) + 12]
-
-
-@pytest.mark.parametrize("reason", ["", "   ", "\r\n \t"])
-async def test_a_reject_without_a_reason_is_told_and_decides_nothing(house: House, reason: str) -> None:
-    session = await house.session("operator")
-    async with house.caller() as client:
-        plan = await client.planned()
-        answer = await press(house, plan, session, decision="reject", reason=reason)
-        assert answer.status == 422
-        assert "--reason" in Reading(answer).text
-        posted = await client.post(f"/plans/{plan['id']}:decide", {"decision": "reject", "reason": " "})
-        assert (posted.status_code, posted.json()["code"]) == (422, "invalid_input")
-        assert posted.json()["details"]["field"] == "reason"
-        assert "--reason" in posted.json()["next_step"]
-        shown = (await client.get(f"/plans/{plan['id']}")).json()
-    assert (shown["state"], shown["approvals"]) == ("pending", [])

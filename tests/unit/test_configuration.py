@@ -166,6 +166,11 @@ def test_a_rootless_engine_and_a_desktops_are_found_where_roots_is_not(tmp_path:
                 assert local_engine(environ, nowhere) == f"unix://{nowhere}"
 
 
+def test_a_place_that_cannot_be_looked_at_holds_no_engine(tmp_path: Path) -> None:
+    nowhere = tmp_path / "docker.sock"
+    assert local_engine({"XDG_RUNTIME_DIR": "/" + "a" * 300}, nowhere) == f"unix://{nowhere}"
+
+
 @contextmanager
 def listening(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -27,7 +27,7 @@ async def plan(state: State, turn: Turn) -> State:
     made, of_draft = await made_before(state, turn)
     state = state | of_draft
     if made is None:
-        (tool, arguments), key = taken_apart(state), plan_id_of(state, turn)
+        (tool, arguments), key = taken_apart(state), await plan_id_of(state, turn)
         behind = behind_of(state.get("draft") or {}, state["words"], arguments)
         if arguments.get("words") == state["words"] and turn.said:
             arguments["words"] = turn.said

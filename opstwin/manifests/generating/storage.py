@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from opstwin.domain.names import plain_path
 from opstwin.domain.values import Json
 from opstwin.domain.workload import Mount
 from opstwin.manifests.generating.amounts import checked_storage, exact_memory_text
@@ -45,7 +46,7 @@ def storage_of(
             notes.find("host_path_used", Level.DIFFERS, "volumes.host_path", path=mount.host_path)
         else:
             notes.find("host_path", Level.LOST, "volumes.host_path", path=mount.host_path, inside=mount.path)
-    memory = {**info.pod.memory_folders, **_shared_memory(info)}
+    memory = info.pod.folders
     for number, (path, amount) in enumerate(memory.items()):
         volumes.append({"name": f"memory-{number}", "emptyDir": _in_memory(amount)})
         mounted.append({"name": f"memory-{number}", "mountPath": path})
@@ -65,10 +66,11 @@ def claim_spec(volume: str, options: GenerateOptions) -> dict[str, Json]:
 
 
 def _own_data(info: ContainerInfo, known: Known | None, notes: Notes) -> Iterator[Mount]:
-    """The folder of a database's data, when no mount covers it."""
-    if known is None or known.data is None or any(_covers(mount.path, known.data) for mount in info.mounts):
+    """The folder of a database's data, when neither a mount nor a folder in memory covers it."""
+    if known is None or known.data is None or known.cache:
         return
-    if known.cache:
+    given = [*(mount.path for mount in info.mounts), *info.pod.folders]
+    if any(_covers(path, known.data) for path in given):
         return
     notes.find("data_added", Level.DIFFERS, "volumes", path=known.data)
     yield Mount(path=known.data, volume="data")
@@ -76,14 +78,9 @@ def _own_data(info: ContainerInfo, known: Known | None, notes: Notes) -> Iterato
 
 def _mounted(name: str, mount: Mount, known: Known | None) -> dict[str, Json]:
     made: dict[str, Json] = {"name": name, "mountPath": mount.path}
-    if known is not None and known.sub_path is not None and mount.path == known.data:
+    if known is not None and known.sub_path is not None and plain_path(mount.path) == known.data:
         made["subPath"] = known.sub_path
     return {**made, "readOnly": True} if mount.read_only else made
-
-
-def _shared_memory(info: ContainerInfo) -> dict[str, int | None]:
-    amount = info.pod.shared_memory_bytes
-    return {} if amount is None else {"/dev/shm": amount}  # noqa: S108 - where every program looks for it
 
 
 def _in_memory(amount: int | None) -> dict[str, Json]:
@@ -100,4 +97,4 @@ def _empty_folders(writes: tuple[str, ...] | None, given: list[str]) -> Iterator
 
 
 def _covers(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+    return f"{plain_path(path)}/".startswith(f"{plain_path(folder).rstrip('/')}/")

@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from opstwin.errors import TargetError
 from opstwin.targets.kubernetes.health import at
@@ -15,10 +16,17 @@ _LOOK_S: Final = 10.0
 MOST: Final = 20
 """Secrets that are looked up for one pod; a pod of people's making has one or two."""
 
-_WHY: Final = {401: "not signed in", 403: "the hub's account may not get it", 404: "it is not there any more"}
+_GONE: Final = "it is not there any more"
+_WHY: Final = {401: "not signed in", 403: "the hub's account may not get it", 404: _GONE}
 
-Ref = tuple[str, str]
-"""The name of a Secret and one key of it, empty for all of them."""
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """The name of a Secret and one key of it, empty for all of them. An `optional` one need not be there."""
+
+    name: str
+    key: str
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +40,7 @@ class Known:
 def refs_of(pod: Mapping[str, Any]) -> tuple[Ref, ...]:
     """The Secrets that a pod's containers take variables from, by `secretKeyRef` and by `envFrom`."""
     containers = [*(at(pod, "spec", "initContainers") or ()), *(at(pod, "spec", "containers") or ())]
-    found = {ref for container in containers for ref in _refs(container) if ref[0]}
+    found = {ref for container in containers for ref in _refs(container) if ref.name}
     return tuple(sorted(found))
 
 
@@ -44,21 +52,23 @@ class PodSecrets:
 
     async def of(self, namespace: str, refs: Sequence[Ref], known: Sequence[str]) -> Known:
         """What to mask for these references; `known` are names of the pod, which are no secrets. Never raises."""
-        names = list(dict.fromkeys(name for name, _ in refs))
+        names = list(dict.fromkeys(ref.name for ref in refs))
+        needed = {ref.name for ref in refs if not ref.optional}
         values: list[str] = []
         unread = [(name, f"more than {MOST} of them") for name in names[MOST:]]
         for name in names[:MOST]:
             data = await self._data(namespace, name)
             if isinstance(data, str):
-                unread.append((name, data))
+                if data != _GONE or name in needed:
+                    unread.append((name, data))
                 continue
-            keys = {key for secret, key in refs if secret == name}
+            keys = {ref.key for ref in refs if ref.name == name}
             values += [_text(value) for key, value in data.items() if key in keys or "" in keys]
         return Known(own_secrets((), known, values), tuple(unread))
 
     async def _data(self, namespace: str, name: str) -> Mapping[str, Any] | str:
         """The Secret's data, or why it could not be read."""
-        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}/secrets/{quote(name, safe='')}"
         try:
             answer = await self._sender.send(Call(method="GET", path=path, deadline_s=_LOOK_S))
         except TargetError as error:
@@ -72,9 +82,10 @@ class PodSecrets:
 def _refs(container: Mapping[str, Any]) -> Iterator[Ref]:
     for item in container.get("env") or ():
         ref = at(item, "valueFrom", "secretKeyRef") or {}
-        yield str(ref.get("name") or ""), str(ref.get("key") or "")
+        yield Ref(str(ref.get("name") or ""), str(ref.get("key") or ""), ref.get("optional") is True)
     for item in container.get("envFrom") or ():
-        yield str((item.get("secretRef") or {}).get("name") or ""), ""
+        ref = item.get("secretRef") or {}
+        yield Ref(str(ref.get("name") or ""), "", ref.get("optional") is True)
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from opstwin.domain.kinds import ROLLED_OUT
 from opstwin.domain.values import Json
 from opstwin.errors import Rejected
 from opstwin.manifests.ownership import RESTORER
@@ -15,15 +16,13 @@ from opstwin.targets.kubernetes.step import Live, Step
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 """The annotation that kubectl sets: a changed pod template is rolled out."""
 
-_WITH_TEMPLATE: Final = frozenset({"daemonset", "deployment", "statefulset"})
-
 
 async def restarted(step: Step, live: Live, now: datetime) -> Live:
     """The object with a pod template that differs in the moment of this restart. Raises `Raced` when it has changed.
 
     The moment belongs to another manager than what Opstwin wants, so that the next apply does not take it back.
     """
-    if step.change.kind not in _WITH_TEMPLATE:
+    if step.change.kind not in ROLLED_OUT:
         raise Rejected(
             f"A {step.change.kind} cannot be restarted.",
             next_step="Restart the Deployment, StatefulSet or DaemonSet that it belongs to: opstwin get",

@@ -10,6 +10,7 @@ from opstwin.targets.kubernetes.ailing import ailing_facts
 from opstwin.targets.kubernetes.cleaning import cleaned, controller_of
 from opstwin.targets.kubernetes.health import Doing, at, conditions_in, doing, oom_kills_of, restarts_of
 from opstwin.targets.kubernetes.marks import marks_of
+from opstwin.targets.kubernetes.serving import kind_of
 from opstwin.targets.ports import Sighting
 
 Object = Mapping[str, Any]
@@ -52,15 +53,19 @@ def full_name(item: Object) -> str:
 
 
 def maker_of(pod: Object) -> tuple[str, str] | None:
-    """Kind and full name of the workload whose pod this is; the ReplicaSet between them is left out."""
+    """Kind and full name of what makes this pod, as in resource ids; the ReplicaSet between them is left out.
+
+    What a node runs by itself, from a file of its own, is the node's.
+    """
     owner = controller_of(pod)
     if owner is None:
         return None
-    kind, name = str(owner.get("kind") or "").lower(), str(owner.get("name") or "")
+    name = str(owner.get("name") or "")
+    kind = kind_of(str(owner.get("apiVersion") or "v1"), str(owner.get("kind") or ""))
     template = template_of(pod)
     if kind == "replicaset" and template and name.endswith(f"-{template}"):
         kind, name = "deployment", name.removesuffix(f"-{template}")
-    namespace = at(pod, "metadata", "namespace")
+    namespace = at(pod, "metadata", "namespace") if kind != "node" else None
     return kind, f"{namespace}/{name}" if namespace else name
 
 

@@ -196,3 +196,9 @@ def test_plans_are_told_with_who_asked_and_are_rejected_several_at_once(shell: S
 def test_an_execution_that_is_not_there_is_told_with_where_they_are_listed(shell_once: Shell) -> None:
     for verb in ("watch", "cancel"):
         assert "opstwin get executions" in refused(shell_once, verb, "exec_7f3k2m9x1q")
+
+
+def test_a_reject_without_a_reason_is_told_and_decides_nothing(shell: Shell) -> None:
+    plan = json.loads(shell.run("plan", "deploy nginx:1.27 as web", "-o", "json").stdout)["id"]
+    assert "--reason" in refused(shell, "reject", plan, "--reason", "  ")
+    assert json.loads(shell.run("show", plan, "-o", "json").stdout)["state"] == "pending"

@@ -250,6 +250,22 @@ async def test_in_pods_of_what_is_not_ours_only_reading_commands_run_until_their
         assert (await shop.rig.planner.for_command(resource, touch, ANNA)).changes[0].resource == resource
 
 
+async def test_in_what_a_node_runs_by_itself_only_reading_commands_run(shop: ClusterRig) -> None:
+    node = shop.cluster.all("Node")[0]["metadata"]
+    owner = {"apiVersion": "v1", "kind": "Node", "name": node["name"], "uid": node["uid"], "controller": True}
+    mirror = {
+        "kind": "Pod", "metadata": {"name": "etcd-cp1", "namespace": "kube-system", "ownerReferences": [owner]},
+        "spec": {"nodeName": node["name"], "containers": [{"name": "etcd", "image": "etcd:3"}]},
+    }  # fmt: skip
+    shop.cluster.create(mirror)
+    shop.cluster.advance(30)
+    await shop.discover()
+    with pytest.raises(Forbidden, match=f"run by prod/node/{node['name']} itself"):
+        await shop.rig.planner.for_command(
+            ResourceId("prod/pod/kube-system/etcd-cp1"), Command(argv=("touch", "/x")), ANNA
+        )
+
+
 async def test_in_pods_of_what_opstwin_made_a_command_is_planned(shop: ClusterRig) -> None:
     await shop.apply(config(), workload())
     await shop.discover()

@@ -72,3 +72,36 @@ async def test_of_a_pod_whose_maker_nobody_sees_nobody_says_that_it_is_a_strange
         Link(id="2", source=pod, relation="part-of", destination=ResourceId("local/rollout/default/rollout"))
     )
     await check(bench, pod)
+
+
+async def test_a_pod_of_a_strangers_custom_resource_is_its_owners_to_be_adopted(bench: Bench) -> None:
+    pod, widget = ResourceId("local/pod/default/one-0"), ResourceId("local/widget.example.com/default/one")
+    await seen(bench, pod)
+    await seen(bench, widget)
+    await bench.put(Link(id="3", source=pod, relation="part-of", destination=widget))
+    with pytest.raises(Forbidden, match="did not make") as refused:
+        await check(bench, pod)
+    assert refused.value.details["adopt"] == widget
+
+
+async def test_a_pod_of_our_custom_resource_is_ours(bench: Bench) -> None:
+    pod, widget = ResourceId("local/pod/default/one-0"), ResourceId("local/widget.example.com/default/one")
+    await seen(bench, pod)
+    await seen(bench, widget, ours=True)
+    await bench.put(Link(id="3", source=pod, relation="part-of", destination=widget))
+    await check(bench, pod)
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_what_a_node_runs_by_itself_is_nobodys_to_change_whether_or_not_the_node_is_seen(
+    bench: Bench, is_seen: bool
+) -> None:
+    pod, node = ResourceId("local/pod/kube-system/etcd-cp1"), ResourceId("local/node/cp1")
+    await seen(bench, pod)
+    if is_seen:
+        await seen(bench, node)
+    await bench.put(Link(id="4", source=pod, relation="part-of", destination=node))
+    with pytest.raises(Forbidden, match="from a file on that machine") as refused:
+        await check(bench, pod)
+    assert refused.value.details["node"] == node
+    assert "adopt" not in refused.value.next_step

@@ -1,16 +1,21 @@
 """The reconciler starts from what is there now, reports what differs, and proposes each drift once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
+from opstwin.control.observing import Observer
 from opstwin.domain.drift import DriftKind
 from opstwin.domain.event import Event
 from opstwin.domain.plan import Plan, PlanState
 from opstwin.domain.resource import Desired, Observed, Presence
-from opstwin.domain.target import Mode
-from tests.rig import ANNA, LOCAL, Rig
+from opstwin.domain.target import Mode, Target
+from opstwin.targets.ports import Reader, Sighting
+from tests.rig import ANNA, LOCAL, Rig, SimPlaces, app
 from tests.unit.control.reconciling_bench import (
     WEB1,
     WEB2,
@@ -216,3 +221,45 @@ async def _memory(rig: Rig, amount: int) -> bool:
 
 async def _seen_since(rig: Rig, moment: datetime) -> bool:
     return (await rig.ledger.need(Observed, WEB1)).observed_at > moment
+
+
+@dataclass
+class MovesOn:
+    """Places where, during the first full look, the target and what is wanted of it move on."""
+
+    places: SimPlaces
+    move: Callable[[], Awaitable[object]]
+    looks: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.places, name)
+
+    def reader(self, target: Target) -> Any:
+        return Moving(self.places.reader(target), self)
+
+
+@dataclass
+class Moving:
+    """See `MovesOn`."""
+
+    inner: Reader
+    around: MovesOn
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    async def discover(self) -> Sequence[Sighting]:
+        seen = await self.inner.discover()
+        self.around.looks += 1
+        if self.around.looks == 1:
+            await self.around.move()
+        return seen
+
+
+async def test_what_moved_on_during_the_look_is_told_as_no_drift(rig: Rig) -> None:
+    assert rig.places is not None
+    moving = MovesOn(rig.places, lambda: rig.change_to(app(image="app:2")))
+    loop = replace(reconciler(rig), observer=Observer(rig.ledger, moving))
+    assert (await once(loop)).drifts == ()
+    assert moving.looks == 1
+    assert [event for event in await rig.ledger.all(Event) if event.type == "drift.found"] == []

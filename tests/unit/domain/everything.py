@@ -11,6 +11,7 @@ from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.command import Command
 from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Base, Change, Op, Origin, Plan, PlanState, Risk, WorkloadChange, sealed
+from opstwin.domain.pod_settings import PodSettings, Pull
 from opstwin.domain.taint import Taint, TaintMatch
 from opstwin.domain.values import Digest, PlanId, ResourceId, TargetId
 from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
@@ -19,6 +20,30 @@ from opstwin.errors import InvalidInput
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 LOCAL = TargetId("local")
 ANNA = Actor(kind=ActorKind.PERSON, id="anna", on_behalf_of="zoe", face="cli")
+
+POD = PodSettings(
+    read_only=True,
+    memory_folders={"/tmp": 2**20},
+    shared_memory_bytes=2**26,
+    stop_grace_s=20,
+    hosts={"db.example.com": "10.0.0.5"},
+    dns_servers=("10.0.0.1",),
+    dns_searches=("corp.example.com",),
+    dns_options=("ndots:2",),
+    sysctls={"net.ipv4.tcp_syncookies": "1"},
+    capabilities_added=("NET_ADMIN",),
+    capabilities_dropped=("CHOWN",),
+    hostname="web",
+    groups=(1000,),
+    reaps=True,
+    terminal=True,
+    input=True,
+    pull=Pull.ALWAYS,
+    platform="linux/amd64",
+    annotations={"example.com/team": "shop"},
+    requested_cpu_millicores=100,
+    requested_memory_bytes=2**26,
+)
 
 WORKLOAD = Workload(
     name="web", image="app:1", command=("/bin/app", "--serve"), env={"A": "1"},
@@ -29,7 +54,7 @@ WORKLOAD = Workload(
     health=HealthCheck(command=("/check", "-q"), interval_s=2.0, timeout_s=1.0, retries=4, start_period_s=3.0),
     restart=RestartPolicy.ON_FAILURE, running=False, needs=("db",),
     autoscale=Autoscale(minimum=2, maximum=8, cpu_percent=60, memory_percent=80),
-    entrypoint=("/start", "-v"), user="1000:100", working_dir="/srv",
+    entrypoint=("/start", "-v"), user="1000:100", working_dir="/srv", pod=POD,
 )  # fmt: skip
 
 

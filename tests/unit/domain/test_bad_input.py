@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opstwin.domain.names import checked_env_key, checked_image, checked_name, checked_path, checked_text
+from opstwin.domain.pod_settings import PodSettings
 from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId
 from opstwin.domain.workload import (
@@ -214,6 +216,20 @@ def test_a_secret_is_given_by_reference_and_never_repeated(reference: str) -> No
 )  # fmt: skip
 def test_a_health_check_that_cannot_be_is_refused(field: str, value: object) -> None:
     refused(lambda: HealthCheck(**{"command": ("/check",), field: value}), f"health.{field}")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("other", ["/data", "/data/", "//data", "/./data"])
+def test_a_path_holds_one_thing_however_it_is_written(other: str) -> None:
+    def mounting(volumes: tuple[Mount, ...], **pod: Any) -> Callable[[], object]:
+        return lambda: Workload(name="web", image="app:1", volumes=volumes, pod=PodSettings(**pod))
+
+    one = Mount(path="/data", volume="data")
+    refused(mounting((one, Mount(path=other, volume="other"))), "volumes")
+    refused(mounting((one,), memory_folders={other: None}), "pod.memory_folders")
+    refused(mounting((), memory_folders={"/data": None, f"{other}/": None}), "pod.memory_folders")
+    shared = Mount(path=other.replace("data", "dev/shm"), volume="shm")
+    refused(mounting((shared,), shared_memory_bytes=2**20), "pod.memory_folders")
+    refused(mounting((), memory_folders={shared.path: None}, shared_memory_bytes=2**20), "pod.memory_folders")
 
 
 def test_a_mount_is_of_one_thing_and_labels_of_opstwin_are_its_own() -> None:

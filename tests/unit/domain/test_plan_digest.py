@@ -12,6 +12,7 @@ from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import TWO_PERSON, Approval, Decision, People, authorise
 from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Origin, Plan, PlanState, Risk, WorkloadChange, plan_digest, sealed
+from opstwin.domain.pod_settings import PodSettings
 from opstwin.domain.values import ApprovalId, Digest, PlanId, TargetId
 from opstwin.domain.workload import Workload
 from opstwin.errors import InvalidInput, NotApproved, StalePlan
@@ -114,6 +115,8 @@ def test_a_plan_from_before_workloads_scaled_or_had_a_project_keeps_its_digest()
         digest=Digest(""), created_at=datetime(2026, 1, 5, tzinfo=UTC), expires_at=datetime(2026, 1, 5, 1, tzinfo=UTC),
     )  # fmt: skip
     assert plan_digest(plan) == "sha256:d79ac51653bb0e6f75996065cc7b1937257a75f97ddf82ee986509e610d62c27"
+    at_once = Workload(name="web", image="app:1", pod=PodSettings(stop_grace_s=0))
+    assert plan_digest(replace(plan, workloads=(replace(plain, workload=at_once),))) != plan_digest(plan)
 
 
 def test_a_plan_from_before_drafts_had_a_corrected_confidence_keeps_its_digest() -> None:

@@ -100,6 +100,8 @@ REFUSED = {
     "tmpfs mount mode": ("volumes: [{type: tmpfs, target: /x, tmpfs: {mode: 0700}}]", "volumes[0].tmpfs.mode", "0700"),
     "folder twice": ("tmpfs: /dev/shm\nshm_size: 1m", "", "twice"),
     "tmpfs over a volume": ("tmpfs: /data\nvolumes: ['/srv:/data']", "", "folder in memory"),
+    "shared memory over a volume": ("shm_size: 1m\nvolumes: ['/srv:/dev/shm/']", "", "folder in memory"),
+    "tmpfs over a volume written otherwise": ("tmpfs: //data\nvolumes: ['/srv:/data/']", "", "folder in memory"),
     "no shared memory": ("shm_size: 0", "shm_size", "above 0"),
     "grace": ("stop_grace_period: soon", "stop_grace_period", "1m30s"),
     "a week of grace": ("stop_grace_period: 168h", "stop_grace_period", "86400"),

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from opstwin.domain.names import plain_path
 from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
 from opstwin.errors import InvalidInput
 from opstwin.intent.workload_file import read_workloads, workload_form, workload_from, workload_yaml
@@ -231,7 +232,7 @@ WORKLOADS = st.builds(
     secret_env=st.dictionaries(
         KEYS.map(lambda key: f"S_{key}x_secret"), KEYS.map(lambda key: f"env:{key}"), max_size=2
     ),
-    volumes=st.lists(MOUNTS, max_size=3).map(tuple),
+    volumes=st.lists(MOUNTS, max_size=3, unique_by=lambda mount: plain_path(mount.path)).map(tuple),
     networks=st.lists(NAMES, max_size=3).map(tuple),
     resources=st.builds(
         Resources, cpu_millicores=st.none() | st.integers(1, 10**6), memory_bytes=st.none() | st.integers(1, 2**50)

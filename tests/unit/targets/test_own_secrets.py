@@ -19,6 +19,12 @@ def over(env: dict[str, str], text: str, *known: str) -> str:
 
 
 @pytest.mark.proves("J1")
+@pytest.mark.parametrize("secret", ["pass1234", "40404040"])
+def test_a_secret_whose_hex_is_all_digits_is_masked_in_hex_too(secret: str) -> None:
+    assert over({"DB_PASSWORD": secret}, f"v={secret.encode().hex()} n=7") == "v=*** n=7"
+
+
+@pytest.mark.proves("J1")
 @pytest.mark.parametrize("name", ["DB_PASSWORD", "api_token", "CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY"])
 @pytest.mark.parametrize(
     "said", [SECRET, SECRET[::-1], SECRET.encode().hex(), base64.b64encode(SECRET.encode()).decode().rstrip("=")[:-1]]

@@ -21,7 +21,6 @@ async def serve(port: int, folder: Path) -> None:
     """Serve until the process is told to stop; port 0 takes a free one."""
     import uvicorn
 
-    from opstwin.server.heads import BoundedHeads
     from opstwin.server.mcp.conformance.profile import PATH, conformance_app, suite_token
     from opstwin.wiring.hub import open_hub
 
@@ -30,7 +29,7 @@ async def serve(port: int, folder: Path) -> None:
         async with open_hub(settings) as hub:
             app = conformance_app(hub.services, await suite_token(hub.services))
             config = uvicorn.Config(  # with the hub's own reader of HTTP, whatever else is installed
-                app, log_config=None, access_log=False, lifespan="on", http=BoundedHeads, timeout_graceful_shutdown=2
+                app, log_config=None, access_log=False, lifespan="on", http="h11", timeout_graceful_shutdown=2
             )
             sys.stdout.write(f"http://{HOST}:{listener.getsockname()[1]}{PATH}\n")
             sys.stdout.flush()

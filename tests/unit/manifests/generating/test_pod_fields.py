@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from kubernetes_validate import validate
 
+from opstwin.domain.names import plain_path
 from opstwin.domain.pod_settings import PodSettings, Pull
 from opstwin.domain.workload import Mount, Resources, Workload
 from opstwin.errors import InvalidInput
@@ -96,6 +97,23 @@ def test_folders_in_memory_are_mounted_with_their_sizes_and_count_as_memory() ->
 def test_where_the_image_writes_needs_no_second_folder_when_one_in_memory_is_there() -> None:
     result = asked(WEB, GenerateOptions(image_writes=("/tmp", "/var/cache")), memory_folders={"/tmp": None})
     assert [item["mountPath"] for item in container(result)["volumeMounts"]] == ["/tmp", "/var/cache"]
+
+
+@pytest.mark.parametrize("folder", ["/tmp", "/tmp/", "//tmp", "/./tmp/"])
+def test_a_folder_in_memory_counts_however_its_path_is_written(folder: str) -> None:
+    nginx = Workload(name="web", image="nginx:1.27", pod=PodSettings(read_only=True, memory_folders={folder: None}))
+    paths = [item["mountPath"] for item in container(made(nginx))["volumeMounts"]]
+    assert [path for path in paths if plain_path(path) == "/tmp"] == [folder]
+
+
+@pytest.mark.parametrize("folder", ["/var/lib/postgresql/data", "/var/lib/postgresql/data/", "/var/lib/postgresql"])
+def test_a_database_whose_data_shall_be_in_memory_gets_no_claim(folder: str) -> None:
+    result = made(Workload(name="db", image="postgres:16", pod=PodSettings(memory_folders={folder: 64 * MI})))
+    assert "volumeClaimTemplates" not in document(result, "StatefulSet")["spec"]
+    assert "data_added" not in codes(result)
+    assert not result.of_kind("PersistentVolumeClaim")
+    paths = [item["mountPath"] for item in container(result)["volumeMounts"]]
+    assert [path for path in paths if path.startswith("/var/lib/postgresql")] == [folder]
 
 
 def test_a_read_only_root_is_kept_also_where_nobody_knows_what_the_image_writes() -> None:

@@ -1,14 +1,17 @@
 """What holds for every workload that can be described."""
 
+import posixpath
 from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck as Check
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from kubernetes_validate import validate
 
+from opstwin.domain.pod_settings import PodSettings
 from opstwin.domain.workload import Autoscale, HealthCheck, Mount, Port, Resources, RestartPolicy, Workload
+from opstwin.errors import InvalidInput
 from opstwin.manifests.generating.generator import Request, generated
 from opstwin.manifests.generating.images import IMAGES
 from opstwin.manifests.generating.info import info_of_workload
@@ -55,6 +58,19 @@ OPTIONS = st.builds(
     image_user=st.none() | st.sampled_from(["", "1000", "app", "10:20"]),
     image_writes=st.none() | st.just(("/tmp", "/run")), schedule=st.none() | st.just("0 3 * * *"),
 )  # fmt: skip
+_PATHS = st.sampled_from([
+    path for known in IMAGES.values() if known.data is not None for path in (known.data, f"{known.data}/")
+] + ["/tmp", "/tmp/", "//run", "/run", "/./run", "/dev/shm", "/dev/shm/", "/var/lib", "/"])  # fmt: skip
+Folders = dict[str, Any]
+FOLDERS: st.SearchStrategy[Folders] = st.fixed_dictionaries({
+    "volumes": st.lists(
+        st.builds(Mount, path=_PATHS, volume=NAMES), max_size=2, unique_by=lambda mount: mount.volume
+    ).map(tuple),
+    "pod": st.builds(
+        PodSettings, read_only=st.booleans(), shared_memory_bytes=st.none() | st.just(2**20),
+        memory_folders=st.dictionaries(_PATHS, st.none(), max_size=1),
+    ),
+})  # fmt: skip
 OFTEN = settings(max_examples=100, deadline=None, suppress_health_check=[Check.too_slow])
 
 
@@ -114,6 +130,18 @@ def test_every_reference_leads_somewhere(workload: Workload, options: GenerateOp
         assert "emptyDir" in volume or volume["persistentVolumeClaim"]["claimName"] in claims
     account = template["spec"].get("serviceAccountName")
     assert account is None or account in {item.name for item in result.of_kind("ServiceAccount")}
+
+
+@OFTEN
+@given(WORKLOAD, OPTIONS, FOLDERS)
+def test_no_two_mounts_of_a_pod_are_at_one_path(workload: Workload, options: GenerateOptions, folders: Folders) -> None:
+    try:
+        full = replace(workload, **folders)
+    except InvalidInput:
+        reject()  # it says itself that two things are at one path
+    mounts = parts_of(result_of(full, options))[2].get("volumeMounts", ())
+    paths = [posixpath.normpath(mount["mountPath"]).replace("//", "/") for mount in mounts]
+    assert len(set(paths)) == len(paths)
 
 
 @OFTEN

@@ -85,3 +85,53 @@ async def test_a_secret_that_has_gone_is_told_and_hides_no_line(tmp_path: Path) 
         said, line = await read(here, 2)
     assert "it is not there any more" in said.text
     assert line.text == SAID
+
+
+@pytest.mark.parametrize(
+    ("container", "told"),
+    [
+        ({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k", "optional": True}}}]}, False),
+        ({"envFrom": [{"secretRef": {"name": "x", "optional": True}}]}, False),
+        ({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "db", "key": "k", "optional": True}}}]}, False),
+        ({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "db", "key": "k", "optional": True}}}],
+          "envFrom": [{"secretRef": {"name": "x", "optional": True}}, {"secretRef": {"name": "db"}}]}, False),
+        ({"env": [{"name": "X", "valueFrom": {"secretKeyRef": {"name": "x", "key": "k", "optional": True}}}],
+          "envFrom": [{"secretRef": {"name": "gone"}}]}, True),
+    ],
+    ids=["Secret by key", "whole Secret", "key", "all of them", "beside one that is needed"],
+)  # fmt: skip
+async def test_what_need_not_be_there_and_is_not_there_is_not_told(
+    tmp_path: Path, container: dict[str, Any], told: bool
+) -> None:
+    async with cluster(tmp_path) as here:
+        here.world.create({"kind": "Secret", "metadata": {"name": "gone", "namespace": "default"}, "data": {}})
+        furnished(here, container)
+        here.world.remove("Secret", "default", "gone")
+        heard = await read(here, 10)
+    assert [line.text for line in heard if line.stream == HUB and "Secret default/gone" not in line.text] == []
+    assert any(line.stream == HUB for line in heard) is told
+    assert any(line.stream != HUB for line in heard)
+
+
+async def test_an_optional_secret_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    ref = {"secretRef": {"name": "db", "optional": True}}
+    async with cluster(tmp_path) as here:
+        furnished(here, {"envFrom": [ref]}, replicas=1)
+        groups = ("", "apps")
+        rules = [
+            {"apiGroups": [group], "resources": ["pods", "pods/log", "deployments", "replicasets"],
+             "verbs": ["get", "list", "watch"]}
+            for group in groups
+        ]  # fmt: skip
+        here.world.user("reader", "reading", rules=rules)
+        here.use("reading")
+        said = (await read(here, 10))[0]
+    assert "may not get it" in said.text
+
+
+async def test_the_name_of_a_secret_leads_to_no_other_one(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as here:
+        furnished(here, {"env": [{"name": "DB", "valueFrom": {"secretKeyRef": {"name": "db?", "key": "word"}}}]})
+        said, line = await read(here, 2)
+    assert "default/db? (it is not there any more)" in said.text
+    assert line.text == SAID
