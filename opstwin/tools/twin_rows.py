@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import translate
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
@@ -155,9 +156,15 @@ def line(row: Mapping[str, Any]) -> str:
     said += [row["image"]] if row["image"] else []
     said += [f"drift:{row['drift']}"] if row["drift"] not in (None, row["health"], row["state"]) else []
     said += [f"restarts:{row['restarts']}"] if "restarting" in row["ails"] and row["restarts"] else []
-    said += [f"seen {age(row['seen_s'] or 0)} ago"] if {"stale", "unknown"} & {*row["ails"]} else []
+    said += [f"seen {age(row['seen_s'] or 0)} ago"] if "stale" in row["ails"] or "unknown" in row["ails"] else []
     said += ["unmanaged"] if row["kind"] == "container" and not row["managed"] else []
-    return " ".join(plain(str(part), 360) for part in said)
+    return _joined(tuple(said))
+
+
+@lru_cache(maxsize=5_000)
+def _joined(parts: tuple[object, ...]) -> str:
+    """The same rows come again in every answer."""
+    return " ".join(plain(str(part), 360) for part in parts)
 
 
 def _tests_of(wanted: Wanted) -> list[Callable[[Standing], bool]]:
