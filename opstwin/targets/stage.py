@@ -46,15 +46,18 @@ class Stage(Protocol):
 
 
 class DockerStage:
-    """The local Docker Engine. Raises `Unreachable` on construction when none answers."""
+    """The local Docker Engine. Raises `Unreachable` on construction when none answers.
+
+    Two stages at once need a `repository` each: the end of one takes its images away.
+    """
 
     backend = "docker"
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, repository: str = REPOSITORY) -> None:
         import docker
         from docker.errors import DockerException
 
-        self.endpoint = endpoint
+        self.endpoint, self._repository = endpoint, repository
         try:
             self._engine = docker.DockerClient(base_url=endpoint, timeout=60)
             self._version = self._engine.version()
@@ -72,7 +75,7 @@ class DockerStage:
         """Build one image; without `check` it has no health check."""
         program = tiny_program(str(self._version["Arch"]))
         self._engine.images.build(
-            fileobj=_context(program, check), custom_context=True, tag=f"{REPOSITORY}:{tag}", rm=True
+            fileobj=_context(program, check), custom_context=True, tag=f"{self._repository}:{tag}", rm=True
         )
 
     def taken(self, name: str) -> bool:
@@ -87,16 +90,16 @@ class DockerStage:
 
         label = f"io.opstwin.workload={workload}"
         for item in self._engine.api.containers(all=True, filters={"label": label}):
-            if item["Image"].startswith(f"{REPOSITORY}:"):
+            if item["Image"].startswith(f"{self._repository}:"):
                 self._engine.api.remove_container(item["Id"], force=True)
         for tag in _CHECKS:
             try:
-                self._engine.images.remove(f"{REPOSITORY}:{tag}", force=True)
+                self._engine.images.remove(f"{self._repository}:{tag}", force=True)
             except ImageNotFound:
                 continue
             except APIError as error:
                 raise Rejected(
-                    f"Image {REPOSITORY}:{tag} stays: {error.explanation}", next_step="Remove it by hand."
+                    f"Image {self._repository}:{tag} stays: {error.explanation}", next_step="Remove it by hand."
                 ) from error
         self._engine.close()
 

@@ -35,7 +35,7 @@ from opstwin.domain.plan import Origin
 from opstwin.domain.target import Target
 from opstwin.domain.values import TargetId
 from opstwin.domain.workload import Workload
-from opstwin.targets.stage import REPOSITORY, DockerStage
+from opstwin.targets.stage import DockerStage
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import Put, TwinStore
 from opstwin.wiring.drivers import DriverPool, hub_secrets
@@ -45,6 +45,7 @@ from tests.e2e.kill_sweep import begun, forked
 
 ME = Actor(kind=ActorKind.PERSON, id="anna", face="cli")
 SOCKET = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+REPOSITORY = "opstwin-kill"
 TARGET = TargetId("local")
 AT_ONCE = 4
 PATIENCE = Patience(hold_s=0.3, timeout_s=60, poll_s=0.1)
@@ -196,7 +197,7 @@ def share(numbers: list[int]) -> list[dict[str, Any]]:
 
 def main(points: int) -> dict[str, Any]:
     """`points` kills, spread over the boundaries of a good and of a bad upgrade, several at the same time."""
-    stage = DockerStage(SOCKET)
+    stage = DockerStage(SOCKET, REPOSITORY)
     stage.prepare()
     try:
         shares = [list(range(points))[first::AT_ONCE] for first in range(AT_ONCE)]

@@ -224,7 +224,7 @@ def test_a_path_holds_one_thing_however_it_is_written(other: str) -> None:
         return lambda: Workload(name="web", image="app:1", volumes=volumes, pod=PodSettings(**pod))
 
     one = Mount(path="/data", volume="data")
-    refused(mounting((one, Mount(path=other, volume="other"))), "volumes")
+    refused(mounting((one, Mount(path=other, volume="other"))), "volumes.path")
     refused(mounting((one,), memory_folders={other: None}), "pod.memory_folders")
     refused(mounting((), memory_folders={"/data": None, f"{other}/": None}), "pod.memory_folders")
     shared = Mount(path=other.replace("data", "dev/shm"), volume="shm")
