@@ -58,20 +58,20 @@ async def test_only_the_keys_that_it_gets_are_masked(tmp_path: Path) -> None:
         assert (await read(here, 1))[0].text == "logged in with *** and 482913"
 
 
+def without_secrets(here: Cluster) -> None:
+    """Go on as an account that may read pods, their logs and their makers, and no Secret."""
+    read = {"resources": ["pods", "pods/log", "deployments", "replicasets"], "verbs": ["get", "list", "watch"]}
+    here.world.user("reader", "reading", rules=[{"apiGroups": [group], **read} for group in ("", "apps")])
+    here.use("reading")
+
+
 @pytest.mark.parametrize(("replicas", "follow"), [(1, False), (1, True), (3, False)])
 async def test_where_the_account_may_not_read_the_secret_the_log_says_that_it_is_not_masked(
     tmp_path: Path, replicas: int, follow: bool
 ) -> None:
     async with cluster(tmp_path) as here:
         furnished(here, BY_KEY, replicas=replicas)
-        groups = ("", "apps")
-        rules = [
-            {"apiGroups": [group], "resources": ["pods", "pods/log", "deployments", "replicasets"],
-             "verbs": ["get", "list", "watch"]}
-            for group in groups
-        ]  # fmt: skip
-        here.world.user("reader", "reading", rules=rules)
-        here.use("reading")
+        without_secrets(here)
         said, *lines = await read(here, 2 if follow else 10, follow=follow, tail=2)
     assert said.stream == HUB
     assert said.text.startswith("Opstwin could not read Secret default/db (the hub's account may not get it)")
@@ -117,14 +117,7 @@ async def test_an_optional_secret_that_may_not_be_read_is_told(tmp_path: Path) -
     ref = {"secretRef": {"name": "db", "optional": True}}
     async with cluster(tmp_path) as here:
         furnished(here, {"envFrom": [ref]}, replicas=1)
-        groups = ("", "apps")
-        rules = [
-            {"apiGroups": [group], "resources": ["pods", "pods/log", "deployments", "replicasets"],
-             "verbs": ["get", "list", "watch"]}
-            for group in groups
-        ]  # fmt: skip
-        here.world.user("reader", "reading", rules=rules)
-        here.use("reading")
+        without_secrets(here)
         said = (await read(here, 10))[0]
     assert "may not get it" in said.text
 
