@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Final
 
 from opstwin.agent.budgets import Spent
@@ -19,7 +18,7 @@ from opstwin.tools import guard
 from opstwin.tools.handing import handed_out, told_failure
 from opstwin.tools.registry import AnyTool, Behind, Caller, Registry
 from opstwin.tools.services import Services
-from opstwin.tools.shaping import CONCISE, shaped
+from opstwin.tools.shaping import CONCISE, Part
 
 FACE: Final = "chat"
 AGENT: Final = "planner"
@@ -157,8 +156,7 @@ class Turn:
             given = {"error": {"code": error.code, "message": error.message, "next_step": error.next_step}}
             _, text = await told_failure(self.services, self.caller, error, given, str(error))
             return Answer({}, text, error)
-        shape = partial(shaped, tool, form=CONCISE, fields=None)
-        _, text = await handed_out(self.services, self.caller, tool, raw, whole, shape)
+        _, text = await handed_out(self.services, self.caller, tool, raw, whole, Part(CONCISE))
         return Answer(whole, text)
 
 

@@ -8,6 +8,8 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Protocol
 
 from opstwin.control.evidence import EvidenceStore, Heard
@@ -52,6 +54,22 @@ class Asker(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Quoted:
+    """Texts of others that an answer holds, and where they are from."""
+
+    source: str
+    texts: tuple[str, ...]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What tells them from others, worked out once however often they are handed out."""
+        found = hashlib.sha256(self.source.encode("utf-8", "surrogatepass"))
+        for text in self.texts:
+            found.update(b"\x00" + text.encode("utf-8", "surrogatepass"))
+        return found.digest()
+
+
 class Taints:
     """Remembers what was given out, and judges what comes back."""
 
@@ -61,29 +79,29 @@ class Taints:
         self._noted: OrderedDict[tuple[str, int, bytes], None] = OrderedDict()
         self._judging = asyncio.Semaphore(_JUDGED_AT_ONCE)
 
-    async def note(self, asker: Asker, source: str, texts: Collection[str]) -> None:
-        """Remember that an AI client was given `texts` from `source`. A person may read what they like.
+    async def note(self, asker: Asker, quoted: Quoted) -> None:
+        """Remember what an AI client was given of others. A person may read what they like.
 
         While the twin cannot be written they are kept in memory, and written before the next request is judged.
         """
-        if asker.is_person or not texts:
+        if asker.is_person or not quoted.texts:
             return
         account = _account(asker.actor)
-        key = (account, self._evidence.hour, _digest(source, texts))
+        key = (account, self._evidence.hour, quoted.digest)
         if key in self._noted:
             self._noted.move_to_end(key)
             return
-        self._evidence.add((account, source), await _heard(texts, account))
+        self._evidence.add((account, quoted.source), await _heard(quoted.texts, account))
         if await self._evidence.try_to_write():
             self._noted[key] = None
             while len(self._noted) > _REMEMBERED:
                 self._noted.popitem(last=False)
 
-    async def hear(self, asker: Asker, source: str, texts: Collection[str]) -> None:
+    async def hear(self, asker: Asker, quoted: Quoted) -> None:
         """Remember like `note`, but write it down later: with `keep`, or before the next request is judged here."""
-        if not asker.is_person and texts:
+        if not asker.is_person and quoted.texts:
             account = _account(asker.actor)
-            self._evidence.add((account, source), await _heard(texts, account))
+            self._evidence.add((account, quoted.source), await _heard(quoted.texts, account))
 
     async def keep(self) -> None:
         """Write down what was only heard; what the twin does not take now waits for the next time."""
@@ -196,10 +214,3 @@ def _marked(texts: Collection[str], account: str) -> Heard:
 
 def _account(actor: Actor) -> str:
     return actor.human or actor.id
-
-
-def _digest(source: str, texts: Collection[str]) -> bytes:
-    found = hashlib.sha256(source.encode("utf-8", "surrogatepass"))
-    for text in texts:
-        found.update(b"\x00" + text.encode("utf-8", "surrogatepass"))
-    return found.digest()

@@ -3,19 +3,21 @@
 A request that repeats what was handed out is known for that afterwards (`opstwin.control.tainting`).
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from opstwin import logs
-from opstwin.control.tainting import strings
+from opstwin.control.tainting import Quoted, strings
 from opstwin.domain.values import Json, to_json
 from opstwin.errors import OpstwinError, TargetError
 from opstwin.tools import guard
 from opstwin.tools.registry import AnyTool, Caller, StreamItem
 from opstwin.tools.services import Services
-from opstwin.tools.untrusted import MAX_FENCED, CoveredItems, cleaned, covered, fenced, found_in, marked
+from opstwin.tools.shaping import WHOLE, Part, shaped
+from opstwin.tools.untrusted import MAX_FENCED, CoveredItems, Found, cleaned, covered, fenced, found_in, marked
 
 MAX_SOURCES: Final = 20
 _BUNCH: Final = 64
@@ -23,8 +25,14 @@ _BUNCH: Final = 64
 
 _SUBJECTS: Final = ("id", "subject", "resource", "target", "workload", "name")
 
-Shape = Callable[[Mapping[str, Any]], tuple[dict[str, Any], str]]
-"""A whole answer → the part that is given, and its text."""
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What an answer became for AI clients; `quoted` is what of it others wrote, None where none is."""
+
+    data: Mapping[str, Any]
+    text: str
+    quoted: Quoted | None
 
 
 def source_of(tool: AnyTool, raw: Mapping[str, Json]) -> str:
@@ -34,23 +42,39 @@ def source_of(tool: AnyTool, raw: Mapping[str, Json]) -> str:
 
 
 async def handed_out(
-    services: Services, caller: Caller, tool: AnyTool, raw: Mapping[str, Json], answer: Mapping[str, Any], shape: Shape
-) -> tuple[dict[str, Any], str]:
+    services: Services,
+    caller: Caller,
+    tool: AnyTool,
+    raw: Mapping[str, Json],
+    answer: Mapping[str, Any],
+    part: Part = WHOLE,
+) -> tuple[Mapping[str, Any], str]:
     """The part of an answer that an AI client is given, and its text, with all that others wrote marked and remembered.
 
     Secrets are masked in every answer before it is cut or put in short, so that its text holds none either. Where the
-    tool quotes others, `untrusted` says which fields and whom, and the text stands in a fence.
-    """
+    tool quotes others, `untrusted` says which fields and whom, and the text stands in a fence. The same answer is not
+    worked out twice, so nobody may change it. Raises `InvalidInput` for fields that the answer does not have.
+    """  # fmt: skip
     await services.veil.ready()
-    data, text = shape(marked(answer, services.veil.over, services.veil.rows))
-    if not tool.quotes:
-        return data, text
-    source = source_of(tool, raw)
-    found = found_in(data)
-    if found.paths:
-        data = {**data, "untrusted": [{"path": path, "source": source} for path in list(found.paths)[:MAX_SOURCES]]}
-    await services.taints.note(caller, source, found.texts)
-    return data, _in_fence(text, data, source) if found.paths else text
+    source = source_of(tool, raw) if tool.quotes else ""
+    key = (tool.name, part.form, part.fields or "", source, json.dumps(answer))
+    given: _Given | None = services.veil.answers.get(key)
+    if given is None:
+        given = _given(services, tool, source, answer, part)
+        services.veil.answers.keep(key, given)
+    if given.quoted is not None:
+        await services.taints.note(caller, given.quoted)
+    return given.data, given.text
+
+
+def _given(services: Services, tool: AnyTool, source: str, answer: Mapping[str, Any], part: Part) -> _Given:
+    data, text = shaped(tool, marked(answer, services.veil.over), part)
+    found = found_in(data) if tool.quotes else Found()
+    if not found.paths:
+        return _Given(data, text, None)
+    untrusted = [{"path": path, "source": source} for path in list(found.paths)[:MAX_SOURCES]]
+    data = {**data, "untrusted": untrusted}
+    return _Given(data, _in_fence(text, data, source), Quoted(source, tuple(found.texts)))
 
 
 async def told_failure(
@@ -62,7 +86,7 @@ async def told_failure(
     if not _quotes_target(error):
         return shown, cleaned(services.veil.over(text))
     source, found = _source_of_error(error), found_in(shown)
-    await services.taints.note(caller, source, found.texts)
+    await services.taints.note(caller, Quoted(source, tuple(found.texts)))
     shown["untrusted"] = [{"path": path, "source": source} for path in found.paths]
     step = str(data["error"]["next_step"])
     said = services.veil.over(text).removesuffix(step).strip()
@@ -83,7 +107,7 @@ async def answered_plainly(
     await services.veil.ready()
     shown = covered(answer, services.veil.over)
     if tool.quotes:
-        await services.taints.note(caller, source_of(tool, raw), found_in(shown).texts)
+        await services.taints.note(caller, Quoted(source_of(tool, raw), tuple(found_in(shown).texts)))
     return shown
 
 
@@ -99,7 +123,7 @@ async def failing_plainly(services: Services, caller: Caller) -> AsyncIterator[N
             error.details = covered(error.details, services.veil.over)
         if _quotes_target(error):
             said = [error.message, *strings(to_json(logs.redact_event(None, "", dict(error.details))))]
-            await services.taints.note(caller, _source_of_error(error), said)
+            await services.taints.note(caller, Quoted(_source_of_error(error), tuple(said)))
         raise
 
 
@@ -125,7 +149,7 @@ async def streamed_plainly(
                     await services.taints.keep()
                 data = shown.next(item.data)
                 if tool.quotes:
-                    await services.taints.hear(caller, source, found_in(data).texts)
+                    await services.taints.hear(caller, Quoted(source, tuple(found_in(data).texts)))
                 yield replace(item, data=data)
     finally:
         if isinstance(items, AsyncGenerator):

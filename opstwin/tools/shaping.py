@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from opstwin.domain.values import Json
@@ -19,12 +20,26 @@ _FIELDS: Final = re.compile(r"[a-z_]{1,40}(,[a-z_]{1,40}){0,39}")
 _KEPT: Final = ("summary", "counts", "next", "hint", "status")
 
 
-def shaped(tool: AnyTool, answer: Mapping[str, Any], form: str, fields: str | None) -> tuple[dict[str, Any], str]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How much of an answer is asked for: concise, detailed, or only `fields`, names apart by commas."""
+
+    form: str
+    fields: str | None = None
+
+
+WHOLE: Final = Part("whole")
+"""All of an answer and no text, for those who make their own of it."""
+
+
+def shaped(tool: AnyTool, answer: Mapping[str, Any], part: Part) -> tuple[dict[str, Any], str]:
     """The structured answer and its text. Raises `InvalidInput` for fields that the answer does not have."""
-    if fields is not None:
-        chosen = _chosen(answer, fields)
+    if part is WHOLE:
+        return dict(answer), ""
+    if part.fields is not None:
+        chosen = _chosen(answer, part.fields)
         return chosen, cut(markdown(chosen))
-    if form == DETAILED:
+    if part.form == DETAILED:
         return dict(answer), cut(_as_json(answer))
     brief = dict(tool.brief(answer)) if tool.brief else dict(answer)
     return brief, cut(tool.text(brief) if tool.text else markdown(brief))

@@ -6,7 +6,7 @@ no image and no link.
 
 import hashlib
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
@@ -27,11 +27,6 @@ MORE: Final = "Ask for less at once."
 
 Cover = Callable[[str], str]
 """A text → the same without secrets."""
-
-Rows = dict[Hashable, Any]
-"""Rows of lists as they were handed out before."""
-
-_MAX_ROWS: Final = 5_000
 
 _TICKS: Final = re.compile(r"`+")
 _KEY_BEGINS: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
@@ -99,10 +94,9 @@ def found_in(answer: Any) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Marking:
-    """How one answer is marked; `rows` keeps what the same rows of a list became before."""
+    """How one answer is marked."""
 
     cover: Cover
-    rows: Rows | None
     mark: Cover
 
     def of(self, value: Any, owner: str = "") -> Any:
@@ -132,20 +126,8 @@ class _Marking:
         found: list[Any] = []
         for item in items:
             hidden = neighbours.hidden(item)
-            found.append(self._row(item, owner) if hidden is None else self.of(hidden, owner))
+            found.append(self.of(item if hidden is None else hidden, owner))
         return found
-
-    def _row(self, item: Any, owner: str) -> Any:
-        """An item of a list; one that stood in an earlier answer just so is not worked out again."""
-        key = _key_of(item, owner) if self.rows is not None and type(item) is dict else None
-        if key is None or self.rows is None:
-            return self.of(item, owner)
-        known = self.rows.get(key)
-        if known is None:
-            if len(self.rows) >= _MAX_ROWS:
-                self.rows.clear()
-            known = self.rows[key] = self.of(item, owner)
-        return known
 
 
 @dataclass(slots=True)
@@ -162,24 +144,6 @@ class _Neighbours:
         behind = _is_value_behind(self.before, item)
         self.inside, self.before = within and not ends, item
         return _blanked(item) if within else MASK if behind else None
-
-
-def _key_of(row: dict[str, Any], owner: str) -> Hashable | None:
-    """What a flat row says, as a key; None for a row that holds others, or long texts.
-
-    Numbers stand beside their types: 1 and true are one key otherwise.
-    """
-    parts: list[Hashable] = [owner, *row]
-    for value in row.values():
-        if type(value) is str:
-            parts.append(value)
-        elif value is None or isinstance(value, int | float):
-            parts += [type(value).__name__, value]
-        elif type(value) is list and all(type(item) is str for item in value):
-            parts += ["list", *value]
-        else:
-            return None
-    return None if any(type(part) is str and len(part) > _SHORT for part in parts) else tuple(parts)
 
 
 def _mark(text: str) -> str:
@@ -230,17 +194,14 @@ def cleaned(
     return f"{shown[:limit]}… ⟦{len(covered) - limit if len(covered) > limit else 'some'} more characters. {more}⟧"
 
 
-def marked(value: Any, cover: Cover = without_secrets, rows: Rows | None = None) -> Any:
-    """A JSON value with every text in it as `cleaned` gives it. Nobody may change it: `rows` gives parts of it again.
-
-    `rows` belong to one `cover`, as long as that covers the same.
-    """
-    return _Marking(cover, rows, _mark).of(value)
+def marked(value: Any, cover: Cover = without_secrets) -> Any:
+    """A JSON value with every text in it as `cleaned` gives it."""
+    return _Marking(cover, _mark).of(value)
 
 
 def covered(value: Any, cover: Cover) -> Any:
     """A JSON value without secrets, every text in it otherwise as it is: for programs, and not for models."""
-    return _Marking(cover, None, str).of(value)
+    return _Marking(cover, str).of(value)
 
 
 class CoveredItems:

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from opstwin.clock import Clock
@@ -30,6 +30,32 @@ _SHORT: Final = 200
 _REMEMBERED: Final = 20_000
 """Short texts (names, states, images) that come again in every answer, up to 8 MB of them."""
 
+_MAX_KEPT: Final = 1_000_000
+"""Characters of the answers that are remembered: with what was made of them, some 4 MB."""
+
+
+class Remembered:
+    """What was made of answers before, by what it depends on; all is forgotten where it grows too large."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, ...], Any] = {}
+        self._size = 0
+
+    def get(self, key: tuple[str, ...]) -> Any:
+        """What was kept for `key`, None for nothing."""
+        return self._made.get(key)
+
+    def keep(self, key: tuple[str, ...], made: Any) -> None:
+        """Keep `made`; nobody may change it afterwards."""
+        size = sum(map(len, key))
+        if size > _MAX_KEPT:
+            return
+        if self._size + size > _MAX_KEPT:
+            self._made.clear()
+            self._size = 0
+        self._made[key] = made
+        self._size += size
+
 
 class Veil:
     """Masks secrets in texts: those that look like one, and those that the twin names as one, however encoded."""
@@ -43,8 +69,8 @@ class Veil:
         self._pattern: re.Pattern[str] | None = None
         self._beginnings: Beginnings | None = None
         self._known: dict[str, str] = {}
-        self.rows: dict[Hashable, Any] = {}
-        """For whoever marks answers: rows that were covered by what is known now."""
+        self.answers = Remembered()
+        """For whoever hands answers out: those that were covered by what is known now."""
 
     async def ready(self) -> None:
         """Learn what the twin's secrets are now. When the twin cannot be read, those known before stay known."""
@@ -57,7 +83,8 @@ class Veil:
             return
         pattern, beginnings = await asyncio.to_thread(lambda: _read_in(list(self._values(twin))))
         if pattern != self._pattern:
-            self._pattern, self._beginnings, self._known, self.rows = pattern, beginnings, {}, {}
+            self._pattern, self._beginnings, self._known = pattern, beginnings, {}
+            self.answers = Remembered()
         self._twin, self._read_s = twin, now_s
 
     def over(self, text: str) -> str:

@@ -13,7 +13,7 @@ from opstwin.twin.chaining import chained, numbered
 from opstwin.twin.codec import shape_of, storable_text
 from opstwin.twin.querying import Asked, cursor_of, sequence_number
 from opstwin.twin.settling import Ordered, Settled, check_alone, claimants, settled
-from opstwin.twin.statements import append, carry_out, holders, statements_for, stored_versions
+from opstwin.twin.statements import append, carry_out, holders, page_of, statements_for, stored_versions
 from opstwin.twin.store import Commit, Page, Receipt
 from opstwin.twin.tables import AuditHeadTable
 from opstwin.twin.touching import KEPT, is_noted, touched
@@ -58,14 +58,13 @@ def read_one(connection: Connection, kind: type[S], id: str) -> S | None:
     key = sequence_number(id) if kind.ORDER == "seq" else id
     if key is None or not storable_text(id):
         return None
-    statements = statements_for(kind)
-    row = connection.execute(statements.one(key)).first()
+    row = connection.execute(statements_for(kind).one, {"id_": key}).first()
     return None if row is None else shape_of(kind).record(tuple(row))
 
 
 def read_page(connection: Connection, kind: type[S], asked: Asked) -> Page[S]:
     """A page of records."""
-    rows: list[Any] = list(connection.execute(statements_for(kind).page(asked)))
+    rows: list[Any] = list(connection.execute(*page_of(kind, asked)))
     chosen = rows[: asked.limit]
     following = cursor_of(kind, chosen[-1][-1]) if len(rows) > asked.limit else None
     shape = shape_of(kind)

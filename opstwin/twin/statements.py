@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Delete, Insert, Select, Update, bindparam, de
 
 from opstwin.domain.records import Record
 from opstwin.twin.codec import Row, Shape, shape_of
-from opstwin.twin.querying import Asked, Place
+from opstwin.twin.querying import Asked
 from opstwin.twin.settling import AT_MOST_ONE, Settled
 from opstwin.twin.tables import TABLES
 
@@ -29,32 +30,54 @@ class Statements:
     update: Update
     delete: Delete
     versions: Select[Any]
+    one: Select[Any]
 
     @property
     def everything(self) -> Select[Any]:
         """All records, in order."""
         return select(*self.columns).order_by(self.order)
 
-    @property
-    def _by_name(self) -> dict[str, TableColumn[Any]]:
-        return {column.name: column for column in self.columns}
 
-    def one(self, key: Place) -> Select[Any]:
-        """The record with this id or sequence number."""
-        return select(*self.columns).where(self._by_name["seq" if isinstance(key, int) else "id"] == key)
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What pages have in common that differ in values only: filters by value, filters by absence, and the rest."""
 
-    def page(self, asked: Asked) -> Select[Any]:
-        """One row more than asked for, each with its place behind its columns."""
-        statement = select(*self.columns, self.order.label("place")).limit(asked.limit + 1)
-        named = self._by_name
-        for name, value in asked.where.items():
-            statement = statement.where(named[name].is_(None) if value is None else named[name] == value)
-        if asked.ids is not None:
-            statement = statement.where(named["id"].in_(sorted(asked.ids)))
-        if asked.after is not None:
-            beyond = self.order < asked.after if asked.newest_first else self.order > asked.after
-            statement = statement.where(beyond)
-        return statement.order_by(self.order.desc() if asked.newest_first else self.order.asc())
+    filters: tuple[str, ...]
+    absent: tuple[str, ...]
+    by_ids: bool
+    goes_on: bool
+    newest_first: bool
+
+
+def page_of(kind: Any, asked: Asked) -> tuple[Select[Any], dict[str, Any]]:
+    """One row more than asked for, each with its place behind its columns: the statement and its values."""
+    values: dict[str, Any] = {f"is_{name}": value for name, value in asked.where.items() if value is not None}
+    form = _Form(
+        filters=tuple(name for name, value in asked.where.items() if value is not None),
+        absent=tuple(name for name, value in asked.where.items() if value is None),
+        by_ids=asked.ids is not None, goes_on=asked.after is not None, newest_first=asked.newest_first,
+    )  # fmt: skip
+    if asked.ids is not None:
+        values["ids"] = sorted(asked.ids)
+    if asked.after is not None:
+        values["after"] = asked.after
+    return _page(kind, form), values | {"rows": asked.limit + 1}
+
+
+@lru_cache(maxsize=500)
+def _page(kind: Any, form: _Form) -> Select[Any]:
+    """Making a statement takes longer than running it, and few forms are ever asked for."""
+    statements = statements_for(kind)
+    named = {column.name: column for column in statements.columns}
+    order = statements.order
+    statement = select(*statements.columns, order.label("place")).limit(bindparam("rows"))
+    statement = statement.where(*(named[name] == bindparam(f"is_{name}") for name in form.filters))
+    statement = statement.where(*(named[name].is_(None) for name in form.absent))
+    if form.by_ids:
+        statement = statement.where(named["id"].in_(bindparam("ids", expanding=True)))
+    if form.goes_on:
+        statement = statement.where(order < bindparam("after") if form.newest_first else order > bindparam("after"))
+    return statement.order_by(order.desc() if form.newest_first else order.asc())
 
 
 _MADE: Final[dict[Any, Statements]] = {}
@@ -71,14 +94,16 @@ def _made(kind: Any) -> Statements:
     shape: Shape[Any] = shape_of(kind)
     table = TABLES[kind].metadata.tables[str(TABLES[kind].__tablename__)]
     key = table.c.seq if kind.ORDER == "seq" else table.c.id
+    columns = tuple(table.c[column.name] for column in shape.columns)
     values: dict[str, Any] = {column.name: bindparam(column.name) for column in shape.columns if column.name != "id"}
     return Statements(
         shape=shape,
-        columns=tuple(table.c[column.name] for column in shape.columns),
+        columns=columns,
         order=table.c[kind.ORDER],
         insert=insert(table).inline(),
         update=update(table).where(key == bindparam("id_")).values(values),
         delete=delete(table).where(key == bindparam("id_")),
+        one=select(*columns).where(key == bindparam("id_")),
         versions=select(key, table.c.get("version", key)).where(key.in_(bindparam("ids", expanding=True))),
     )
 

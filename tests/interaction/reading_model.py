@@ -9,7 +9,7 @@ from opstwin.domain.resource import Observed
 from opstwin.tools import guard
 from opstwin.tools.all_tools import REGISTRY
 from opstwin.tools.registry import Caller
-from opstwin.tools.shaping import CONCISE, shaped
+from opstwin.tools.shaping import CONCISE, Part, shaped
 from opstwin.twin.store import Put
 from tests.interaction.house import URL, House
 
@@ -23,12 +23,15 @@ class Model:
     def __init__(self, house: House) -> None:
         self.house = house
 
-    async def whole(self, name: str, **raw: Any) -> dict[str, Any]:
-        """The whole answer."""
+    async def caller(self) -> Caller:
+        """Who it is."""
         agent = await self.house.services.people.get("planner")
         actor = replace(actor_of(agent, "mcp"), on_behalf_of="owner")
-        caller = Caller(principal=agent, scopes=agent.scopes, actor=actor, request_id="req_1", base_url=URL)
-        answer = await guard.call(REGISTRY[name], self.house.services, caller, raw)
+        return Caller(principal=agent, scopes=agent.scopes, actor=actor, request_id="req_1", base_url=URL)
+
+    async def whole(self, name: str, **raw: Any) -> dict[str, Any]:
+        """The whole answer."""
+        answer = await guard.call(REGISTRY[name], self.house.services, await self.caller(), raw)
         assert isinstance(answer, dict)
         return answer
 
@@ -38,7 +41,7 @@ class Model:
 
     async def both(self, name: str, **raw: Any) -> tuple[dict[str, Any], str]:
         """What it gets by default, as data and as text."""
-        data, text = shaped(REGISTRY[name], await self.whole(name, **raw), CONCISE, None)
+        data, text = shaped(REGISTRY[name], await self.whole(name, **raw), Part(CONCISE))
         return json.loads(json.dumps(data)), text
 
     async def done(self, words: str) -> str:

@@ -20,9 +20,13 @@ from opstwin.domain.resource import Desired
 from opstwin.domain.taint import Evidence
 from opstwin.domain.values import Spec
 from opstwin.logs import configure_logs
+from opstwin.tools.all_tools import REGISTRY
+from opstwin.tools.handing import handed_out
+from opstwin.tools.shaping import DETAILED, Part
 from opstwin.twin.store import Put
 from tests.interaction.house import URL, House
 from tests.interaction.mcp_house import ERAS, ai_client, open_house
+from tests.interaction.reading_model import Model
 from tests.interaction.test_injection import READS, Lures
 
 FILE = "c4n4ry-file-Zq81"
@@ -147,6 +151,23 @@ async def test_a_secret_that_was_replaced_in_its_file_is_known_soon(house: House
     house.clock.advance(61)
     await veil.ready()
     assert "brand-new-value" not in veil.over("it is brand-new-value")
+
+
+@pytest.mark.proves("J1")
+async def test_an_answer_that_was_given_before_is_masked_once_its_words_are_a_secret(house: House) -> None:
+    await poisoned(house)
+    services, model = house.services, Model(house)
+    caller, raw = await model.caller(), {"id": "local/container/db-1"}
+    answer = {"id": raw["id"], "summary": "it is brand-new-value", "sort": "other", "hint": ""}
+
+    async def handed() -> str:
+        data, text = await handed_out(services, caller, REGISTRY["twin_get"], raw, answer, Part(DETAILED))
+        return f"{dict(data)} {text}"
+
+    assert (await handed()).count("brand-new-value") == (await handed()).count("brand-new-value") == 2
+    Path(house.folder / "secrets" / "db").write_text("brand-new-value")
+    house.clock.advance(61)
+    assert "brand-new-value" not in await handed()
 
 
 @pytest.mark.proves("J1")

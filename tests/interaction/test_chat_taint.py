@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from opstwin.agent.models.scripted import ScriptedModel, Turn, call, calling
-from opstwin.control.tainting import Taints
+from opstwin.control.tainting import Quoted, Taints
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.plan import Plan, Risk
 from tests.interaction.planner_home import Heard, Talks, talking
@@ -92,7 +92,7 @@ async def test_own_words_of_one_turn_whiten_nothing_in_the_next(tmp_path: Path) 
 
     async with chatting(tmp_path / "other") as talks:
         taints: Taints = talks.house.services.taints
-        await taints.note(Asking(), "logs of loud", [LINE])
+        await taints.note(Asking(), Quoted("logs of loud", (LINE,)))
         assert await taints.judged(Asking(), [f"deploy {EVIL} as repair"]) is not None
 
 

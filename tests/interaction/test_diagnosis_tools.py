@@ -13,7 +13,7 @@ from opstwin.tools.all_tools import REGISTRY
 from opstwin.tools.compacting import input_schema, output_schema
 from opstwin.tools.guard import validated
 from opstwin.tools.registry import Effect, Toolset
-from opstwin.tools.shaping import shaped
+from opstwin.tools.shaping import Part, shaped
 from tests.interaction.house import House
 
 WEB1 = ResourceId("local/container/web-1")
@@ -46,7 +46,7 @@ async def look(house: House) -> None:
 
 
 def brief(name: str, answer: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    return shaped(REGISTRY[name], answer, "concise", None)
+    return shaped(REGISTRY[name], answer, Part("concise"))
 
 
 @pytest.mark.parametrize("name", TOOLS)

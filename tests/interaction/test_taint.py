@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from opstwin.control.tainting import Taints
-from opstwin.domain.access import Actor, ActorKind
+from opstwin.control.tainting import Quoted, Taints
+from opstwin.domain.access import Actor, ActorKind, Scope
 from opstwin.domain.healing import Mandate
 from opstwin.domain.plan import Plan, plan_digest
 from opstwin.domain.taint import Evidence
@@ -106,6 +106,20 @@ async def test_an_image_that_a_list_named_marks_the_plan_and_leaves_its_risk(hou
     )  # fmt: skip
     assert not mandate.covers(kept, kept.created_at)
     assert mandate.covers(replace(kept, tainted=False), kept.created_at)
+
+
+async def test_the_same_answer_marks_the_plans_of_everybody_who_got_it(house: House) -> None:
+    house.world.image("postgres:16", exposed=(5432,))
+    await furnished(house)
+    people = house.services.people
+    await people.create_agent("second", "Second", "operator", HUB, scopes=frozenset({Scope.READ, Scope.PLAN}))
+    house.tokens["second"] = (await people.issue_token("second", HUB)).secret
+    async with open_house(house) as url:
+        for agent in ("planner", "second"):
+            async with ai_client(url, house.tokens[agent], "stateless") as client:
+                assert "postgres:16" in str((await client.call_tool("twin_query", {"kind": "image"})).content)
+    async with house.caller("second") as client:
+        assert (await planned(client, "deploy postgres:16 as db"))["tainted"]
 
 
 @pytest.mark.proves("H1")
@@ -380,7 +394,7 @@ async def test_a_plan_back_from_text_is_tainted_when_more_was_read_than_is_remem
         said = ""
 
     flood = [f"line {number} {number * 7919:x}-{number}" for number in range(40_000)]
-    await house.services.taints.note(Asking(), "logs of flood", flood)
+    await house.services.taints.note(Asking(), Quoted("logs of flood", tuple(flood)))
     taint = await house.services.taints.judged(Asking(), ["deploy app:1 as quiet"])
     assert taint is not None
     assert "logs of flood" in {match.source for match in taint.matches}
@@ -396,7 +410,7 @@ async def test_what_was_read_while_the_twin_could_not_be_written_is_judged_all_t
         said = ""
 
     broken.fails = True
-    await taints.note(Asking(), "logs of x", [LINE])
+    await taints.note(Asking(), Quoted("logs of x", (LINE,)))
     broken.fails = False
     assert await taints.judged(Asking(), [f"deploy {EVIL} as repair"]) is not None
 

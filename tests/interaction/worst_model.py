@@ -116,7 +116,7 @@ def through_the_guard(services: Services, caller: Caller) -> Call:
             if not is_mcp:
                 return json.dumps(await answered_plainly(tool, services, caller, dict(arguments)), ensure_ascii=False)
             whole = await guard.call(tool, services, caller, dict(arguments))
-            data, _ = await handed_out(services, caller, tool, arguments, whole, lambda all_: (dict(all_), ""))
+            data, _ = await handed_out(services, caller, tool, arguments, whole)
             return json.dumps(data, ensure_ascii=False)
         except OpstwinError as error:
             if is_mcp:

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -27,7 +26,7 @@ from opstwin.tools import guard
 from opstwin.tools.handing import handed_out, told_failure
 from opstwin.tools.registry import AnyTool, Caller, Registry, Toolset
 from opstwin.tools.services import Services
-from opstwin.tools.shaping import fields_of, form_of, shaped
+from opstwin.tools.shaping import Part, fields_of, form_of
 
 Context = ServerRequestContext[Any, Any]
 KEY_HEADER: Final = "idempotency-key"
@@ -41,8 +40,7 @@ class Asked:
     tool: AnyTool
     caller: Caller
     raw: Mapping[str, Json]
-    form: str
-    fields: str | None
+    part: Part
     wait_s: int
     key: str
 
@@ -76,8 +74,7 @@ class Calls:
             if again and asked.tool.name == APPLY:
                 await decided(self.services, str(asked.raw.get("id")), asked.wait_s)
             answer = await self._answer(context, asked)
-            shape = partial(shaped, asked.tool, form=asked.form, fields=asked.fields)
-            return result(*await handed_out(self.services, asked.caller, asked.tool, asked.raw, answer, shape))
+            return result(*await handed_out(self.services, asked.caller, asked.tool, asked.raw, answer, asked.part))
         except NotApproved as error:
             if not is_waiting(error):
                 return failed(error)
@@ -93,8 +90,8 @@ class Calls:
         logs.bind(tool=tool.name, plan_id=_subject(raw, "plan_"), execution_id=_subject(raw, "exec_"))
         waits = DEFAULT_WAIT_S if tool.name == APPLY else 0
         return Asked(
-            tool=tool, caller=caller, form=form_of(raw.pop("response_format", None)),
-            fields=fields_of(raw.pop("fields", None)),
+            tool=tool, caller=caller,
+            part=Part(form_of(raw.pop("response_format", None)), fields_of(raw.pop("fields", None))),
             wait_s=wait_of(raw.pop("wait_s", None), waits) if tool.name in WAITING else 0,
             raw=raw, key=_key(context),
         )  # fmt: skip
@@ -191,13 +188,13 @@ def failed(error: OpstwinError) -> types.CallToolResult:
 def caller_of(context: Context) -> Caller:
     """Who calls, as an AI client whatever the request says of itself."""
     request: Request = _request(context)
-    caller: Caller = request.state.caller
-    return replace(caller, actor=replace(caller.actor, face=guard.MCP))
+    caller: Caller = request.scope["state"]["caller"]
+    return caller if caller.actor.face == guard.MCP else replace(caller, actor=replace(caller.actor, face=guard.MCP))
 
 
 def choice_in(context: Context) -> Choice:
     """What the address of the call offers."""
-    return choice_of(_request(context).url.path)
+    return choice_of(_request(context).scope["path"])
 
 
 def _request(context: Context) -> Request:

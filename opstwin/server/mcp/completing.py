@@ -7,6 +7,7 @@ from typing import Any, Final
 import mcp_types as types
 from mcp.server.context import ServerRequestContext
 
+from opstwin.control.tainting import Quoted
 from opstwin.errors import OpstwinError
 from opstwin.prompts.loading import prompts
 from opstwin.server.mcp.calling import caller_of
@@ -44,7 +45,7 @@ class Completing:
         values = await self._values(kind, caller, given) if kind else []
         fitting = _fitting([value for value in values if self._is_plain(value)], params.argument.value)
         shown = fitting[:MAX_VALUES]
-        await self.services.taints.note(caller, "names that targets gave", shown)
+        await self.services.taints.note(caller, Quoted("names that targets gave", tuple(shown)))
         completion = types.Completion(values=shown, total=len(fitting), has_more=len(fitting) > len(shown))
         return types.CompleteResult(completion=completion)
 

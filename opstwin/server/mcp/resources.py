@@ -109,7 +109,7 @@ class Reading:
         try:
             tool = self.registry[name]
             answer = await guard.call(tool, self.services, caller, raw)
-            return (await handed_out(self.services, caller, tool, raw, answer, lambda whole: (dict(whole), "")))[0]
+            return dict((await handed_out(self.services, caller, tool, raw, answer))[0])
         except (NotFound, InvalidInput) as error:
             raise MCPError(types.INVALID_PARAMS, told(error)[1], {"uri": uri}) from None
         except OpstwinError as error:

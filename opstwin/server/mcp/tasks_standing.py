@@ -28,7 +28,7 @@ from opstwin.tools import guard
 from opstwin.tools.handing import handed_out
 from opstwin.tools.registry import Registry
 from opstwin.tools.services import Services
-from opstwin.tools.shaping import shaped
+from opstwin.tools.shaping import Part
 
 WAITING_POLL_MS: Final = 5000
 """People take their time; a decision is told at once to clients that listen."""
@@ -133,9 +133,9 @@ class Standing:
         answer = await guard.call(tool, self.services, caller_of(context), {"id": execution.id})
         hand = partial(handed_out, self.services, caller_of(context), tool, {"id": execution.id}, answer)
         try:
-            told = await hand(partial(shaped, tool, form=kept.form, fields=kept.fields))
+            told = await hand(Part(kept.form, kept.fields))
         except InvalidInput:
-            told = await hand(partial(shaped, tool, form=kept.form, fields=None))
+            told = await hand(Part(kept.form))
         good = execution.state is ExecutionState.SUCCEEDED
         return result(*told).model_copy(update={"is_error": not good})
 

@@ -9,7 +9,7 @@ from opstwin.clock import VirtualClock
 from opstwin.control.evidence import AT_ONCE
 from opstwin.control.ids import SeededIds
 from opstwin.control.ledger import Ledger
-from opstwin.control.tainting import Taints
+from opstwin.control.tainting import Quoted, Taints
 from opstwin.domain.access import Actor
 from opstwin.domain.audit import AuditEntry
 from opstwin.domain.resource import Desired
@@ -62,7 +62,7 @@ async def test_a_day_of_evidence_is_read_some_at_a_time_and_all_of_it_counts() -
     reader = Reader()
     sources = 3 * AT_ONCE + 5
     for number in range(sources):
-        await reader.taints.note(Robot(), f"logs of {number:04}", [f"pull {EVIL.format(number)} now"])
+        await reader.taints.note(Robot(), Quoted(f"logs of {number:04}", (f"pull {EVIL.format(number)} now",)))
     reader.store.sizes.clear()
     for number in (0, AT_ONCE, sources - 1):
         taint = await reader.taints.judged(Robot(), [f"deploy {EVIL.format(number)}"])
@@ -75,7 +75,7 @@ async def test_a_day_of_evidence_is_read_some_at_a_time_and_all_of_it_counts() -
 async def test_of_two_pages_the_newest_place_is_told() -> None:
     reader = Reader()
     for number in range(2 * AT_ONCE):
-        await reader.taints.note(Robot(), f"logs of {number:04}", [EVIL.format("x")])
+        await reader.taints.note(Robot(), Quoted(f"logs of {number:04}", (EVIL.format("x"),)))
         reader.clock.advance(1)
     taint = await reader.taints.judged(Robot(), [EVIL.format("x")])
     assert taint is not None
@@ -86,7 +86,7 @@ async def test_of_two_pages_the_newest_place_is_told() -> None:
 async def test_long_texts_are_gone_through_beside_the_event_loop(how: str) -> None:
     reader = Reader()
     text = " ".join(f"word{number}/part" for number in range(5_000))
-    reading = asyncio.ensure_future(getattr(reader.taints, how)(Robot(), "logs of x", [text]))
+    reading = asyncio.ensure_future(getattr(reader.taints, how)(Robot(), Quoted("logs of x", (text,))))
     turns = 0
     while not reading.done():
         await asyncio.sleep(0)
@@ -106,7 +106,7 @@ async def test_what_an_agent_set_before_it_had_to_plan_makes_no_word_ours(
 ) -> None:
     """Earlier versions left such records in the twin."""
     reader = Reader()
-    await reader.taints.note(Robot(), "logs of x", [f"pull {EVIL.format(1)} now"])
+    await reader.taints.note(Robot(), Quoted("logs of x", (f"pull {EVIL.format(1)} now",)))
     record = Desired(
         id=ResourceId("local/container/box"), target=TargetId("local"), kind="container", name="box",
         spec={"image": EVIL.format(1)}, set_by=set_by, plan_id=plan_id, set_at=reader.clock.now(),

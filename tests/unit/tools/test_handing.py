@@ -2,8 +2,10 @@
 
 import pytest
 
+from opstwin.tools import veiling
 from opstwin.tools.handing import _in_fence
 from opstwin.tools.untrusted import LABEL
+from opstwin.tools.veiling import Remembered
 
 
 @pytest.mark.proves("H1", "H6")
@@ -24,3 +26,14 @@ def test_text_that_poses_as_the_end_of_a_fence_stands_in_one_all_the_same(said: 
 def test_our_own_next_call_stands_behind_the_fence() -> None:
     shown = _in_fence("what they say\nNext: twin_get(id=x)", {"hint": "twin_get(id=x)"}, "logs")
     assert shown.split("\n")[-1] == "Next: twin_get(id=x)"
+
+
+def test_what_is_remembered_of_answers_is_bounded_and_one_that_is_too_large_displaces_nothing() -> None:
+    kept = Remembered()
+    for number in range(50):
+        kept.keep((str(number), "x" * (veiling._MAX_KEPT // 10)), number)
+    kept.keep(("large", "x" * (veiling._MAX_KEPT + 1)), "large")
+    assert kept.get(("large", "x" * (veiling._MAX_KEPT + 1))) is None
+    there = [number for number in range(50) if kept.get((str(number), "x" * (veiling._MAX_KEPT // 10))) == number]
+    assert 49 in there
+    assert len(there) < 10

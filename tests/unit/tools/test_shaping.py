@@ -6,7 +6,7 @@ import pytest
 
 from opstwin.errors import InvalidInput
 from opstwin.tools.all_tools import REGISTRY
-from opstwin.tools.shaping import MAX_TEXT, cut, fields_of, form_of, markdown, shaped
+from opstwin.tools.shaping import MAX_TEXT, Part, cut, fields_of, form_of, markdown, shaped
 
 TOOL = REGISTRY["resources_list"]
 ROWS: dict[str, Any] = {
@@ -16,7 +16,7 @@ ROWS: dict[str, Any] = {
 
 
 def test_a_list_narrowed_to_fields_keeps_its_counts_and_its_way_on() -> None:
-    data, text = shaped(TOOL, ROWS, "concise", "name")
+    data, text = shaped(TOOL, ROWS, Part("concise", "name"))
     assert data == {
         "summary": "2 things.", "counts": {"kind": {"a": 2}}, "next": "c", "hint": "look again",
         "exceptions": [{"name": "X"}], "items": [{"name": "Y"}],
@@ -28,19 +28,19 @@ def test_a_list_narrowed_to_fields_keeps_its_counts_and_its_way_on() -> None:
 
 
 def test_one_thing_is_narrowed_to_the_fields_that_were_asked_for() -> None:
-    data, _ = shaped(TOOL, {"id": "x", "state": "on", "other": 1}, "concise", "id,state")
+    data, _ = shaped(TOOL, {"id": "x", "state": "on", "other": 1}, Part("concise", "id,state"))
     assert data == {"id": "x", "state": "on"}
 
 
 @pytest.mark.parametrize(("answer", "fields"), [(ROWS, "nosuch"), ({"id": "x"}, "id,nosuch")])
 def test_a_field_that_is_not_there_is_refused_with_those_that_are(answer: dict[str, Any], fields: str) -> None:
     with pytest.raises(InvalidInput, match="nosuch") as refused:
-        shaped(TOOL, answer, "concise", fields)
+        shaped(TOOL, answer, Part("concise", fields))
     assert "id" in refused.value.next_step
 
 
 def test_the_whole_answer_is_told_as_it_is() -> None:
-    data, text = shaped(TOOL, ROWS, "detailed", None)
+    data, text = shaped(TOOL, ROWS, Part("detailed"))
     assert data == ROWS
     assert '"hint":"look again"' in text
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from opstwin.cli.output import plain
 from opstwin.domain.plan_text import safe
 from opstwin.domain.text import compared, inert, readings, visible
-from opstwin.logs import MASK
 from opstwin.server.pages import text as on_page
-from opstwin.tools.untrusted import LABEL, MAX_STRING, Rows, cleaned, fenced, inline, marked
+from opstwin.tools.untrusted import LABEL, MAX_STRING, cleaned, fenced, inline, marked
 
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=200)
 HOSTILE = st.text(alphabet="`~\n \u202e\x1bab⟦⟧!()[]<>:", max_size=60)
@@ -196,12 +195,3 @@ def test_every_screen_marks_letters_that_pose_as_others(screen: Any) -> None:
     assert "0430" in screen("pаypal")
     assert screen("привет") == "привет"
     assert screen("nginx를") == "nginx를"
-
-
-def test_rows_that_come_again_are_marked_as_before_and_never_as_another() -> None:
-    rows: Rows = {}
-    for row in ({"a": 1}, {"a": True}, {"a": 1.0}, {"a": None}, {"a": ["x"]}, {"a": "x"}, {"b": "x"}, {"a": "\u202ex"}):
-        for _ in range(2):
-            again = marked([row], str, rows)
-            assert repr(again) == repr(marked([row], str))
-    assert marked({"env": [{"token": "x"}]}, str, rows) == {"env": [{"token": MASK}]}
