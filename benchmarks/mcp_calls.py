@@ -17,6 +17,13 @@ from benchmarks.processes import started
 SCOPES = ["twin:read", "twin:plan", "twin:apply"]
 AGENTS = 20
 READ = ("twin_query", {})
+MANY: list[tuple[str, dict[str, Any]]] = [
+    *(("twin_get", {"id": f"local/container/shop-{number}"}) for number in range(1, 21)),
+    *(("twin_query", {"text": f"shop-{number}"}) for number in range(1, 21)),
+    ("twin_query", {"limit": 20}), ("approvals_list", {}), ("diagnose", {}),
+]  # fmt: skip
+"""Questions that differ, half of them about one thing in full, which costs several looks into the store."""
+
 PLAN = ("plan_create", {"words": "deploy app:1 as web with 2 replicas"})
 
 
@@ -32,6 +39,7 @@ def all_figures() -> dict[str, Any]:
             tokens = furnished(hub, Path(folder))
             bare = bare_figures()
             ours = load(f"{hub['url']}/mcp", tokens[:1], 8000, 16, READ)
+            many = load(f"{hub['url']}/mcp", tokens[:1], 4000, 16, *MANY)
             mixed = load(f"{hub['url']}/mcp", tokens, 6000, 200, *[READ] * 9, PLAN)
         finally:
             process.terminate()
@@ -40,6 +48,7 @@ def all_figures() -> dict[str, Any]:
         "mcp_reads_16_in_flight": {
             **ours, "baseline": bare, "ratio": round(bare["calls_s"] / ours["calls_s"], 2), "limit": ">= 700 calls/s",
         },
+        "mcp_reads_of_43_kinds": {key: value for key, value in many.items() if key != "tools"},
         "mcp_200_clients_mixed": {**mixed, "limit": "no failure, no client left behind"},
     }  # fmt: skip
 

@@ -84,7 +84,9 @@ async def resource(services: Services, id: str) -> ResourceView:
         raise NotFound(f"There is no resource {id!r}.", next_step=_GET, details={"kind": "resource", "id": id})
     there = [*await services.ledger.all(Link, {"source": id}), *await services.ledger.all(Link, {"destination": id})]
     links = {item.id: item for item in there}
-    view = resource_view(standing, await paused_on(services.ledger))
+    # What does not drift is not healed, and so is never paused.
+    paused = frozenset() if standing.drift is None else await paused_on(services.ledger)
+    view = resource_view(standing, paused)
     return replace(without_secret_words(view), links=tuple(links[key] for key in sorted(links)))
 
 
