@@ -15,6 +15,7 @@ from opstwin.control.peaks import Peaks, PlannedFor
 from opstwin.control.pinning_images import Pinning
 from opstwin.control.previewing import Asking, previewed
 from opstwin.control.setters import asked_by, brings_a_wish, left_out
+from opstwin.control.unset_secrets import unset_secrets
 from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy, requesters
@@ -28,6 +29,7 @@ from opstwin.domain.taint import Taint
 from opstwin.domain.values import Digest, Json, PlanId, TargetId
 from opstwin.errors import Conflict
 from opstwin.manifests.checks.policy import Policy as Rules
+from opstwin.targets.secrets import SecretSource
 from opstwin.twin.store import Put
 
 PLAN_LIFE: Final = timedelta(hours=24)
@@ -61,8 +63,10 @@ class PlanRecords:
     def __init__(  # noqa: PLR0913 - the parts of a hub that judge a plan
         self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta, flood: Flood | None = None,
         pinning: Pinning | None = None, *, rules: Rules | None = None, peaks: Peaks | None = None,
+        secrets: SecretSource | None = None,
     ) -> None:  # fmt: skip
         self._rules = rules
+        self._secrets = secrets
         self._peaks = peaks or Peaks(ledger)
         self._pinning = pinning or Pinning(ledger.clock)
         self._flood = flood or Flood(ledger, 0)
@@ -172,7 +176,8 @@ class PlanRecords:
         if not ours and judged.changes:
             subject = PlannedFor(target=scene.target.id, person=occasion.actor.human, language=occasion.language)
             low = await self._peaks.notes(subject, draft.workloads, judged.changes)
-            occasion = replace(occasion, notes=(*occasion.notes, *low))
+            unset = await self._unset(judged.changes, occasion.language)
+            occasion = replace(occasion, notes=(*occasion.notes, *low, *unset))
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
         return sealed(
@@ -186,6 +191,14 @@ class PlanRecords:
                 state=PlanState.APPLIED if nothing else PlanState.PENDING,
             )
         )  # fmt: skip
+
+    async def _unset(self, changes: Sequence[Change], language: str) -> tuple[str, ...]:
+        """Which secrets are missing on the hub."""
+        found = await unset_secrets(changes, self._secrets) if self._secrets is not None else {}
+        return tuple(
+            worded("secret_unset", language, name=name, references=", ".join(missing))
+            for name, missing in found.items()
+        )
 
     def _notes(self, drafted: Drafted, judged: Judgement, occasion: Occasion) -> tuple[str, ...]:
         if not drafted.draft.changes:

@@ -32,6 +32,7 @@ from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, resource_id
 from opstwin.domain.workload import Workload
 from opstwin.manifests.checks.policy import Policy as Rules
+from opstwin.targets.secrets import SecretSource
 
 
 class About(TypedDict, total=False):
@@ -56,17 +57,22 @@ class About(TypedDict, total=False):
 
 
 class Planner:
-    """Makes plans and stores them. It reads targets and never changes them. `rules` are the operator's on manifests."""
+    """Makes plans and stores them. It reads targets and never changes them.
+
+    `rules` are the operator's on manifests; with `secrets`, plans say which of theirs are missing.
+    """
 
     def __init__(  # noqa: PLR0913 - the parts of a hub that judge a plan
         self, ledger: Ledger, readers: Readers, policy: Policy, life: timedelta = PLAN_LIFE,
         flood: Flood | None = None, pinning: Pinning | None = None, *, rules: Rules | None = None,
-        peaks: Peaks | None = None,
+        peaks: Peaks | None = None, secrets: SecretSource | None = None,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._readers = readers
         self._pinning = pinning or Pinning(ledger.clock)
-        self._records = PlanRecords(ledger, readers, policy, life, flood, self._pinning, rules=rules, peaks=peaks)
+        self._records = PlanRecords(
+            ledger, readers, policy, life, flood, self._pinning, rules=rules, peaks=peaks, secrets=secrets
+        )
 
     async def from_workloads(self, target_id: str, workloads: Sequence[Workload], **about: Unpack[About]) -> Plan:
         """The plan that makes `workloads` (and takes away those named in `remove`) on one target, and nothing else.

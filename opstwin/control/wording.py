@@ -79,6 +79,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{name}: {variables} looks secret and is kept as plain text; give a reference in secret_env, such as env:NAME.",
         "{name}: {variables}은(는) 비밀 값으로 보이지만 평문으로 저장됩니다. secret_env에 env:NAME 같은 참조를 쓰세요.",
     ),
+    "secret_unset": (
+        "{name}: the hub has no value for {references} now; set it before you apply this plan.",
+        "{name}: 허브에 {references}의 값이 아직 없습니다. 이 계획을 적용하기 전에 설정하세요.",
+    ),
     "unknown_skipped": (
         "{name} is left alone: nobody can say whether it is there.",
         "{name}은(는) 있는지 알 수 없어 건드리지 않습니다.",

@@ -198,16 +198,17 @@ def assembled(
     registries = registries_of(settings, ledger, reach)
     rules = rules_of(settings)
     pinning = Pinning(ledger.clock, registries, settings.pin_images)
+    secrets = hub_secrets(os.environ, settings.secrets_folder)
     samples, memory = samples_of(settings, ledger.clock), memory_of(settings, ledger, rules)
     planner = Planner(
         ledger, pool, policy, timedelta(seconds=settings.plan_expires_s), flood, pinning, rules=rules,
-        peaks=Peaks(ledger, samples, memory),
+        peaks=Peaks(ledger, samples, memory), secrets=secrets,
     )  # fmt: skip
     approver = Approver(ledger, policy)
     hosts = KnownHosts(ledger, settings.agent_places)
     components = ComponentPlanner(ledger, HttpProber(reach=reach), planner, load(), hosts)
     index = TwinIndex(store, pool)
-    veil = Veil(index, hub_secrets(os.environ, settings.secrets_folder), ledger.clock)
+    veil = Veil(index, secrets, ledger.clock)
     model = model_of(settings, ledger.clock, veil)
     generating = Generating(ledger, pool, samples, rules or RULES, memory)
     applier = Applier(
