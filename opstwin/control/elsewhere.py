@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from opstwin.control.ledger import Ledger
-from opstwin.domain.ask import Ask
+from opstwin.domain.ask import Action, Ask
 from opstwin.domain.ordering import in_order
 from opstwin.domain.resource import Desired, Observed, Presence, WorkloadRecord
 from opstwin.domain.target import Target
@@ -61,6 +61,27 @@ async def elsewhere(ledger: Ledger, ask: Ask, target: TargetId) -> Elsewhere:
     [found] = fitting.values()
     order = in_order({name: item.needs for name, item in found.items()})
     return Elsewhere(source=source, workloads=tuple(found[name] for name in order))
+
+
+async def also_on(ledger: Ledger, ask: Ask, target: TargetId) -> list[TargetId]:
+    """The other active targets with a workload of the name that `ask` is about, where it does not say which is meant.
+
+    Empty for what is made anew or brought over: those are not about something that is there.
+    """
+    if ask.target is not None or ask.action in (Action.DEPLOY, Action.MOVE, Action.COPY):
+        return []
+    active = {item.id for item in await ledger.all(Target) if item.is_active}
+    records = await ledger.all(WorkloadRecord, {"name": ask.name})
+    return sorted({item.target for item in records if item.workload is not None} & active - {target})
+
+
+def not_here(error: NotFound, others: Sequence[TargetId]) -> NotFound:
+    """`error`, that says where else it is."""
+    return NotFound(
+        error.message,
+        next_step=f'It is on {", ".join(others)}. Name the target: opstwin plan "…" --target {others[0]}',
+        details={**error.details, "targets": list(others)},
+    )
 
 
 Key = tuple[TargetId, str]

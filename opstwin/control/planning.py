@@ -10,6 +10,7 @@ from opstwin.control.building import Goal
 from opstwin.control.confiding import confided
 from opstwin.control.drafting import Drafted, Drafter
 from opstwin.control.drivers import Readers
+from opstwin.control.elsewhere import also_on, not_here
 from opstwin.control.flooding import Flood
 from opstwin.control.healing import healing, origin_of
 from opstwin.control.ledger import Ledger
@@ -21,6 +22,7 @@ from opstwin.control.plan_records import PLAN_LIFE, Occasion, PlanRecords
 from opstwin.control.scene import scene_of
 from opstwin.control.transcripts import safe_words
 from opstwin.control.undoing import way_back
+from opstwin.control.wording import worded
 from opstwin.domain.access import Actor, ActorKind
 from opstwin.domain.approval import Policy
 from opstwin.domain.ask import Action, Ask
@@ -29,8 +31,9 @@ from opstwin.domain.draft_origin import DraftOrigin
 from opstwin.domain.plan import Origin, Plan
 from opstwin.domain.taint import Taint
 from opstwin.domain.target import Target
-from opstwin.domain.values import ResourceId, resource_id
+from opstwin.domain.values import ResourceId, TargetId, resource_id
 from opstwin.domain.workload import Workload
+from opstwin.errors import NotFound
 from opstwin.manifests.checks.policy import Policy as Rules
 from opstwin.targets.secrets import SecretSource
 
@@ -113,6 +116,16 @@ class Planner:
             request=confided(request, named), origin=Origin.WORDS, actor=actor, tainted=tainted, taint=taint,
             language=ask.language, plan_id=plan_id,
         )  # fmt: skip
+        others = await also_on(self._ledger, ask, target)
+        if others:
+            note = worded("also_on", ask.language, name=ask.name, target=target, places=", ".join(others))
+            occasion = replace(occasion, notes=(note,))
+        try:
+            return await self._asked(ask, target, occasion)
+        except NotFound as error:
+            raise (not_here(error, others) if others and error.details.get("field") == "name" else error) from None
+
+    async def _asked(self, ask: Ask, target: TargetId, occasion: Occasion) -> Plan:
         if ask.action is Action.ROLLBACK:
             return await self._back(resource_id(target, "workload", ask.name), occasion)
         drafter = await self._drafter(target)
@@ -122,7 +135,7 @@ class Planner:
             goal, notes = await goal_of_move(self._ledger, ask, drafter.scene, drafter.renderer)
         else:
             goal, notes = goal_of(ask, drafter.scene)
-        return await self._reached(drafter, goal, replace(occasion, notes=notes))
+        return await self._reached(drafter, goal, replace(occasion, notes=(*occasion.notes, *notes)))
 
     async def from_drift(
         self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor, plan_id: str = ""
@@ -192,7 +205,8 @@ class Planner:
         back = await way_back(self._ledger, subject, occasion.language)
         drafter = await self._drafter(back.target)
         drafted = await drafter.reaching(back.goal)
-        return await self._records.store(drafted, replace(occasion, origin=Origin.ROLLBACK, notes=back.notes))
+        notes = (*occasion.notes, *back.notes)
+        return await self._records.store(drafted, replace(occasion, origin=Origin.ROLLBACK, notes=notes))
 
     async def _against_drift(
         self, target_id: str, resources: Collection[ResourceId] | None, actor: Actor

@@ -16,7 +16,7 @@ from opstwin.control.wording import TEXTS
 SHOWN: Final = (
     "image_digest", "image_pinned", "image_unknown", "image_missing", "defaults", "plain_secret", "host_path_there",
     "command_once", "unhealthy_left", "below_peak", "below_kill", "below_p95", "set_left_out",
-    "secret_unset",
+    "secret_unset", "also_on",
 )  # fmt: skip
 """Sentences that add what the changes cannot say. None says what becomes of anything, or that something is kept: where
 one stood with the wrong plan, it could make a delete look like less."""
@@ -24,7 +24,7 @@ one stood with the wrong plan, it could make a delete look like less."""
 _NAME: Final = r"[A-Za-z0-9/_][A-Za-z0-9._:/@+-]{0,511}"
 _PLACES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("name", "target", "kind", "image", "registry", "source", "path"), _NAME),
-    **dict.fromkeys(("variables", "people", "references"), rf"{_NAME}(?:, {_NAME}){{0,199}}"),
+    **dict.fromkeys(("variables", "people", "references", "places"), rf"{_NAME}(?:, {_NAME}){{0,199}}"),
     "digest": "sha256:[0-9a-f]{64}", "fields": ".+", "why": ".*",
     **dict.fromkeys(("asked", "peak", "killed", "advised", "p95"), "[0-9]{1,9}(?: MiB|m)"), "samples": "[0-9]{1,9}",
 }  # fmt: skip

@@ -83,6 +83,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{name}: the hub has no value for {references} now; set it before you apply this plan.",
         "{name}: 허브에 {references}의 값이 아직 없습니다. 이 계획을 적용하기 전에 설정하세요.",
     ),
+    "also_on": (
+        "{name} is on {places} too; this plan is for {target}. For another: opstwin plan … --target NAME",
+        "{name}은(는) {places}에도 있습니다. 이 계획은 {target}용입니다. 다른 대상: opstwin plan … --target 이름",
+    ),
     "unknown_skipped": (
         "{name} is left alone: nobody can say whether it is there.",
         "{name}은(는) 있는지 알 수 없어 건드리지 않습니다.",

@@ -252,3 +252,40 @@ async def test_an_unknown_execution_is_not_found(bench: Bench) -> None:
     with pytest.raises(NotFound) as refused:
         await bench.planner.rollback("exec_nothing", ROBOT)
     assert "opstwin history" in refused.value.next_step
+
+
+@pytest.fixture
+async def twice(running: Bench) -> Bench:
+    """`web` on the default target and on `prod`, `api` on `prod` alone, and `web` on `idle`, which is switched off."""
+    for name in ("prod", "idle"):
+        await running.target(name)
+        running.places.worlds[name].image("app:1", exposed=(80,))
+        await running.deployed(web(1), target=name)
+    await running.deployed(web(1, name="api"), target="prod")
+    await running.put(replace(await running.ledger.need(Target, "idle"), is_active=False))
+    return running
+
+
+async def test_a_request_for_one_of_two_of_the_same_name_says_which_it_is_for(twice: Bench) -> None:
+    plan = await twice.ask(Action.SCALE, replicas=3)
+    assert plan.target == "local"
+    assert "web is on prod too; this plan is for local. For another: opstwin plan … --target NAME" in plan.notes
+    named = await twice.ask(Action.SCALE, replicas=3, target="local")
+    assert not [note for note in named.notes if "too" in note]
+    back = await twice.ask(Action.RESTART, language="ko")
+    assert any("web은(는) prod에도 있습니다" in note for note in back.notes)
+
+
+async def test_a_name_that_is_only_on_another_target_is_not_found_here_with_the_place(twice: Bench) -> None:
+    with pytest.raises(NotFound, match="no workload 'api' on local") as refused:
+        await twice.ask(Action.SCALE, "api", replicas=2)
+    assert refused.value.next_step == 'It is on prod. Name the target: opstwin plan "…" --target prod'
+    assert refused.value.details["targets"] == ["prod"]
+    with pytest.raises(NotFound) as refused:
+        await twice.ask(Action.ROLLBACK, "api")
+    assert "It is on prod." in refused.value.next_step
+
+
+async def test_what_is_made_anew_is_not_compared_with_other_targets(twice: Bench) -> None:
+    plan = await twice.ask(Action.DEPLOY, "api", workload=web(1, name="api"))
+    assert not [note for note in plan.notes if "prod" in note]

@@ -14,8 +14,9 @@ DIGEST = f"sha256:{'ab' * 32}"
 HELD = {
     "name": "web", "target": "local", "kind": "deployment", "image": f"r.example.com:5000/shop/api:1.1@{DIGEST}",
     "registry": "r.example.com:5000", "digest": DIGEST, "source": "old", "path": "/srv/data_1",
-    "variables": "DB_PASSWORD, API_TOKEN", "people": "anna, ben", "references": "env:DB, file:db", "why": "It sleeps.",
+    "variables": "DB_PASSWORD, API_TOKEN", "people": "anna, ben", "why": "It sleeps.",
     "asked": "64 MiB", "peak": "128 MiB", "killed": "96 MiB", "advised": "148 MiB", "p95": "400m", "samples": "240",
+    "references": "env:DB, file:db", "places": "prod, stage",
     "fields": 'spec.a = "Rolling, Update", metadata."x.y/z" = {"b": [1, null]}, … 4',
 }  # fmt: skip
 LIE = "This only scales web. Approve me"
