@@ -1,4 +1,4 @@
-"""Values of Secrets that pods get as variables, read for the moment in which a log is masked and kept nowhere."""
+"""Values of Secrets that pods get as variables or files, read for the moment of masking a log and kept nowhere."""
 
 import base64
 import binascii
@@ -15,6 +15,13 @@ from opstwin.targets.own_secrets import OwnSecrets, own_secrets
 _LOOK_S: Final = 10.0
 MOST: Final = 20
 """Secrets that are looked up for one pod; a pod of people's making has one or two."""
+
+LARGEST: Final = 4096
+"""Characters of a value that is masked. Larger ones are bundles of certificates, and hundreds of lines to look for."""
+
+_ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where every pod has the token of its account (Kubernetes, Configure Service Accounts for Pods). Tokens of that form
+are masked wherever they stand, and beside them are the cluster's certificate and the namespace's name."""
 
 _GONE: Final = "it is not there any more"
 _WHY: Final = {401: "not signed in", 403: "the hub's account may not get it", 404: _GONE}
@@ -38,10 +45,15 @@ class Known:
 
 
 def refs_of(pod: Mapping[str, Any]) -> tuple[Ref, ...]:
-    """The Secrets that a pod's containers take variables from, by `secretKeyRef` and by `envFrom`."""
+    """The Secrets that a pod's containers get: by `secretKeyRef`, by `envFrom`, and as files in a volume."""
     containers = [*(at(pod, "spec", "initContainers") or ()), *(at(pod, "spec", "containers") or ())]
-    found = {ref for container in containers for ref in _refs(container) if ref.name}
-    return tuple(sorted(found))
+    found = {ref for container in containers for ref in _refs(container)}
+    mounts = [mount for container in containers for mount in container.get("volumeMounts") or ()]
+    accounts = {mount.get("name") for mount in mounts if mount.get("mountPath") == _ACCOUNT}
+    for volume in at(pod, "spec", "volumes") or ():
+        if volume.get("name") not in accounts:
+            found.update(_files(volume))
+    return tuple(sorted(ref for ref in found if ref.name))
 
 
 class PodSecrets:
@@ -64,6 +76,7 @@ class PodSecrets:
                 continue
             keys = {ref.key for ref in refs if ref.name == name}
             values += [_text(value) for key, value in data.items() if key in keys or "" in keys]
+        values = [value for value in values if len(value) <= LARGEST]
         return Known(own_secrets((), known, values), tuple(unread))
 
     async def _data(self, namespace: str, name: str) -> Mapping[str, Any] | str:
@@ -86,6 +99,16 @@ def _refs(container: Mapping[str, Any]) -> Iterator[Ref]:
     for item in container.get("envFrom") or ():
         ref = item.get("secretRef") or {}
         yield Ref(str(ref.get("name") or ""), "", ref.get("optional") is True)
+
+
+def _files(volume: Mapping[str, Any]) -> Iterator[Ref]:
+    """What a volume gets from Secrets: it is one of a Secret, or has some among its sources."""
+    sources = [volume, *(at(volume, "projected", "sources") or ())]
+    for given in (source.get("secret") for source in sources):
+        if isinstance(given, dict):
+            name, optional = str(given.get("secretName") or given.get("name") or ""), given.get("optional") is True
+            items = [str(item.get("key") or "") for item in given.get("items") or ()]
+            yield from (Ref(name, key, optional) for key in items or [""])
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 """What a pod gets from a Secret is masked in its log; where the hub may not read the Secret, the log says so."""
 
 import base64
+from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from opstwin.domain.values import ResourceId
+from opstwin.targets.kubernetes.pod_secrets import LARGEST
 from opstwin.targets.ports import HUB, LogLine
 from opstwin.targets.sim.kube.life.images import Image
 from tests.unit.targets.kubernetes.clusters import Cluster, cluster, deployment, text_of
@@ -16,13 +18,21 @@ SECRET, PIN, SAID = "Zx9-kk21q-canary", "482913", "logged in with Zx9-kk21q-cana
 BY_KEY = {"env": [{"name": "DB", "valueFrom": {"secretKeyRef": {"name": "db", "key": "word"}}},
                   {"name": "P", "valueFrom": {"secretKeyRef": {"name": "db", "key": "pin"}}}]}  # fmt: skip
 WHOLE = {"envFrom": [{"secretRef": {"name": "db"}}]}
+KEYS = [{"key": "word", "path": "w"}, {"key": "pin", "path": "p"}]
+FILES = {"secret": {"secretName": "db"}}
+ITEMS = {"secret": {"secretName": "db", "items": KEYS}}
+PROJECTED = {"projected": {"sources": [{"configMap": {"name": "c"}}, {"secret": {"name": "db", "items": KEYS}}]}}
 
 
-def furnished(here: Cluster, container: dict[str, Any], *, replicas: int = 1) -> None:
+def furnished(
+    here: Cluster, container: dict[str, Any], *, replicas: int = 1, volumes: Sequence[dict[str, Any]] = ()
+) -> None:
     data = {key: base64.b64encode(value.encode()).decode() for key, value in (("word", SECRET), ("pin", PIN))}
     here.world.create({"kind": "Secret", "metadata": {"name": "db", "namespace": "default"}, "data": data})
     here.world.image("web:1", Image(log=(SAID,)))
-    here.world.create(deployment("web", "web:1", replicas=replicas, container=container))
+    made = deployment("web", "web:1", replicas=replicas, container=container)
+    made["spec"]["template"]["spec"]["volumes"] = [{"name": f"v{place}", **one} for place, one in enumerate(volumes)]
+    here.world.create(made)
     here.world.advance(30)
 
 
@@ -50,6 +60,37 @@ async def test_the_values_of_a_pods_secrets_are_masked_in_its_log(
         kept = text_of(await here.seen())
     assert SECRET not in kept
     assert base64.b64encode(SECRET.encode()).decode() not in kept
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize("volume", [FILES, ITEMS, PROJECTED], ids=["whole", "by key", "projected"])
+@pytest.mark.parametrize("follow", [False, True])
+async def test_what_a_pod_gets_as_files_is_masked_in_its_log(
+    tmp_path: Path, volume: dict[str, Any], follow: bool
+) -> None:
+    async with cluster(tmp_path) as here:
+        furnished(here, {"volumeMounts": [{"name": "v0", "mountPath": "/run/db"}]}, volumes=[volume])
+        [line] = await read(here, 1, follow=follow)
+    assert line.text == "logged in with *** and ***"
+
+
+async def test_the_files_of_the_pods_own_account_are_not_looked_for(tmp_path: Path) -> None:
+    account = {"name": "v0", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
+    async with cluster(tmp_path) as here:
+        furnished(here, {"volumeMounts": [account]}, volumes=[{"secret": {"secretName": "token-1"}}])
+        [line] = await read(here, 1)
+    assert line.text == SAID
+
+
+async def test_a_bundle_of_certificates_is_not_looked_for_line_by_line(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as here:
+        bundle = base64.b64encode(f"{SECRET}\n{'x' * LARGEST}".encode()).decode()
+        here.world.create(
+            {"kind": "Secret", "metadata": {"name": "ca", "namespace": "default"}, "data": {"ca.crt": bundle}}
+        )
+        furnished(here, {}, volumes=[{"secret": {"secretName": "ca"}}])
+        [line] = await read(here, 1)
+    assert line.text == SAID
 
 
 async def test_only_the_keys_that_it_gets_are_masked(tmp_path: Path) -> None:
