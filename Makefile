@@ -11,8 +11,8 @@ DEV := $(VENV)/.dev-ready
 UV ?= uv
 # More words for pytest, such as PYTEST_ARGS="--req S1.7"
 PYTEST_ARGS ?=
-# One worker more than cores, four at most: many tests wait for servers.
-WORKERS ?= -n $(shell n=$$(($$(nproc) + 1)); echo $$((n > 4 ? 4 : n))) --dist loadfile --no-loadscope-reorder
+# Two workers more than cores, four at most: many tests wait for servers.
+WORKERS ?= -n $(shell n=$$(($$(nproc) + 2)); echo $$((n > 4 ? 4 : n))) --dist loadfile --no-loadscope-reorder
 
 # Bytecode makes the command line start quickly, so it is always written.
 unexport PYTHONDONTWRITEBYTECODE
