@@ -162,7 +162,7 @@ async def _drift_seen(hub: Hub, engine: docker.DockerClient, runs: int = 5) -> l
     await asyncio.sleep(1 + random.random())
     found = []
     for number in range(1, runs + 1):
-        await asyncio.to_thread(lambda n=number: engine.containers.get(f"{name}-{n}").remove(force=True))
+        await asyncio.to_thread(engine.containers.get(f"{name}-{number}").remove, force=True)
         begin = time.perf_counter()
         resource = ResourceId(f"{TargetId('bench')}/container/{name}-{number}")
         while (seen := await hub.services.ledger.need(Observed, resource)).presence is not Presence.ABSENT:

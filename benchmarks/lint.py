@@ -53,7 +53,7 @@ def _rate(manifests: int, seconds: list[float], **more: Any) -> dict[str, Any]:
 
 def rates() -> dict[str, Any]:
     """Text to report, data to report, with rules in CEL, and the other validator (strict), in turn."""
-    import kubernetes_validate
+    import kubernetes_validate  # type: ignore[import-untyped]
 
     text, small = chart(SETS), chart(OTHER_SETS)
     manifests = [item.value for item in read_documents(text)]

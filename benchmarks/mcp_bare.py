@@ -12,7 +12,10 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-ANSWER = {"summary": "20 resources on 1 target: all is as it should be.", "items": ["local/container/web-1 up"] * 10}
+ANSWER: dict[str, Any] = {
+    "summary": "20 resources on 1 target: all is as it should be.",
+    "items": ["local/container/web-1 up"] * 10,
+}
 
 
 async def call(_context: Any, _params: types.CallToolRequestParams) -> types.CallToolResult:

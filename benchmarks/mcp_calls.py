@@ -16,7 +16,7 @@ from benchmarks.processes import started
 
 SCOPES = ["twin:read", "twin:plan", "twin:apply"]
 AGENTS = 20
-READ = ("twin_query", {})
+READ: tuple[str, dict[str, Any]] = ("twin_query", {})
 MANY: list[tuple[str, dict[str, Any]]] = [
     *(("twin_get", {"id": f"local/container/shop-{number}"}) for number in range(1, 21)),
     *(("twin_query", {"text": f"shop-{number}"}) for number in range(1, 21)),

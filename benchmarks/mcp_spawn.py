@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +60,10 @@ def all_figures(runs: int = 20) -> dict[str, Any]:
 def _warm(command: Sequence[str], environment: dict[str, str], runs: int) -> dict[str, Any]:
     """Ours in both eras, the SDK's least server and a bare interpreter, one after the other in turn."""
     sdk = [sys.executable, "-c", SDK]
-    ways = (lambda: spawned(command, environment), lambda: spawned(command, environment, shakes_hands=True),
-            lambda: spawned(sdk, environment), lambda: ran(BARE, environment))  # fmt: skip
+    ways: tuple[Callable[[], float], ...] = (
+        lambda: spawned(command, environment), lambda: spawned(command, environment, shakes_hands=True),
+        lambda: spawned(sdk, environment), lambda: ran(BARE, environment),
+    )  # fmt: skip
     for way in ways:
         way()
     taken = [[way() for way in ways] for _ in range(runs)]
@@ -78,11 +80,12 @@ def spawned(command: Sequence[str], environment: dict[str, str], *, shakes_hands
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
+        asking = process.stdin
 
         def say(method: str, id: int | None = None, params: Any = None) -> None:
             message = {"jsonrpc": "2.0", "method": method, "params": params or {}} | ({} if id is None else {"id": id})
-            process.stdin.write(json.dumps(message).encode() + b"\n")
-            process.stdin.flush()
+            asking.write(json.dumps(message).encode() + b"\n")
+            asking.flush()
 
         if shakes_hands:
             say("initialize", 0, HANDSHAKE)

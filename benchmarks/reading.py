@@ -15,7 +15,7 @@ from opstwin.domain.resource import Health, Observed
 from opstwin.tools import guard
 from opstwin.tools.all_tools import REGISTRY
 from opstwin.tools.registry import Caller
-from opstwin.tools.shaping import CONCISE, shaped
+from opstwin.tools.shaping import CONCISE, Part, shaped
 from opstwin.twin.opening import open_store
 from opstwin.twin.store import Put
 from tests.interaction.crowd import Crowd
@@ -40,7 +40,7 @@ async def asked(house: House, **raw: Any) -> tuple[dict[str, Any], str]:
     agent = await house.services.people.get("planner")
     caller = Caller(principal=agent, scopes=agent.scopes, actor=actor_of(agent, "mcp"), request_id="req_bench")
     whole = await guard.call(REGISTRY["twin_query"], house.services, caller, raw)
-    return shaped(REGISTRY["twin_query"], whole, CONCISE, None)
+    return shaped(REGISTRY["twin_query"], whole, Part(CONCISE))
 
 
 class Observing:

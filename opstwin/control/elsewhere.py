@@ -76,10 +76,11 @@ async def also_on(ledger: Ledger, ask: Ask, target: TargetId) -> list[TargetId]:
 
 
 def not_here(error: NotFound, others: Sequence[TargetId]) -> NotFound:
-    """`error`, that says where else it is."""
+    """`error`, that also says where else it is."""
+    there = f'There is one on {", ".join(others)}: opstwin plan "…" --target {others[0]}'
     return NotFound(
         error.message,
-        next_step=f'It is on {", ".join(others)}. Name the target: opstwin plan "…" --target {others[0]}',
+        next_step=f"{error.next_step.rstrip('.')}. {there}",
         details={**error.details, "targets": list(others)},
     )
 

@@ -176,8 +176,9 @@ class PlanRecords:
         if not ours and judged.changes:
             subject = PlannedFor(target=scene.target.id, person=occasion.actor.human, language=occasion.language)
             low = await self._peaks.notes(subject, draft.workloads, judged.changes)
-            unset = await self._unset(judged.changes, occasion.language)
-            occasion = replace(occasion, notes=(*occasion.notes, *low, *unset))
+            occasion = replace(occasion, notes=(*occasion.notes, *low))
+        unset = await self._unset(judged.changes, occasion.language)
+        occasion = replace(occasion, notes=(*occasion.notes, *unset))
         now = self._ledger.clock.now()
         nothing = not draft.changes and not draft.workloads
         return sealed(

@@ -118,7 +118,7 @@ class Planner:
         )  # fmt: skip
         others = await also_on(self._ledger, ask, target)
         if others:
-            note = worded("also_on", ask.language, name=ask.name, target=target, places=", ".join(others))
+            note = worded("also_on", ask.language, name=ask.name, places=", ".join(others))
             occasion = replace(occasion, notes=(note,))
         try:
             return await self._asked(ask, target, occasion)

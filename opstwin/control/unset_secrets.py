@@ -1,39 +1,39 @@
-"""Secrets that a plan refers to and the hub does not have now: told before somebody approves what would fail."""
+"""Secrets that a plan refers to and the hub has no value for now: told before somebody approves what would fail.
+
+Only of containers: a cluster is asked what it says to a draft, and what it would get is worked out for that.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from opstwin.domain.plan import Change
-from opstwin.domain.values import Json
-from opstwin.errors import Rejected
+from opstwin.domain.plan import Change, Op
+from opstwin.domain.workload import check_secret_reference
+from opstwin.errors import InvalidInput, Rejected
 from opstwin.targets.secrets import SecretSource
 
-_BY_VARIABLE = "secret_env"
-_BY_KEY = "secretRef"
+_MAKING: Final = frozenset({Op.CREATE, Op.REPLACE})
+"""What looks secrets up: a container that runs already keeps what it was made with."""
 
 
 async def unset_secrets(changes: Sequence[Change], secrets: SecretSource) -> Mapping[str, Sequence[str]]:
-    """By the name of what would be made or changed: the references (`env:NAME`, `file:NAME`) without a value now."""
+    """By workload: the references (`env:NAME`, `file:NAME`) of what would be made that have no value to be used now."""
     wanted: dict[str, set[str]] = {}
     for change in changes:
-        wanted.setdefault(change.name, set()).update(references_in(dict(change.after or {})))
+        if change.kind == "container" and change.op in _MAKING:
+            wanted.setdefault(change.workload or change.name, set()).update(_references(change))
     found = await asyncio.to_thread(lambda: {name: _unset(sorted(refs), secrets) for name, refs in wanted.items()})
     return {name: missing for name, missing in found.items() if missing}
 
 
-def references_in(value: Json) -> Iterator[str]:
-    """The references in what a resource is made with, whichever kind of target it is for."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key == _BY_VARIABLE and isinstance(item, dict):
-                yield from (reference for reference in item.values() if isinstance(reference, str))
-            elif key == _BY_KEY and isinstance(item, str):
-                yield item
-            else:
-                yield from references_in(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from references_in(item)
+def _references(change: Change) -> Iterator[str]:
+    named = (change.after or {}).get("secret_env")
+    for reference in named.values() if isinstance(named, dict) else ():
+        try:
+            yield check_secret_reference(str(reference))
+        except InvalidInput:
+            # Whatever it is, it may be a secret, and is told nowhere.
+            continue
 
 
 def _unset(references: Sequence[str], secrets: SecretSource) -> list[str]:

@@ -80,12 +80,12 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{name}: {variables}은(는) 비밀 값으로 보이지만 평문으로 저장됩니다. secret_env에 env:NAME 같은 참조를 쓰세요.",
     ),
     "secret_unset": (
-        "{name}: the hub has no value for {references} now; set it before you apply this plan.",
-        "{name}: 허브에 {references}의 값이 아직 없습니다. 이 계획을 적용하기 전에 설정하세요.",
+        "{name}: the hub has no usable value for {references} now; set it before you apply this plan.",
+        "{name}: 허브에 {references}의 쓸 수 있는 값이 아직 없습니다. 이 계획을 적용하기 전에 설정하세요.",
     ),
     "also_on": (
-        "{name} is on {places} too; this plan is for {target}. For another: opstwin plan … --target NAME",
-        "{name}은(는) {places}에도 있습니다. 이 계획은 {target}용입니다. 다른 대상: opstwin plan … --target 이름",
+        "{name} is on {places} too. For another target: opstwin plan … --target NAME",
+        "{name}은(는) {places}에도 있습니다. 다른 대상: opstwin plan … --target 이름",
     ),
     "unknown_skipped": (
         "{name} is left alone: nobody can say whether it is there.",

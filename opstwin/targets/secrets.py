@@ -44,8 +44,11 @@ class HubSecrets:
     def _from_file(self, reference: str, name: str) -> str:
         if self._folder is None:
             raise _refused(reference, "has no folder to come from", "Set secrets_dir of the hub.")
-        folder = self._folder.resolve()
-        path = (folder / name).resolve()
+        try:
+            folder = self._folder.resolve()
+            path = (folder / name).resolve()
+        except RuntimeError:  # a link that leads to itself, up to Python 3.12
+            raise _refused(reference, "is a link that leads nowhere", "Put the file itself there.") from None
         if path.parent != folder:
             raise _refused(reference, "leads out of the secrets folder", "Put the file itself there, not a link.")
         try:

@@ -3,6 +3,7 @@
 A request that repeats what was handed out is known for that afterwards (`opstwin.control.tainting`).
 """
 
+import hashlib
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -57,11 +58,13 @@ async def handed_out(
     """  # fmt: skip
     await services.veil.ready()
     source = source_of(tool, raw) if tool.quotes else ""
-    key = (tool.name, part.form, part.fields or "", source, json.dumps(answer))
+    said = json.dumps(answer)
+    # The digest alone: what is remembered holds nothing of an answer before its secrets were masked.
+    key = (tool.name, part.form, part.fields or "", source, hashlib.sha256(said.encode()).hexdigest())
     given: _Given | None = services.veil.answers.get(key)
     if given is None:
         given = _given(services, tool, source, answer, part)
-        services.veil.answers.keep(key, given)
+        services.veil.answers.keep(key, given, len(said))
     if given.quoted is not None:
         await services.taints.note(caller, given.quoted)
     return given.data, given.text

@@ -35,6 +35,7 @@ _CALLS: Final[tuple[tuple[str, _Written], ...]] = (
     (r"targets list", "twin_query()"),
     (rf"targets test{_TARGET}?", _at_target("discover")),
     (rf"discover{_TARGET}?", _at_target("discover")),
+    (rf"plan (?P<id>\"[^\"]*\") --target (?P<target>{_ID})", r"plan_create(words=\g<id>, target=\g<target>)"),
     (r"plan (?P<id>\"[^\"]*\")", r"plan_create(words=\g<id>)"),
     (rf"plan --drift --target (?P<id>{_ID})", r"plan_create(drift=true, target=\g<id>)"),
     (r"plan --drift\b", "plan_create(drift=true)"),

@@ -31,7 +31,10 @@ _REMEMBERED: Final = 20_000
 """Short texts (names, states, images) that come again in every answer, up to 8 MB of them."""
 
 _MAX_KEPT: Final = 1_000_000
-"""Characters of the answers that are remembered: with what was made of them, some 4 MB."""
+"""Characters of the answers that are remembered: with what was made of them, up to 8 MB (by tracemalloc)."""
+
+_ENTRY: Final = 2_000
+"""What an answer counts beside its characters, so that many small ones are bounded too."""
 
 
 class Remembered:
@@ -45,9 +48,9 @@ class Remembered:
         """What was kept for `key`, None for nothing."""
         return self._made.get(key)
 
-    def keep(self, key: tuple[str, ...], made: Any) -> None:
-        """Keep `made`; nobody may change it afterwards."""
-        size = sum(map(len, key))
+    def keep(self, key: tuple[str, ...], made: Any, size: int) -> None:
+        """Keep `made`, of about `size` characters; nobody may change it afterwards."""
+        size += _ENTRY
         if size > _MAX_KEPT:
             return
         if self._size + size > _MAX_KEPT:
@@ -66,6 +69,7 @@ class Veil:
         self._clock = clock
         self._twin: Twin | None = None
         self._read_s = 0.0
+        self._reading = asyncio.Lock()
         self._pattern: re.Pattern[str] | None = None
         self._beginnings: Beginnings | None = None
         self._known: dict[str, str] = {}
@@ -74,18 +78,27 @@ class Veil:
 
     async def ready(self) -> None:
         """Learn what the twin's secrets are now. When the twin cannot be read, those known before stay known."""
+        if await self._newer() is None:
+            return
+        async with self._reading:
+            # One after the other, and each of what is there when it is its turn: what was read last is what is known.
+            twin, now_s = await self._newer(), self._clock.monotonic_s()
+            if twin is None:
+                return
+            pattern, beginnings = await asyncio.to_thread(lambda: _read_in(list(self._values(twin))))
+            if pattern != self._pattern:
+                self._pattern, self._beginnings, self._known = pattern, beginnings, {}
+                self.answers = Remembered()
+            self._twin, self._read_s = twin, now_s
+
+    async def _newer(self) -> Twin | None:
+        """The twin, when its secrets are to be read; None when they are known, or it cannot be read."""
         try:
             twin = await self._index.now()
         except StoreError:
-            return
-        now_s = self._clock.monotonic_s()
-        if twin is self._twin and now_s - self._read_s < _FRESH_S:
-            return
-        pattern, beginnings = await asyncio.to_thread(lambda: _read_in(list(self._values(twin))))
-        if pattern != self._pattern:
-            self._pattern, self._beginnings, self._known = pattern, beginnings, {}
-            self.answers = Remembered()
-        self._twin, self._read_s = twin, now_s
+            return None
+        is_fresh = twin is self._twin and self._clock.monotonic_s() - self._read_s < _FRESH_S
+        return None if is_fresh else twin
 
     def over(self, text: str) -> str:
         """`text` without secrets. Call `ready` before."""

@@ -1,8 +1,10 @@
 """Canary secrets go in through every door; no answer to an AI client, no audit row and no measurement holds one."""
 
+import asyncio
 import base64
 import io
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,8 @@ from opstwin.domain.values import Spec
 from opstwin.logs import configure_logs
 from opstwin.tools.all_tools import REGISTRY
 from opstwin.tools.handing import handed_out
-from opstwin.tools.shaping import DETAILED, Part
+from opstwin.tools.shaping import CONCISE, DETAILED, WHOLE, Part
+from opstwin.tools.veiling import Veil
 from opstwin.twin.store import Put
 from tests.interaction.house import URL, House
 from tests.interaction.mcp_house import ERAS, ai_client, open_house
@@ -168,6 +171,55 @@ async def test_an_answer_that_was_given_before_is_masked_once_its_words_are_a_se
     Path(house.folder / "secrets" / "db").write_text("brand-new-value")
     house.clock.advance(61)
     assert "brand-new-value" not in await handed()
+
+
+class Turning:
+    """A source whose first answer takes longer than the second one, and is of an older secret."""
+
+    def __init__(self) -> None:
+        self.asked, self.begun, self._second = 0, threading.Event(), threading.Event()
+
+    def resolve(self, reference: str) -> str:
+        self.asked += 1
+        self.begun.set()
+        if self.asked > 1:
+            self._second.set()
+            return "second-secret-value"
+        self._second.wait(0.2)
+        return "first-secret-value"
+
+
+@pytest.mark.proves("J1")
+async def test_of_two_that_learn_the_secrets_at_once_the_one_that_began_last_counts(house: House) -> None:
+    await poisoned(house)
+    services, source = house.services, Turning()
+    veil = Veil(services.index, source, house.clock)
+    first = asyncio.create_task(veil.ready())
+    await asyncio.to_thread(source.begun.wait, 5)
+    record = await services.ledger.need(Desired, "local/container/db-1")
+    entry = AuditEntry(action="test.put", subject=record.id, actor=record.set_by)
+    await services.ledger.commit([Put(record)], [entry])
+    await asyncio.gather(first, veil.ready())
+    assert source.asked == 2
+    assert "second-secret-value" not in veil.over("it is second-secret-value")
+
+
+async def test_one_answer_is_remembered_for_each_way_to_ask_for_it(house: House) -> None:
+    model = Model(house)
+    caller, answer = await model.caller(), await model.whole("twin_get", id="target/local")
+    ways = [
+        ("twin_get", {"id": "target/local"}, part)
+        for part in (WHOLE, Part(CONCISE), Part(DETAILED), Part(CONCISE, "id"), Part(CONCISE, "id,sort"))
+    ]
+    ways += [("twin_get", {"id": "local"}, Part(DETAILED)), ("plan_show", {"id": "local"}, Part(DETAILED))]
+
+    async def handed(name: str, raw: dict[str, str], part: Part) -> str:
+        data, text = await handed_out(house.services, caller, REGISTRY[name], raw, answer, part)
+        return f"{dict(data)} {text}"
+
+    first = [await handed(*way) for way in ways]
+    assert len(set(first)) == len(ways)
+    assert [await handed(*way) for way in ways] == first
 
 
 @pytest.mark.proves("J1")

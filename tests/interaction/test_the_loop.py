@@ -34,3 +34,10 @@ async def test_a_request_in_words_is_planned_approved_applied_and_verified(house
             answer = await client.get(path)
             assert answer.status_code == 200, (path, answer.text)
     assert sorted(house.world.containers()) == ["web-1", "web-2"]
+
+
+async def test_a_plan_says_before_it_is_approved_which_secrets_the_hub_does_not_have(house: House) -> None:
+    async with house.caller() as person:
+        file = "name: web\nimage: app:1\nsecret_env:\n  A: env:NOT_SET_ANYWHERE\n  B: file:not-there\n"
+        plan = (await person.post("/plans", {"file": file})).json()
+    assert any("no usable value for env:NOT_SET_ANYWHERE, file:not-there" in note for note in plan["notes"])

@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -10,14 +11,21 @@ from urllib.parse import quote
 from opstwin.errors import TargetError
 from opstwin.targets.kubernetes.health import at
 from opstwin.targets.kubernetes.sending import Call, Sender
-from opstwin.targets.own_secrets import OwnSecrets, own_secrets
+from opstwin.targets.own_secrets import OwnSecrets, both, own_secrets
 
 _LOOK_S: Final = 10.0
 MOST: Final = 20
 """Secrets that are looked up for one pod; a pod of people's making has one or two."""
 
 LARGEST: Final = 4096
-"""Characters of a value that is masked. Larger ones are bundles of certificates, and hundreds of lines to look for."""
+"""Characters of a file that is looked into: each line of a log is compared with what was found."""
+
+MOST_FILES: Final = 50
+
+_PAIR: Final = re.compile(
+    r"""["']?([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?[ \t]{0,4}[:=][ \t]{0,4}(?:"([^"\n]*)"|'([^'\n]*)'|([^\s,;"'}]+))"""
+)
+"""A name and its value, as settings are written: `DB_PASSWORD=x`, `password: "x"`, `"password": "x"`."""
 
 _ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
 """Where every pod has the token of its account (Kubernetes, Configure Service Accounts for Pods). Tokens of that form
@@ -34,6 +42,7 @@ class Ref:
     name: str
     key: str
     optional: bool = False
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Known:
 
 
 def refs_of(pod: Mapping[str, Any]) -> tuple[Ref, ...]:
-    """The Secrets that a pod's containers get: by `secretKeyRef`, by `envFrom`, and as files in a volume."""
+    """The Secrets that a pod's containers get: by `secretKeyRef`, by `envFrom`, and then as files in a volume."""
     containers = [*(at(pod, "spec", "initContainers") or ()), *(at(pod, "spec", "containers") or ())]
     found = {ref for container in containers for ref in _refs(container)}
     mounts = [mount for container in containers for mount in container.get("volumeMounts") or ()]
@@ -53,7 +62,7 @@ def refs_of(pod: Mapping[str, Any]) -> tuple[Ref, ...]:
     for volume in at(pod, "spec", "volumes") or ():
         if volume.get("name") not in accounts:
             found.update(_files(volume))
-    return tuple(sorted(ref for ref in found if ref.name))
+    return tuple(sorted((ref for ref in found if ref.name), key=lambda ref: (ref.is_file, ref)))
 
 
 class PodSecrets:
@@ -67,6 +76,7 @@ class PodSecrets:
         names = list(dict.fromkeys(ref.name for ref in refs))
         needed = {ref.name for ref in refs if not ref.optional}
         values: list[str] = []
+        files: list[str] = []
         unread = [(name, f"more than {MOST} of them") for name in names[MOST:]]
         for name in names[:MOST]:
             data = await self._data(namespace, name)
@@ -74,10 +84,14 @@ class PodSecrets:
                 if data != _GONE or name in needed:
                     unread.append((name, data))
                 continue
-            keys = {ref.key for ref in refs if ref.name == name}
-            values += [_text(value) for key, value in data.items() if key in keys or "" in keys]
-        values = [value for value in values if len(value) <= LARGEST]
-        return Known(own_secrets((), known, values), tuple(unread))
+            mine = [ref for ref in refs if ref.name == name]
+            values += _values(data, [ref.key for ref in mine if not ref.is_file])
+            held = [text for text in _values(data, [ref.key for ref in mine if ref.is_file]) if not _is_public(text)]
+            fitting = [text for text in held if len(text) <= LARGEST][: MOST_FILES - len(files)]
+            files += fitting
+            if len(fitting) < len(held):
+                unread.append((name, f"some of its files: they are larger than {LARGEST} characters, or too many"))
+        return Known(both(own_secrets((), known, values), in_files(files, known)), tuple(unread))
 
     async def _data(self, namespace: str, name: str) -> Mapping[str, Any] | str:
         """The Secret's data, or why it could not be read."""
@@ -101,6 +115,29 @@ def _refs(container: Mapping[str, Any]) -> Iterator[Ref]:
         yield Ref(str(ref.get("name") or ""), "", ref.get("optional") is True)
 
 
+def in_files(texts: Iterable[str], known: Sequence[str]) -> OwnSecrets:
+    """What to mask of the texts of files: a line that stands alone, keys, and what is behind a name that says secret.
+
+    The other lines of settings are as in any program's log, and stay.
+    """
+    whole: list[str] = []
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        if "PRIVATE KEY-----" in text or len(text.strip().splitlines()) == 1:
+            whole.append(text)
+        pairs += [(found[1], found[2] or found[3] or found[4] or "") for found in _PAIR.finditer(text)]
+    return both(own_secrets((), known, whole), own_secrets(pairs, known))
+
+
+def _is_public(text: str) -> bool:
+    """Whether it is certificates and no key."""
+    return text.lstrip().startswith("-----BEGIN CERTIFICATE-----") and "PRIVATE KEY-----" not in text
+
+
+def _values(data: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    return [_text(value) for key, value in data.items() if key in keys or "" in keys]
+
+
 def _files(volume: Mapping[str, Any]) -> Iterator[Ref]:
     """What a volume gets from Secrets: it is one of a Secret, or has some among its sources."""
     sources = [volume, *(at(volume, "projected", "sources") or ())]
@@ -108,7 +145,7 @@ def _files(volume: Mapping[str, Any]) -> Iterator[Ref]:
         if isinstance(given, dict):
             name, optional = str(given.get("secretName") or given.get("name") or ""), given.get("optional") is True
             items = [str(item.get("key") or "") for item in given.get("items") or ()]
-            yield from (Ref(name, key, optional) for key in items or [""])
+            yield from (Ref(name, key, optional, is_file=True) for key in items or [""])
 
 
 def _text(value: Any) -> str:

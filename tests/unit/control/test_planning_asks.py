@@ -10,6 +10,7 @@ from opstwin.domain.plan import Origin, Plan, Risk
 from opstwin.domain.target import Target
 from opstwin.domain.workload import HealthCheck, Mount, Resources, Workload
 from opstwin.errors import InvalidInput, NotFound, Unclear
+from opstwin.tools.next_calls import as_calls
 from tests.unit.control.planning_bench import ROBOT, Bench, change, container, needs, ops, published, web
 
 
@@ -269,21 +270,41 @@ async def twice(running: Bench) -> Bench:
 async def test_a_request_for_one_of_two_of_the_same_name_says_which_it_is_for(twice: Bench) -> None:
     plan = await twice.ask(Action.SCALE, replicas=3)
     assert plan.target == "local"
-    assert "web is on prod too; this plan is for local. For another: opstwin plan … --target NAME" in plan.notes
+    assert "web is on prod too. For another target: opstwin plan … --target NAME" in plan.notes
     named = await twice.ask(Action.SCALE, replicas=3, target="local")
     assert not [note for note in named.notes if "too" in note]
     back = await twice.ask(Action.RESTART, language="ko")
     assert any("web은(는) prod에도 있습니다" in note for note in back.notes)
+    await twice.deployed(web(2, image="app:2"))
+    assert any("web is on prod too" in note for note in (await twice.ask(Action.ROLLBACK)).notes)
 
 
 async def test_a_name_that_is_only_on_another_target_is_not_found_here_with_the_place(twice: Bench) -> None:
     with pytest.raises(NotFound, match="no workload 'api' on local") as refused:
         await twice.ask(Action.SCALE, "api", replicas=2)
-    assert refused.value.next_step == 'It is on prod. Name the target: opstwin plan "…" --target prod'
+    step = 'See what is there: opstwin get --target local. There is one on prod: opstwin plan "…" --target prod'
+    assert refused.value.next_step == step
+    assert as_calls(step).endswith('There is one on prod: plan_create(words="…", target=prod)')
     assert refused.value.details["targets"] == ["prod"]
+    assert refused.value.details["name"] == "api"
     with pytest.raises(NotFound) as refused:
         await twice.ask(Action.ROLLBACK, "api")
-    assert "It is on prod." in refused.value.next_step
+    assert "There is one on prod" in refused.value.next_step
+
+
+async def test_what_can_be_taken_over_here_is_said_before_what_is_elsewhere(twice: Bench) -> None:
+    twice.world.run("api", "app:1")
+    await twice.observer.discover("local")
+    with pytest.raises(NotFound) as refused:
+        await twice.ask(Action.RESTART, "api")
+    step = refused.value.next_step
+    assert 0 < step.index("opstwin adopt local/container/api") < step.index("There is one on prod")
+
+
+async def test_another_target_is_no_way_out_where_there_is_nothing_to_go_back_to(twice: Bench) -> None:
+    with pytest.raises(NotFound, match="no earlier version") as refused:
+        await twice.ask(Action.ROLLBACK, "web")
+    assert "prod" not in refused.value.next_step
 
 
 async def test_what_is_made_anew_is_not_compared_with_other_targets(twice: Bench) -> None:

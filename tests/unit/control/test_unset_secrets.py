@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from opstwin.control.planning import Planner
-from opstwin.control.unset_secrets import references_in
-from opstwin.domain.plan import Plan
-from opstwin.domain.values import Json
+from opstwin.control.unset_secrets import unset_secrets
+from opstwin.domain.ask import Action
+from opstwin.domain.plan import Change, Op, Plan
+from opstwin.domain.values import ResourceId
 from opstwin.targets.secrets import HubSecrets
-from tests.unit.control.planning_bench import Bench, web
+from tests.unit.control.planning_bench import LOCAL, Bench, web
 
-NOTE = "web-1: the hub has no value for env:AWAY, file:gone now; set it before you apply this plan."
+NOTE = "web: the hub has no usable value for env:AWAY, file:gone now; set it before you apply this plan."
 
 
 async def planned(bench: Bench, folder: Path, environ: dict[str, str], language: str = "en") -> Plan:
@@ -26,25 +27,44 @@ async def test_a_plan_names_the_references_without_a_value_and_never_a_value(tmp
     bench = await Bench().ready()
     assert NOTE in (await planned(bench, tmp_path, {})).notes
     korean = (await planned(bench, tmp_path, {}, "ko")).notes
-    assert "web-1: 허브에 env:AWAY, file:gone의 값이 아직 없습니다. 이 계획을 적용하기 전에 설정하세요." in korean
+    assert (
+        "web: 허브에 env:AWAY, file:gone의 쓸 수 있는 값이 아직 없습니다. 이 계획을 적용하기 전에 설정하세요." in korean
+    )
 
 
 async def test_a_plan_whose_secrets_are_all_set_says_nothing_of_them(tmp_path: Path) -> None:
     bench = await Bench().ready()
     (tmp_path / "gone").write_text("canary")
     plan = await planned(bench, tmp_path, {"AWAY": "canary"})
-    assert not [note for note in plan.notes if "no value" in note]
+    assert not [note for note in plan.notes if "value" in note]
     assert "canary" not in str(plan)
 
 
-@pytest.mark.parametrize(
-    ("spec", "references"),
-    [
-        ({"secret_env": {"A": "env:A", "B": "file:b"}, "env": {"C": "env:C"}}, ["env:A", "file:b"]),
-        ({"stringData": {"password": {"secretRef": "env:A"}, "user": "env:B"}}, ["env:A"]),
-        ({"containers": [{"envFrom": [{"secretRef": {"name": "env"}}]}]}, []),
-        ({"image": "app:1"}, []),
-    ],
-)
-def test_references_are_found_where_each_kind_of_target_has_them(spec: dict[str, Json], references: list[str]) -> None:
-    assert list(references_in(spec)) == references
+@pytest.mark.parametrize("action", [Action.RESTART, Action.STOP])
+async def test_what_makes_no_container_looks_no_secret_up(tmp_path: Path, action: Action) -> None:
+    bench = await Bench().ready()
+    await bench.deployed(web(1, secret_env={"A": "env:AWAY"}))
+    bench.planner = Planner(bench.ledger, bench.places, bench.policy, secrets=HubSecrets({}, tmp_path))
+    assert not [note for note in (await bench.ask(action)).notes if "value" in note]
+
+
+async def test_the_way_back_names_them_too(tmp_path: Path) -> None:
+    bench = await Bench().ready()
+    await bench.deployed(web(1, secret_env={"A": "env:AWAY"}))
+    await bench.deployed(web(1, image="app:2"))
+    bench.planner = Planner(bench.ledger, bench.places, bench.policy, secrets=HubSecrets({}, tmp_path))
+    assert any("env:AWAY" in note for note in (await bench.ask(Action.ROLLBACK)).notes)
+
+
+async def test_a_link_that_leads_to_itself_is_no_value(tmp_path: Path) -> None:
+    bench = await Bench().ready()
+    (tmp_path / "gone").symlink_to("gone")
+    assert any("file:gone" in note for note in (await planned(bench, tmp_path, {"AWAY": "x"})).notes)
+
+
+async def test_what_is_no_reference_is_told_nowhere() -> None:
+    change = Change(
+        resource=ResourceId("local/container/web-1"), target=LOCAL, kind="container", name="web-1", op=Op.CREATE,
+        before=None, after={"secret_env": {"A": "hunter2-canary"}},
+    )  # fmt: skip
+    assert await unset_secrets([change], HubSecrets({})) == {}

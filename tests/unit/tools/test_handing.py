@@ -31,9 +31,9 @@ def test_our_own_next_call_stands_behind_the_fence() -> None:
 def test_what_is_remembered_of_answers_is_bounded_and_one_that_is_too_large_displaces_nothing() -> None:
     kept = Remembered()
     for number in range(50):
-        kept.keep((str(number), "x" * (veiling._MAX_KEPT // 10)), number)
-    kept.keep(("large", "x" * (veiling._MAX_KEPT + 1)), "large")
-    assert kept.get(("large", "x" * (veiling._MAX_KEPT + 1))) is None
-    there = [number for number in range(50) if kept.get((str(number), "x" * (veiling._MAX_KEPT // 10))) == number]
+        kept.keep((str(number),), number, veiling._MAX_KEPT // 10)
+    kept.keep(("large",), "large", veiling._MAX_KEPT + 1)
+    assert kept.get(("large",)) is None
+    there = [number for number in range(50) if kept.get((str(number),)) == number]
     assert 49 in there
     assert len(there) < 10

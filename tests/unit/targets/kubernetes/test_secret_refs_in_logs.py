@@ -1,6 +1,7 @@
 """What a pod gets from a Secret is masked in its log; where the hub may not read the Secret, the log says so."""
 
 import base64
+import json
 from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -82,15 +83,54 @@ async def test_the_files_of_the_pods_own_account_are_not_looked_for(tmp_path: Pa
     assert line.text == SAID
 
 
-async def test_a_bundle_of_certificates_is_not_looked_for_line_by_line(tmp_path: Path) -> None:
+def secret(here: Cluster, name: str, **data: str) -> None:
+    coded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    here.world.create({"kind": "Secret", "metadata": {"name": name, "namespace": "default"}, "data": coded})
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        f"log_level: logged in\npassword: {SECRET}\npin: nothing\nOTP_PIN: {PIN}\n",
+        f"LOG=logged in\nDB_PASSWORD={SECRET}\nOTP_PIN='{PIN}'\n",
+        json.dumps({"say": "logged in", "db": {"password": SECRET, "otp_pin": PIN}}, indent=2),
+        json.dumps({"password": SECRET, "otp_pin": PIN}),
+    ],
+    ids=["YAML", "variables", "JSON", "JSON on one line"],
+)
+async def test_of_files_with_settings_only_what_a_name_calls_secret_is_masked(tmp_path: Path, settings: str) -> None:
     async with cluster(tmp_path) as here:
-        bundle = base64.b64encode(f"{SECRET}\n{'x' * LARGEST}".encode()).decode()
-        here.world.create(
-            {"kind": "Secret", "metadata": {"name": "ca", "namespace": "default"}, "data": {"ca.crt": bundle}}
-        )
-        furnished(here, {}, volumes=[{"secret": {"secretName": "ca"}}])
+        secret(here, "settings", conf=settings)
+        furnished(here, {}, volumes=[{"secret": {"secretName": "settings"}}])
         [line] = await read(here, 1)
+    assert line.text == "logged in with *** and ***"
+
+
+async def test_certificates_are_no_secret_and_a_larger_file_is_told(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as here:
+        secret(here, "ca", crt=f"-----BEGIN CERTIFICATE-----\n{'x' * LARGEST}\n-----END CERTIFICATE-----\n")
+        secret(here, "large", text=f"{SECRET}{'x' * LARGEST}")
+        furnished(here, {}, volumes=[{"secret": {"secretName": name}} for name in ("ca", "large")])
+        said, line = await read(here, 2)
+    assert "Secret default/large (some of its files: they are larger than 4096 characters" in said.text
     assert line.text == SAID
+
+
+async def test_a_variable_is_masked_however_long_it_is(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as here:
+        secret(here, "long", word=f"{SECRET}\n{'x' * LARGEST}")
+        by_key = {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "long", "key": "word"}}}]}
+        furnished(here, by_key)
+        [line] = await read(here, 1)
+    assert line.text == "logged in with *** and 482913"
+
+
+async def test_of_a_file_that_is_named_by_its_key_the_others_are_not_masked(tmp_path: Path) -> None:
+    one = {"secret": {"secretName": "db", "items": KEYS[:1]}}
+    gone = {"secret": {"secretName": "gone", "optional": True}}
+    async with cluster(tmp_path) as here:
+        furnished(here, {}, volumes=[one, gone])
+        assert [line.text for line in await read(here, 1)] == ["logged in with *** and 482913"]
 
 
 async def test_only_the_keys_that_it_gets_are_masked(tmp_path: Path) -> None:
