@@ -72,9 +72,8 @@ class Drafter:
         replicas, left = _restartable(name, runners)
         given = self.scene.records.get(name) is None and bool(runners)
         if not given and not current_workload(name, self.scene).running:
-            raise InvalidInput(
-                f"{name} is stopped.", field="name", next_step=f'Start it: opstwin plan "start {name}"'
-            )  # fmt: skip
+            start = f'opstwin plan "start {name}" --target {self.scene.target.id}'
+            raise InvalidInput(f"{name} is stopped.", field="name", next_step=f"Start it: {start}")
         scene = await made_sure(self.ledger, self.readers, self.scene, [item.id for item in replicas])
         wanted = [
             Wanted(resource=item.id, kind=item.kind, name=item.name, workload=name, spec=item.spec)

@@ -74,8 +74,10 @@ class Gate:
 
     async def _begin(self, plan: Plan, actor: Actor) -> Execution:
         await self._check_target(plan.target)
+        self._check_state(plan)
+        # First, so that nobody is asked to decide on what cannot be applied any more.
+        holds = await self._base_holds(plan) if plan.state is not PlanState.REJECTED else []
         approvals = await self._authorised(plan)
-        holds = await self._base_holds(plan)
         now = self.ledger.clock.now()
         before, wanted = await self._wanted(plan, actor, now)
         execution = _execution(self.ledger.ids.new("exec"), plan, approvals, actor, before, now)
@@ -90,9 +92,12 @@ class Gate:
         )
         return replace(execution, version=1)
 
-    async def _authorised(self, plan: Plan) -> tuple[Approval, ...]:
+    @staticmethod
+    def _check_state(plan: Plan) -> None:
         if plan.state not in (PlanState.PENDING, PlanState.APPROVED, PlanState.REJECTED):
             raise StalePlan(f"Plan {plan.id} is {plan.state.value}.", next_step="Plan again: opstwin plan …")
+
+    async def _authorised(self, plan: Plan) -> tuple[Approval, ...]:
         approvals = await self.ledger.all(Approval, {"plan_id": plan.id})
         people = people_of(await self.ledger.all(Principal))
         now = self.ledger.clock.now()

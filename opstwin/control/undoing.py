@@ -57,7 +57,7 @@ async def _of_workload(ledger: Ledger, subject: str, language: str) -> Return:
     if earlier is None:
         raise NotFound(
             f"Workload {name} has no earlier version to go back to.",
-            next_step=f'To take it away: opstwin plan "delete {name}"',
+            next_step=f'To take it away: opstwin plan "delete {name}" --target {target}',
             details={"workload": subject},
         )
     goal = Goal(workloads=(earlier,), language=language)

@@ -80,8 +80,14 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "{name}: {variables}은(는) 비밀 값으로 보이지만 평문으로 저장됩니다. secret_env에 env:NAME 같은 참조를 쓰세요.",
     ),
     "secret_unset": (
-        "{name}: the hub has no usable value for {references} now; set it before you apply this plan.",
-        "{name}: 허브에 {references}의 쓸 수 있는 값이 아직 없습니다. 이 계획을 적용하기 전에 설정하세요.",
+        (
+            "{name}: the hub had no usable value for {references} when this was planned; set it before you apply "
+            "(of a variable: start the hub again)."
+        ),
+        (
+            "{name}: 계획할 때 허브에 {references}의 쓸 수 있는 값이 없었습니다. 적용하기 전에 설정하세요"
+            "(변수라면 허브를 다시 시작하세요)."
+        ),
     ),
     "also_on": (
         "{name} is on {places} too. For another target: opstwin plan … --target NAME",

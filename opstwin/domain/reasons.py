@@ -50,6 +50,10 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "image {image} names no version, so what runs can change without a plan; give it a tag or a digest",
         "이미지 {image}에 버전이 없어 계획 없이도 실행 내용이 바뀔 수 있습니다. 태그나 다이제스트를 지정하세요",
     ),
+    "hidden_words": (
+        "the value of {names} is not shown, and could be run as a command",
+        "{names}의 값은 표시되지 않으며 명령으로 실행될 수 있습니다",
+    ),
     "many_changes": (
         "{count} changes at once are high risk together.",
         "한 번에 변경이 {count}개이므로 함께 보면 위험도가 높습니다.",

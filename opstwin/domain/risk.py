@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from opstwin.domain.command_risk import command_risk
+from opstwin.domain.hidden_words import hidden_programs
 from opstwin.domain.kinds import CONTAINER, runs
 from opstwin.domain.plan import Change, Op, Risk, loses_data
 from opstwin.domain.reasons import is_finding, reason
@@ -37,7 +38,9 @@ class Surroundings:
 
 def judged(change: Change, around: Surroundings) -> Change:
     """`change` with its risk and the reasons for it."""
-    judgements = (_judge(change, around), _judge_image(change, around), _judge_findings(change))
+    judgements = (
+        _judge(change, around), _judge_image(change, around), _judge_findings(change), _judge_hidden(change),
+    )  # fmt: skip
     found = [item for item in judgements if item is not None]
     risk = max((item for item, _ in found), key=lambda item: item.rank, default=Risk.LOW)
     told = [text for _, text in found if text not in change.reasons]
@@ -86,6 +89,11 @@ def _judge_findings(change: Change) -> Finding | None:
     """What the checks on manifests warned of is high risk; the reason stands there already."""
     warned = next((text for text in change.reasons if is_finding(text)), None)
     return None if warned is None else (Risk.HIGH, warned)
+
+
+def _judge_hidden(change: Change) -> Finding | None:
+    names = hidden_programs(change.before, change.after) if change.command is None else []
+    return (Risk.HIGH, reason("hidden_words", names=", ".join(names))) if names else None
 
 
 def names_no_version(image: str) -> bool:

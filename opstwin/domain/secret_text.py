@@ -40,6 +40,9 @@ OPTION: Final = re.compile(r"(?<![A-Za-z0-9-])--?([A-Za-z][A-Za-z0-9-]{1,40})( +
 _REFERENCE: Final = re.compile(r"[\"']?(?:env|file):[A-Za-z0-9_.-]+[\"']?")
 """A secret's place and not its value."""
 
+_OUR_WORD: Final = re.compile(r"\((?:secret|sensitive|비밀|민감한)\)?")
+"""What a plan's lines have in the place of a secret: `(secret from env:NAME)`."""
+
 _BETWEEN: Final = r"\s\"'+\\"
 _GAP_LENGTH: Final = 6
 _GAP: Final = f"[{_BETWEEN}]{{0,{_GAP_LENGTH}}}"
@@ -141,7 +144,8 @@ def _in_base64(data: bytes, place: int) -> Iterator[str]:
 def hidden(found: re.Match[str]) -> str:
     """A match of `NAMED` or `OPTION`, its value masked where the name says secret and the value is no reference."""
     name, between, value = found[1], found[2], found[3]
-    if not (looks_secret(name) or _is_password(found)) or _REFERENCE.fullmatch(value) or value.startswith(MASK):
+    is_secret = looks_secret(name) or _is_password(found)
+    if not is_secret or _REFERENCE.fullmatch(value) or value.startswith(MASK) or _OUR_WORD.fullmatch(value):
         return found[0]
     return f"{found[0][: found.start(1) - found.start()]}{name}{between}{MASK}"
 

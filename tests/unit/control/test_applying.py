@@ -164,6 +164,17 @@ async def test_a_world_that_moved_since_the_plan_voids_it(rig: Rig) -> None:
         await rig.applier.start(plan.id, ANNA)
 
 
+async def test_nobody_is_asked_to_decide_on_a_plan_that_cannot_be_applied_any_more(rig: Rig) -> None:
+    await rig.change_to(app())
+    plan = await rig.plan_workloads(app(image="app:2"))
+    with pytest.raises(NotApproved):
+        await rig.applier.start(plan.id, ANNA)
+    await rig.change_to(app(replicas=3))
+    with pytest.raises(StalePlan, match="moved since plan"):
+        await rig.applier.start(plan.id, ANNA)
+    assert (await rig.ledger.need(Plan, plan.id)).state is PlanState.STALE
+
+
 @pytest.mark.proves("C2")
 async def test_a_world_that_moves_after_the_start_is_noticed_before_the_step(rig: Rig) -> None:
     await rig.change_to(app())

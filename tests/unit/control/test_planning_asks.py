@@ -305,6 +305,9 @@ async def test_another_target_is_no_way_out_where_there_is_nothing_to_go_back_to
     with pytest.raises(NotFound, match="no earlier version") as refused:
         await twice.ask(Action.ROLLBACK, "web")
     assert "prod" not in refused.value.next_step
+    with pytest.raises(NotFound, match="no earlier version") as refused:
+        await twice.ask(Action.ROLLBACK, "web", target="prod")
+    assert as_calls(refused.value.next_step) == 'To take it away: plan_create(words="delete web", target=prod)'
 
 
 async def test_what_is_made_anew_is_not_compared_with_other_targets(twice: Bench) -> None:

@@ -176,3 +176,14 @@ def test_options_that_hold_no_secret_stay(text: str) -> None:
 
 def test_an_option_keeps_its_dashes() -> None:
     assert without_secrets("run --token=hunter2hunter2") == f"run --token={MASK}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '+ secret_env = {"DB_PASSWORD": (secret from file:rot)}', '~ env.API_KEY = (sensitive value) -> (secret)',
+        '+ secret_env = {"API_KEY": (비밀 값, 출처 env:A)}', "+ env.TOKEN = (민감한 값)",
+    ],
+)  # fmt: skip
+def test_the_words_that_a_plan_has_in_the_place_of_secrets_stay_whole(line: str) -> None:
+    assert without_secrets(line) == line
