@@ -98,14 +98,25 @@ def own_secrets(env: Iterable[tuple[str, str]], known: Collection[str] = (), typ
     numbers = {number for value in found if _DIGITS.fullmatch(value) for number in (value, value[::-1])}
     return OwnSecrets(
         (*map(_as_word, sorted(value for value in found if value.isalpha())), *map(_as_number, sorted(numbers))),
-        tuple(sorted(forms - numbers, key=lambda form: (-len(form), form))),
+        _longest_first(forms - numbers),
     )
+
+
+def entrusted(values: Iterable[str]) -> OwnSecrets:
+    """What to mask of values that a person gave as secrets: each of them, as the hub masks those that it can resolve.
+
+    None counts as ordinary text. What has fewer than `opstwin.domain.secret_text.SHORTEST` characters is no secret.
+    """
+    return OwnSecrets((), _longest_first({form for value in values for form in forms_of(value.strip())}))
 
 
 def both(one: OwnSecrets, other: OwnSecrets) -> OwnSecrets:
     """The secrets of both."""
-    forms = {*one.forms, *other.forms}
-    return OwnSecrets((*one.words, *other.words), tuple(sorted(forms, key=lambda form: (-len(form), form))))
+    return OwnSecrets((*one.words, *other.words), _longest_first({*one.forms, *other.forms}))
+
+
+def _longest_first(forms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
 
 
 def _as_word(word: str) -> re.Pattern[str]:

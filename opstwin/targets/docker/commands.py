@@ -16,8 +16,10 @@ from opstwin.targets.docker.client import path_of
 from opstwin.targets.docker.engine import Engine, EngineStream
 from opstwin.targets.docker.finding import Finder
 from opstwin.targets.docker.frames import Frames
+from opstwin.targets.docker.masking import secrets_of
 from opstwin.targets.docker.sweeping import new_mark, swept
 from opstwin.targets.kept_output import KeptOutput
+from opstwin.targets.own_secrets import OwnSecrets
 from opstwin.targets.ports import ExecResult
 from opstwin.targets.surely import attended
 
@@ -33,7 +35,10 @@ _LOOK_S: Final = 0.05
 async def ran(
     finder: Finder, resource: ResourceId, argv: Sequence[str], *, timeout_s: float, limit_bytes: int
 ) -> ExecResult:
-    """What the command ended with; see `Writer.exec`. When the caller is cancelled, nothing of it is left."""
+    """What the command ended with, without the container's own secrets; see `Writer.exec`.
+
+    When the caller is cancelled, nothing of it is left.
+    """
     if not argv or any("\x00" in word for word in argv):
         raise InvalidInput(
             "The command is empty or holds a NUL.", field="argv", next_step="Give a program and its words."
@@ -41,8 +46,8 @@ async def ran(
     kind, name = finder.split(resource)
     if kind != "container":
         raise Rejected(f"Nothing can be run in a {kind}.", next_step="Name a container: opstwin get")
-    container = str((await finder.container(name))["Id"])
-    run = _Run(finder.engine, container, argv, timeout_s, KeptOutput(limit_bytes))
+    found = await finder.container(name)
+    run = _Run(finder.engine, str(found["Id"]), argv, timeout_s, KeptOutput(limit_bytes), secrets_of(found))
     return await attended(run.whole)
 
 
@@ -53,6 +58,7 @@ class _Run:
     argv: Sequence[str]
     timeout_s: float
     out: KeptOutput
+    own: OwnSecrets
     mark: str = field(default_factory=new_mark)
 
     async def whole(self, gone: asyncio.Event) -> ExecResult:
@@ -71,9 +77,9 @@ class _Run:
             raise _unknown(lost.message) from lost
         ended = await self._ended(exec_id)
         code = _KILLED if stopped else int(ended.get("ExitCode") or 0)
-        return ExecResult(
-            exit_code=code, stdout=self.out.stdout, stderr=self.out.stderr, truncated=self.out.is_cut, stopped=stopped
-        )
+        # Megabytes of it are gone through beside the event loop.
+        said, complained = await asyncio.to_thread(lambda: [*map(self.own.over, (self.out.stdout, self.out.stderr))])
+        return ExecResult(exit_code=code, stdout=said, stderr=complained, truncated=self.out.is_cut, stopped=stopped)
 
     async def _followed(self, exec_id: str, gone: asyncio.Event) -> str:
         """Read until it ends; why it has to be stopped, empty when it ended by itself."""

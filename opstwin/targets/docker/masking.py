@@ -7,7 +7,8 @@ from opstwin.errors import Rejected
 from opstwin.logs import MASK, masked, redacted
 from opstwin.targets.docker.composing import names, texts
 from opstwin.targets.docker.defaults import Found, env_of
-from opstwin.targets.own_secrets import OwnSecrets, own_secrets
+from opstwin.targets.docker.marks import marks_of
+from opstwin.targets.own_secrets import OwnSecrets, both, entrusted, own_secrets
 
 NEXT_STEP = "Give it as a reference: secret_env with env:NAME or file:NAME."
 
@@ -18,11 +19,16 @@ def shown_env(key: str, value: str, asked: str | None, *, managed: bool) -> str:
 
 
 def secrets_of(found: Found) -> OwnSecrets:
-    """What the container was given as secrets, to be masked in what it writes."""
+    """What the container was given as secrets, to be masked in what it writes and in what is run in it.
+
+    What its marks name as `secret_env` is one whatever it is called, and whatever the hub has for its reference now.
+    """
     config = found.get("Config") or {}
-    return own_secrets(
-        env_of(config).items(), (str(found.get("Name") or "").lstrip("/"), str(config.get("Image") or ""))
-    )
+    env, references = env_of(config), texts(marks_of(config.get("Labels")).spec or {}, "secret_env")
+    given = [value for key, value in env.items() if key in references]
+    others = [(key, value) for key, value in env.items() if key not in references]
+    known = (str(found.get("Name") or "").lstrip("/"), str(config.get("Image") or ""))
+    return both(own_secrets(others, known, given), entrusted(given))
 
 
 def shown_words(words: Sequence[str], asked: Sequence[str], *, managed: bool) -> list[str]:

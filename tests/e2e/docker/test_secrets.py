@@ -1,7 +1,9 @@
 """Secrets reach the process in the container, and nothing else."""
 
+import asyncio
 import json
 import logging
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from opstwin.domain.values import Spec
 from opstwin.errors import Rejected
 from opstwin.targets.ports import Driver
 from opstwin.targets.secrets import HubSecrets
-from tests.e2e.docker.spot import Spot, address, driver_at
+from tests.e2e.docker.spot import DEADLINE_S, Spot, address, driver_at
 
 pytestmark = pytest.mark.docker
 
@@ -68,6 +70,36 @@ async def test_a_secret_that_is_missing_is_named_and_nothing_is_made(spot: Spot,
     assert refused.value.details["field"] == "secret_env"
     assert "CANARY" not in str(refused.value)
     assert spot.names() == []
+
+
+@pytest.fixture
+async def forgetful(spot: Spot, keeper: Driver) -> Driver:
+    """The driver of a hub that was started again without its secrets; a container there has them and says them."""
+    says = ["/bin/sh", "-c", "echo pw=$TOKEN $DB; echo dsn $DB >&2; exec sleep 3600"]
+    await spot.create(asking(spot, command=says))
+    await keeper.writer.close()
+    spot.driver = driver_at(address(), on_call=spot.calls.append)
+    return spot.driver
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.req("S5.5")
+async def test_a_log_is_without_secrets_that_the_hub_does_not_have_any_more(spot: Spot, forgetful: Driver) -> None:
+    log = forgetful.reader.logs(spot.id(), tail=10, follow=True)
+    async with asyncio.timeout(DEADLINE_S), aclosing(log) as lines:  # type: ignore[type-var]
+        told = {(await anext(lines)).text, (await anext(lines)).text}
+    assert told == {"pw=*** ***", "dsn ***"}
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.req("S5.5")
+async def test_a_commands_output_is_without_secrets_that_the_hub_does_not_have_any_more(
+    spot: Spot, forgetful: Driver
+) -> None:
+    said = await forgetful.writer.exec(
+        spot.id(), ["/bin/sh", "-c", "echo $DB; echo no $TOKEN >&2"], timeout_s=20, limit_bytes=1000
+    )
+    assert (said.stdout, said.stderr) == ("***\n", "no ***\n")
 
 
 async def test_secret_looking_values_of_a_container_made_by_hand_are_masked(spot: Spot) -> None:

@@ -18,7 +18,7 @@ def spec(value: str, name: str = "API_TOKEN", **fields: object) -> Spec:
 @pytest.mark.parametrize(
     "after",
     [
-        spec("touch /evil-ran"), spec("a;b"), spec("$(reboot)"), spec("x\ny"),
+        spec("touch /evil-ran"), spec("$(reboot)"), spec("`reboot`"), spec("x\ny"),
         spec("reboot", command=SH), spec("reboot", entrypoint=["bash", "-ec", "true && ${API_TOKEN}"]),
         spec("reboot", command=["$(API_TOKEN)"]), spec("reboot", command=["sh", "-c", 'eval "$API_TOKEN"']),
         spec("reboot", healthcheck={"test": ["CMD-SHELL", "echo | $API_TOKEN"]}),
@@ -34,7 +34,8 @@ def test_what_reads_like_a_command_or_begins_one_is_high_risk_and_named(after: S
 @pytest.mark.parametrize(
     "after",
     [
-        spec("S3cret-value/x=="), spec("", command=SH), spec("reboot"), spec("reboot", name="NAME", command=SH),
+        spec("S3cret-value/x=="), spec("a;b&c<d|e"), spec("", command=SH), spec("reboot"),
+        spec("reboot", name="NAME", command=SH),
         spec("s3cret", command=["redis-server", "--requirepass", "$API_TOKEN"]),
         spec("s3cret", healthcheck={"test": ["CMD-SHELL", "mysqladmin ping -p$API_TOKEN"]}),
         spec("s3cret", command=["sh", "-c", "$API_TOKEN_FILE"]),

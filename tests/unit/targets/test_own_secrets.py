@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opstwin.targets.kubernetes.cleaning import secrets_of
-from opstwin.targets.own_secrets import own_secrets
+from opstwin.targets.own_secrets import both, entrusted, own_secrets
 from opstwin.targets.ports import LogLine
 
 SECRET = "Tr0ub4dor&3"
@@ -76,6 +76,19 @@ def test_a_code_of_digits_is_masked_as_base64_and_in_an_address_too() -> None:
 def test_values_that_are_typed_as_secrets_are_masked_whatever_they_are_called() -> None:
     own = own_secrets((), ("web",), typed=["Zx9-kk21q", "482913", "web", "5432", "postgres"])
     assert own.over("web: Zx9-kk21q at postgres:5432 with 482913") == "web: *** at postgres:5432 with ***"
+
+
+@pytest.mark.proves("J1")
+@pytest.mark.parametrize(
+    "value", ["hunter2", "postgres", "86400000", "https://hooks.example/T0/B1", "/srv/app-1", "web-1x"]
+)
+def test_what_a_person_gave_as_a_secret_is_masked_however_ordinary_it_looks(value: str) -> None:
+    own = both(own_secrets({"PLAIN": value}.items(), (value,)), entrusted([f"{value}\n"]))
+    assert own.over(f"with {value}, {value.encode().hex()}, {value[::-1]}") == "with ***, ***, ***"
+
+
+def test_what_is_too_short_for_a_secret_stays_readable_though_it_was_given_as_one() -> None:
+    assert entrusted(["", "8080", "admin"]).over("admin listens on 8080") == "admin listens on 8080"
 
 
 def test_the_password_in_an_address_is_masked_where_it_stands_alone() -> None:
