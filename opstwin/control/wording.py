@@ -90,8 +90,8 @@ TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         ),
     ),
     "also_on": (
-        "{name} is on {places} too. For another target: opstwin plan … --target NAME",
-        "{name}은(는) {places}에도 있습니다. 다른 대상: opstwin plan … --target 이름",
+        "{name} is on {places} too; name the target if another one is meant.",
+        "{name}은(는) {places}에도 있습니다. 다른 대상이면 대상 이름을 말하세요.",
     ),
     "unknown_skipped": (
         "{name} is left alone: nobody can say whether it is there.",

@@ -270,7 +270,7 @@ async def twice(running: Bench) -> Bench:
 async def test_a_request_for_one_of_two_of_the_same_name_says_which_it_is_for(twice: Bench) -> None:
     plan = await twice.ask(Action.SCALE, replicas=3)
     assert plan.target == "local"
-    assert "web is on prod too. For another target: opstwin plan … --target NAME" in plan.notes
+    assert "web is on prod too; name the target if another one is meant." in plan.notes
     named = await twice.ask(Action.SCALE, replicas=3, target="local")
     assert not [note for note in named.notes if "too" in note]
     back = await twice.ask(Action.RESTART, language="ko")
