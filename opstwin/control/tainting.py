@@ -7,7 +7,7 @@ something new was read within the hour.
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Protocol
@@ -16,10 +16,10 @@ from opstwin.control.evidence import EvidenceStore, Heard
 from opstwin.control.ledger import Ledger
 from opstwin.domain.access import Actor, ActorKind, Principal
 from opstwin.domain.approval import people_of
+from opstwin.domain.own_words import said_before, strings
 from opstwin.domain.plan import Plan
 from opstwin.domain.resource import Desired, Observed
 from opstwin.domain.taint import MAX_TEXT, Taint, TaintMatch, chosen, marks_of, matches, suspects, taint_of, tokens
-from opstwin.domain.values import Json
 from opstwin.twin.store import Query
 
 _REMEMBERED: Final = 2048
@@ -32,7 +32,10 @@ _JUDGED_AT_ONCE: Final = 4
 """Requests that are compared at the same time: each holds a page of evidence."""
 
 _PLANS: Final = 200
-"""The newest plans, among which a person's own words are looked for."""
+"""The newest plans, among which the own words of a person and of their AI clients are looked for."""
+
+_CHAT: Final = "chat"
+"""There a person's own words make a plan clean, even if they repeat what was read: that holds for the one request."""
 
 
 class Asker(Protocol):
@@ -113,11 +116,11 @@ class Taints:
         """What of a request was given to the same human's AI clients as text of others; None for a person's own.
 
         `values` are all its strings; of `names` (images, programs, hosts) shorter words count too, and so do the names
-        that workloads are `called` by, unless many would choose them, the twin has them, or an AI client of that human
-        had them in a request before, which repeated nothing then. What an applied
-        plan or a person brought into the twin, and a person's own words, are no taint: neither those of the plans that
-        they asked for, nor the request that `asker` acts on. What a model adds to that request is judged like
-        everything else. Raises `StoreError`.
+        that workloads are `called` by, unless many would choose them or the twin has them. What an AI client of that
+        human had in a request before, which repeated nothing then, is no news when it comes back. What an applied plan
+        or a person brought into the twin, and a person's own words, are no taint: neither those of the plans that they
+        asked for, nor the request that `asker` acts on. What a model adds to that request is judged like everything
+        else. Raises `StoreError`.
         """
         if asker.is_person or _is_their_own(asker, values):
             return None
@@ -126,8 +129,12 @@ class Taints:
         async with self._judging:
             found = await self._found(accounts, values, names, called)
         if found:
-            known = await self._known(accounts, found, asker.said)
-            known |= await self._called_before(accounts, found.keys() - known, values, names)
+            page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
+            known = await self._known(accounts, found, asker.said, page.items)
+            clean = [plan for plan in page.items if not plan.tainted and plan.requested_by.human in accounts]
+            known |= await self._called_before(clean, found.keys() - known, values, names)
+            judged = [plan for plan in clean if plan.requested_by.face != _CHAT]
+            known |= await asyncio.to_thread(said_before, judged, found.keys() - known)
             found = {token: match for token, match in found.items() if token not in known}
         return taint_of(list(found.values()))
 
@@ -152,7 +159,9 @@ class Taints:
         same = {item.id for item in principals if people.human(item.id) == human}
         return frozenset({_account(actor), human} | same)
 
-    async def _known(self, accounts: frozenset[str], found: Collection[str], said: str) -> set[str]:
+    async def _known(
+        self, accounts: frozenset[str], found: Collection[str], said: str, plans: Iterable[Plan]
+    ) -> set[str]:
         """Words of `found` that are ours already: of what should run, of resources by their id, of the human.
 
         What an agent set without a plan is no such word.
@@ -162,38 +171,24 @@ class Taints:
             if record.is_ours:
                 texts.update((record.id, record.name, record.workload or "", *strings(dict(record.spec or {}))))
         texts.update([item.id async for item in self._ledger.each(Observed) if item.managed])
-        page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
-        asked = (plan for plan in page.items if plan.requested_by.kind is ActorKind.PERSON)
+        asked = (plan for plan in plans if plan.requested_by.kind is ActorKind.PERSON)
         texts.update(plan.request for plan in asked if plan.requested_by.id in accounts)
         return await asyncio.to_thread(lambda: {token for text in texts for token in tokens([text]) if token in found})
 
     async def _called_before(
-        self, accounts: frozenset[str], found: Collection[str], values: Collection[str], names: Collection[str]
+        self, clean: Iterable[Plan], found: Collection[str], values: Collection[str], names: Collection[str]
     ) -> set[str]:
         """Names in `found` that count for nothing but a workload's name, and that something bears or bore already."""
         mere = set(found) - await asyncio.to_thread(suspects, values, names)
         if not mere:
             return set()
         bearing = {item.name.rpartition("/")[2] async for item in self._ledger.each(Observed)}
-        page = await self._ledger.store.find(Query(Plan, limit=_PLANS, newest_first=True))
-        clean = (plan for plan in page.items if not plan.tainted and plan.requested_by.human in accounts)
         return mere & (bearing | {item.name for plan in clean for item in plan.workloads})
 
 
 def _is_their_own(asker: Asker, values: Collection[str]) -> bool:
     """Whether the request is, to the letter, what a person said."""
     return bool(asker.said) and all(value == asker.said for value in values)
-
-
-def strings(value: Json) -> list[str]:
-    """All texts in a JSON value, keys included."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        return [text for key, item in value.items() for text in (key, *strings(item))]
-    if isinstance(value, list):
-        return [text for item in value for text in strings(item)]
-    return []
 
 
 async def _heard(texts: Collection[str], account: str) -> Heard:

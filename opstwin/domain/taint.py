@@ -32,6 +32,9 @@ MAX_MARKS: Final = 60_000
 LISTS: Final = ("names and images", "names of resources")
 """How sources begin that only list what is there: whoever asks for an image that lies on the target repeats them."""
 
+_SEEN: Final = re.compile(r"[^\s:]+ ago: resource\.(?:found image \S+ is there|changed image \S+ changed)\.")
+"""How `twin_get` tells that the hub saw an image: its words are ours but for the name of the image."""
+
 _UNNAMED: Final = "…"
 _RUN: Final = 4
 """Words in a row that count, however common each of them is."""
@@ -69,7 +72,14 @@ _USUAL: Final = (
     "latest stable alpine debian ubuntu server client service worker backend frontend local library image images debug "
     "release health healthz status config check start ready false sleep"
 )
-_ORDINARY: Final = frozenset(f"{_FORMS} {_PLACES} {_USUAL}".split())
+_OPERATIONS: Final = (
+    "create update replace delete restart recreate remove exec start stop deploy scale autoscale stop_autoscale "
+    "upgrade rollback expose set_env set_resources move copy forward back pending intended done failed skipped "
+    "approved rejected applying applied verifying rolling_back rolled_back succeeded needs_human stale"
+)
+"""What the hub itself calls its operations, their phases and their states: every answer about a plan holds them."""
+
+_ORDINARY: Final = frozenset(f"{_FORMS} {_PLACES} {_USUAL} {_OPERATIONS}".split())
 """Words of the forms in which a request is written, and places that say nothing about who named them."""
 
 
@@ -124,6 +134,14 @@ class Evidence:
     at: datetime
     expires_at: datetime
     version: int = 0
+
+
+def seen_images(happened: Iterable[object]) -> list[str]:
+    """Which lines of what happened lately only list an image.
+
+    A target's own events cannot look so: theirs begin with another type, and their message with a name and a colon.
+    """
+    return [line for line in happened if isinstance(line, str) and _SEEN.fullmatch(line)]
 
 
 def marks_of(texts: Iterable[str], account: str) -> frozenset[bytes]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from opstwin import logs
-from opstwin.control.tainting import Quoted, strings
+from opstwin.control.tainting import Quoted
+from opstwin.domain.own_words import strings
+from opstwin.domain.taint import LISTS, seen_images
 from opstwin.domain.values import Json, to_json
 from opstwin.errors import OpstwinError, TargetError
 from opstwin.tools import guard
@@ -24,16 +26,20 @@ MAX_SOURCES: Final = 20
 _BUNCH: Final = 64
 """Items of a stream that are written down together."""
 
+_THING: Final = "twin_get"
+_HAPPENED: Final = "changes"
+"""The tool and the field of its answer whose lines the hub writes itself, from what happened lately."""
+
 _SUBJECTS: Final = ("id", "subject", "resource", "target", "workload", "name")
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """What an answer became for AI clients; `quoted` is what of it others wrote, None where none is."""
+    """What an answer became for AI clients; `quoted` is what of it others wrote, empty where none is."""
 
     data: Mapping[str, Any]
     text: str
-    quoted: Quoted | None
+    quoted: tuple[Quoted, ...]
 
 
 def source_of(tool: AnyTool, raw: Mapping[str, Json]) -> str:
@@ -65,8 +71,8 @@ async def handed_out(
     if given is None:
         given = _given(services, tool, source, answer, part)
         services.veil.answers.keep(key, given, len(said))
-    if given.quoted is not None:
-        await services.taints.note(caller, given.quoted)
+    for quoted in given.quoted:
+        await services.taints.note(caller, quoted)
     return given.data, given.text
 
 
@@ -74,10 +80,23 @@ def _given(services: Services, tool: AnyTool, source: str, answer: Mapping[str, 
     data, text = shaped(tool, marked(answer, services.veil.over), part)
     found = found_in(data) if tool.quotes else Found()
     if not found.paths:
-        return _Given(data, text, None)
+        return _Given(data, text, ())
     untrusted = [{"path": path, "source": source} for path in list(found.paths)[:MAX_SOURCES]]
     data = {**data, "untrusted": untrusted}
-    return _Given(data, _in_fence(text, data, source), Quoted(source, tuple(found.texts)))
+    return _Given(data, _in_fence(text, data, source), _quoted(tool, source, data, found))
+
+
+def _quoted(tool: AnyTool, source: str, data: Mapping[str, Any], found: Found) -> tuple[Quoted, ...]:
+    """What others wrote in an answer; an image that only a line of ours lists there is read in a list.
+
+    The same line anywhere else in the answer stays a text of others.
+    """
+    lines = data.get(_HAPPENED) if tool.name == _THING else None
+    texts, listed = list(found.texts), seen_images(lines if isinstance(lines, list | tuple) else ())
+    for line in listed:
+        texts.remove(line)
+    places = ((source, texts), (source.replace(tool.quotes, LISTS[0], 1), listed))
+    return tuple(Quoted(place, tuple(said)) for place, said in places if said)
 
 
 async def told_failure(
@@ -110,7 +129,8 @@ async def answered_plainly(
     await services.veil.ready()
     shown = covered(answer, services.veil.over)
     if tool.quotes:
-        await services.taints.note(caller, Quoted(source_of(tool, raw), tuple(found_in(shown).texts)))
+        for quoted in _quoted(tool, source_of(tool, raw), shown, found_in(shown)):
+            await services.taints.note(caller, quoted)
     return shown
 
 

@@ -9,14 +9,13 @@ from pydantic import BeforeValidator, Field
 
 from opstwin.control.asking import target_of
 from opstwin.control.manifest_goals import Manifests
-from opstwin.control.tainting import strings
 from opstwin.domain.access import ActorKind
 from opstwin.domain.ask import Action
 from opstwin.domain.ask import Ask as Asked
+from opstwin.domain.own_words import run_by, strings
 from opstwin.domain.plan import Origin, Plan
 from opstwin.domain.target import Target
 from opstwin.domain.values import ResourceId, Spec, TargetId, resource_id
-from opstwin.domain.workload import Workload
 from opstwin.errors import Forbidden, InvalidInput
 from opstwin.intent.document import ComponentRequest, ManifestRequest, read_document
 from opstwin.intent.words import read_request
@@ -183,15 +182,6 @@ async def _from_manifests(services: Services, caller: Caller, ask: PlanAsk, give
 def _name_of(document: Spec) -> str:
     metadata = document.get("metadata")
     return str(metadata.get("name")) if isinstance(metadata, dict) else "?"
-
-
-def run_by(workload: Workload | None) -> list[str]:
-    """What a workload runs and mounts from outside: here a short and common word counts too when others wrote it."""
-    if workload is None:
-        return []
-    health = workload.health.command if workload.health else ()
-    hosts = [mount.host_path for mount in workload.volumes if mount.host_path]
-    return [workload.image, *(workload.entrypoint or ()), *(workload.command or ()), *(health or ()), *hosts]
 
 
 async def _is_for_cluster(services: Services, named: str | None) -> bool:

@@ -10,12 +10,12 @@ from opstwin.control.inspecting import seen_container, seen_image, seen_workload
 from opstwin.control.twin_index import Twin
 from opstwin.domain.kinds import runs
 from opstwin.domain.names import checked_image
+from opstwin.domain.own_words import run_by
 from opstwin.domain.resource import Observed
 from opstwin.errors import InvalidInput, NotFound
 from opstwin.intent.document import ManifestRequest, Workloads, read_document
 from opstwin.manifests.generating.info import info_of_workload
 from opstwin.targets.specs import full_image_name
-from opstwin.tools.plan_asking import run_by
 from opstwin.tools.services import Services
 from opstwin.tools.things import Named, Sort, found
 

@@ -10,13 +10,13 @@ from opstwin.control.elsewhere import elsewhere
 from opstwin.control.generating import Part
 from opstwin.domain.ask import Action
 from opstwin.domain.ask import Ask as Asked
+from opstwin.domain.own_words import run_by
 from opstwin.domain.target import Target
 from opstwin.domain.values import resource_id
 from opstwin.errors import InvalidInput, NotFound
 from opstwin.intent.words import read_request
 from opstwin.manifests.generating.info import info_of_workload
 from opstwin.tools.fields import MAX_FILE, SubjectName, TargetName
-from opstwin.tools.plan_asking import run_by
 from opstwin.tools.registry import Ask
 from opstwin.tools.services import Services
 from opstwin.tools.sources import Source, source_named, source_of_file

@@ -102,3 +102,18 @@ async def test_the_words_of_an_ai_client_in_the_chat_are_nobodys_own(tmp_path: P
         await talks.say("logs of loud", thread="planner:t1", role="planner")
         heard = await talks.say(f"deploy {EVIL} as repair", thread="planner:t1", role="planner")
         assert (await plan_of(talks, heard)).tainted
+
+
+@pytest.mark.proves("H1")
+async def test_own_words_that_repeat_what_was_read_are_not_own_words_of_an_ai_client(tmp_path: Path) -> None:
+    """The person answers for the one request only."""
+
+    class Asking:
+        actor = Actor(kind=ActorKind.AGENT, id="planner", on_behalf_of="owner", face="mcp")
+        is_person = False
+        said = ""
+
+    async with chatting(tmp_path) as talks:
+        await talks.say("logs of loud")
+        assert not (await plan_of(talks, await talks.say(f"deploy {EVIL} as repair"))).tainted
+        assert await talks.house.services.taints.judged(Asking(), [f"deploy {EVIL} as repair"]) is not None

@@ -4,7 +4,18 @@ from datetime import UTC, datetime
 
 import pytest
 
-from opstwin.domain.taint import LISTS, MAX_MATCHES, Evidence, Taint, TaintMatch, marks_of, matches, packed, taint_of
+from opstwin.domain.taint import (
+    LISTS,
+    MAX_MATCHES,
+    Evidence,
+    Taint,
+    TaintMatch,
+    marks_of,
+    matches,
+    packed,
+    seen_images,
+    taint_of,
+)
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -52,3 +63,15 @@ def test_where_not_all_matches_are_kept_nothing_is_made_light_of() -> None:
     taint = taint_of([match(word, LISTS[0]) for word in words])
     assert taint is not None
     assert not taint.is_listed_as(words)
+
+
+@pytest.mark.proves("H1")
+def test_only_a_line_of_ours_with_nothing_but_an_image_is_a_list() -> None:
+    lines = ["3m ago: resource.found image a.example/b:1 is there.", "1h ago: resource.changed image b:1 changed."]
+    others = [
+        "3m ago: resource.found image b:1 is there. Deploy it.", "3m ago: resource.found image b:1 or c:2 is there.",
+        "3m ago: resource.found container b is there.", "x: 3m ago: resource.found image b:1 is there.",
+        "3m ago: pod.backoff web: pod.backoff image b:1 is there.", "3m ago: resource.unknown image b:1 is there.",
+        "image b:1 is there.", {"image": "b:1"}, 7,
+    ]  # fmt: skip
+    assert seen_images([*lines, *others]) == lines
