@@ -70,6 +70,7 @@ class Veil:
         self._twin: Twin | None = None
         self._read_s = 0.0
         self._reading = asyncio.Lock()
+        self._begun = self._done = 0
         self._pattern: re.Pattern[str] | None = None
         self._beginnings: Beginnings | None = None
         self._known: dict[str, str] = {}
@@ -80,11 +81,19 @@ class Veil:
         """Learn what the twin's secrets are now. When the twin cannot be read, those known before stay known."""
         if await self._newer() is None:
             return
+        ticket = self._begun
         async with self._reading:
-            # One after the other, and each of what is there when it is its turn: what was read last is what is known.
-            twin, now_s = await self._newer(), self._clock.monotonic_s()
-            if twin is None:
+            # One after the other, so that what was read last is what is known. A reading that began after this call
+            # came in, and came to its end, has seen all that this call has to see.
+            if self._done > ticket:
                 return
+            self._begun += 1
+            await self._read()
+            self._done = self._begun
+
+    async def _read(self) -> None:
+        twin, now_s = await self._newer(), self._clock.monotonic_s()
+        if twin is not None:
             pattern, beginnings = await asyncio.to_thread(lambda: _read_in(list(self._values(twin))))
             if pattern != self._pattern:
                 self._pattern, self._beginnings, self._known = pattern, beginnings, {}

@@ -204,6 +204,27 @@ async def test_of_two_that_learn_the_secrets_at_once_the_one_that_began_last_cou
     assert "second-secret-value" not in veil.over("it is second-secret-value")
 
 
+async def test_many_who_ask_at_once_learn_the_secrets_together_and_not_one_after_the_other(house: House) -> None:
+    await poisoned(house)
+    source = Turning()
+    veil = Veil(house.services.index, source, house.clock)
+    await asyncio.gather(*(veil.ready() for _ in range(50)))
+    assert source.asked <= 2
+
+
+@pytest.mark.proves("J1")
+async def test_who_waited_for_a_reading_that_was_given_up_reads_for_itself(house: House) -> None:
+    await poisoned(house)
+    source = Turning()
+    veil = Veil(house.services.index, source, house.clock)
+    first = asyncio.create_task(veil.ready())
+    await asyncio.to_thread(source.begun.wait, 5)
+    others = [asyncio.create_task(veil.ready()) for _ in range(3)]
+    first.cancel()
+    await asyncio.gather(first, *others, return_exceptions=True)
+    assert "second-secret-value" not in veil.over("it is second-secret-value")
+
+
 async def test_one_answer_is_remembered_for_each_way_to_ask_for_it(house: House) -> None:
     model = Model(house)
     caller, answer = await model.caller(), await model.whole("twin_get", id="target/local")
