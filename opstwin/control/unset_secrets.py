@@ -22,6 +22,8 @@ async def unset_secrets(changes: Sequence[Change], secrets: SecretSource) -> Map
     for change in changes:
         if change.kind == "container" and change.op in _MAKING:
             wanted.setdefault(change.workload or change.name, set()).update(_references(change))
+    if not any(wanted.values()):
+        return {}
     found = await asyncio.to_thread(lambda: {name: _unset(sorted(refs), secrets) for name, refs in wanted.items()})
     return {name: missing for name, missing in found.items() if missing}
 

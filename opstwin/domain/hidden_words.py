@@ -16,10 +16,13 @@ _READS_LIKE_WORDS: Final = re.compile(r"\s|`|\$[({]")
 """Made passwords hold signs such as `;`, `&` and `<` too, so those alone say nothing."""
 
 _SHELL: Final = re.compile(r"-[a-z]*c|CMD-SHELL")
-"""Behind it stands a text for a shell: `sh -c`, `bash -ec`, and Docker's form of a health check."""
+"""Behind it stands a text for a shell: `sh -c`, `bash -ec`, and Docker's own form for health checks."""
 
 _BEGINS: Final = r"(?:^|[;&|({`\n]|\b(?:exec|eval|source|xargs|sudo|then|do|else|-c)\s)\s*[\"']?\$"
-_COMMANDS: Final = ("command", "args", "entrypoint", "healthcheck", "test")
+_COMMANDS: Final = (
+    "command", "args", "entrypoint", "health", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle",
+)  # fmt: skip
+"""Where a container's spec, and a container of a pod, name what is run in it."""
 
 Hidden = frozenset[tuple[str, str, str]]
 """A variable with its value, and why it could be a program."""

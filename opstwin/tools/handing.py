@@ -61,7 +61,7 @@ async def handed_out(
     Secrets are masked in every answer before it is cut or put in short, so that its text holds none either. Where the
     tool quotes others, `untrusted` says which fields and whom, and the text stands in a fence. The same answer is not
     worked out twice, so nobody may change it. Raises `InvalidInput` for fields that the answer does not have.
-    """  # fmt: skip
+    """
     await services.veil.ready()
     source = source_of(tool, raw) if tool.quotes else ""
     said = json.dumps(answer)

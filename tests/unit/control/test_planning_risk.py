@@ -5,7 +5,7 @@ import pytest
 from opstwin.domain.access import Actor
 from opstwin.domain.ask import Action
 from opstwin.domain.plan import Plan, Risk
-from opstwin.domain.workload import Mount
+from opstwin.domain.workload import HealthCheck, Mount
 from tests.unit.control.planning_bench import ANNA, ANNA_TOO, BEN, ROBOT, Bench, change, web
 
 TEN = tuple(web(2, name=f"w{number}") for number in range(5))
@@ -122,3 +122,15 @@ async def test_replacing_an_adopted_container_names_the_settings_that_would_be_l
     plan = await rig.plan("upgrade old to app:2")
     assert plan.risk is Risk.HIGH
     assert any("shm_size, devices" in reason for reason in plan.changes[0].reasons)
+
+
+@pytest.mark.parametrize("where", ["command", "entrypoint", "health"])
+async def test_a_shell_that_begins_with_what_nobody_is_shown_is_high_risk_wherever_a_workload_has_it(
+    bench: Bench, where: str
+) -> None:
+    words = ("sh", "-c", "$API_TOKEN")
+    fields = {where: HealthCheck(command=words) if where == "health" else words}
+    plan = await bench.plan(web(1, env={"API_TOKEN": "reboot"}, **fields))
+    assert plan.risk is Risk.HIGH
+    assert "the value of API_TOKEN is not shown" in change(plan, "web-1").reasons[0]
+    assert (await bench.plan(web(1, env={"API_TOKEN": "reboot"}))).risk is Risk.LOW
